@@ -1,0 +1,340 @@
+// Package cachetest holds every implementation of [cache.Store] to the same promises.
+package cachetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"reflect"
+	"sync"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/cache"
+)
+
+// Run tests stores made by open, which returns a fresh and empty one each time.
+func Run(t *testing.T, open func(t *testing.T) cache.Inspector) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, cache.Inspector)
+	}{
+		{"BlobsComeBack", blobsComeBack},
+		{"AbsentBlobIsNotExist", absentBlob},
+		{"FailedWriteStoresNothing", failedWrite},
+		{"IgnoredWriteErrorStoresNothing", ignoredWriteError},
+		{"CancelledContextStoresNothing", cancelled},
+		{"ActionsComeBack", actionsComeBack},
+		{"FirstActionStays", firstActionStays},
+		{"CommitNeedsItsBlobs", commitNeedsBlobs},
+		{"CommitRefusesWhatItCannotWrite", commitRefuses},
+		{"RecallExplains", recallExplains},
+		{"DoComputesOnce", doComputesOnce},
+		{"ListingsAreSorted", listingsAreSorted},
+		{"ManyWritersAgree", manyWriters},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+	}
+}
+
+// Put stores content in s and fails the test if that fails.
+func Put(t testing.TB, s cache.Store, content []byte) cache.Digest {
+	t.Helper()
+	d, n, err := s.Create(t.Context(), func(w io.Writer) error { _, err := w.Write(content); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d != cache.Sum(content) || n != int64(len(content)) {
+		t.Fatalf("Create = %s, %d; want %s, %d", d, n, cache.Sum(content), len(content))
+	}
+	return d
+}
+
+// contents are empty, short, incompressible and larger than a window, and very compressible.
+func contents() [][]byte {
+	noise := make([]byte, 3<<20+17)
+	state := uint64(1)
+	for i := range noise {
+		state = state*6364136223846793005 + 1442695040888963407
+		noise[i] = byte(state >> 56)
+	}
+	return [][]byte{{}, []byte("a"), []byte("residual\n"), noise, make([]byte, 40<<20)}
+}
+
+func blobsComeBack(t *testing.T, s cache.Inspector) {
+	for _, want := range contents() {
+		d := Put(t, s, want)
+		got, err := s.Read(t.Context(), d)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("Read of %d bytes = %d bytes, %v", len(want), len(got), err)
+		}
+		r, err := s.Open(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := new(bytes.Buffer)
+		if _, err := io.CopyBuffer(struct{ io.Writer }{h}, r, make([]byte, 1000)); err != nil || !bytes.Equal(h.Bytes(), want) {
+			t.Errorf("reading %d bytes in pieces: %d bytes, %v", len(want), h.Len(), err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if ok, err := s.Has(t.Context(), d); !ok || err != nil {
+			t.Errorf("Has = %t, %v", ok, err)
+		}
+		Put(t, s, want) // again
+	}
+}
+
+func absentBlob(t *testing.T, s cache.Inspector) {
+	d := cache.Sum([]byte("never stored"))
+	if _, err := s.Open(t.Context(), d); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open = %v, want fs.ErrNotExist", err)
+	}
+	if _, err := s.Read(t.Context(), d); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Read = %v, want fs.ErrNotExist", err)
+	}
+	if ok, err := s.Has(t.Context(), d); ok || err != nil {
+		t.Errorf("Has = %t, %v; want false", ok, err)
+	}
+}
+
+func failedWrite(t *testing.T, s cache.Inspector) {
+	cause := errors.New("model ran away")
+	_, _, err := s.Create(t.Context(), func(w io.Writer) error {
+		if _, err := w.Write([]byte("half")); err != nil {
+			return err
+		}
+		return cause
+	})
+	if !errors.Is(err, cause) {
+		t.Errorf("Create = %v, want %v", err, cause)
+	}
+	mustBeEmpty(t, s)
+}
+
+func ignoredWriteError(t *testing.T, s cache.Inspector) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, _, err := s.Create(ctx, func(w io.Writer) error {
+		w.Write([]byte("first"))
+		cancel()
+		w.Write([]byte("second, lost"))
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Create = %v, want cancelled", err)
+	}
+	mustBeEmpty(t, s)
+}
+
+func cancelled(t *testing.T, s cache.Inspector) {
+	d := Put(t, s, []byte("before"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := s.Create(ctx, func(w io.Writer) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("Create = %v, want cancelled", err)
+	}
+	if _, err := s.Read(ctx, d); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read = %v, want cancelled", err)
+	}
+	if err := s.Commit(ctx, cache.NewRecipe("late", 1), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Commit = %v, want cancelled", err)
+	}
+}
+
+func mustBeEmpty(t *testing.T, s cache.Inspector) {
+	t.Helper()
+	total, err := cache.Size(t.Context(), s)
+	if err != nil || total != (cache.Totals{}) {
+		t.Errorf("store holds %+v, %v; want nothing", total, err)
+	}
+}
+
+func recipe(lambda float64) *cache.Recipe {
+	return cache.NewRecipe("fit", 2).Float("lambda", lambda).Input("source", cache.Sum([]byte("x")))
+}
+
+func actionsComeBack(t *testing.T, s cache.Inspector) {
+	r := recipe(0.1)
+	if _, ok, err := s.Lookup(t.Context(), r.Key()); ok || err != nil {
+		t.Fatalf("Lookup before Commit = %t, %v", ok, err)
+	}
+	want := []cache.Output{
+		{Name: "map", Kind: "transfer-map", Digest: Put(t, s, []byte("w")), Bytes: 1},
+		{Name: "curve", Kind: "rows", Digest: Put(t, s, []byte("rows")), Bytes: 4, Rows: 2},
+	}
+	for range 2 {
+		if err := s.Commit(t.Context(), r, want); err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := s.Lookup(t.Context(), r.Key())
+		if !ok || err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("Lookup = %v, %t, %v; want %v", got, ok, err, want)
+		}
+	}
+	text, ok, err := s.Recipe(t.Context(), r.Key())
+	if text != r.String() || !ok || err != nil {
+		t.Errorf("Recipe = %q, %t, %v", text, ok, err)
+	}
+	if _, ok, _ := s.Lookup(t.Context(), recipe(0.2).Key()); ok {
+		t.Error("another recipe found the same outputs")
+	}
+}
+
+func firstActionStays(t *testing.T, s cache.Inspector) {
+	first := []cache.Output{{Name: "map", Kind: "m", Digest: Put(t, s, []byte("1")), Bytes: 1}}
+	other := []cache.Output{{Name: "map", Kind: "m", Digest: Put(t, s, []byte("2")), Bytes: 1}}
+	if err := s.Commit(t.Context(), recipe(1), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), recipe(1), other); !errors.Is(err, cache.ErrMismatch) {
+		t.Errorf("second Commit = %v, want ErrMismatch", err)
+	}
+	if got, _, _ := s.Lookup(t.Context(), recipe(1).Key()); !reflect.DeepEqual(got, first) {
+		t.Errorf("Lookup = %v, want the first outputs", got)
+	}
+}
+
+func commitNeedsBlobs(t *testing.T, s cache.Inspector) {
+	lost := []cache.Output{{Name: "map", Kind: "m", Digest: cache.Sum([]byte("lost"))}}
+	if err := s.Commit(t.Context(), recipe(1), lost); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Commit = %v, want fs.ErrNotExist", err)
+	}
+	mustBeEmpty(t, s)
+}
+
+func commitRefuses(t *testing.T, s cache.Inspector) {
+	d := Put(t, s, []byte("x"))
+	for _, o := range [][]cache.Output{
+		{{Name: "", Kind: "m", Digest: d}},
+		{{Name: "two words", Kind: "m", Digest: d}},
+		{{Name: "line\nbreak", Kind: "m", Digest: d}},
+		{{Name: "a", Kind: "", Digest: d}},
+		{{Name: "a", Kind: "m", Digest: d, Rows: -1}},
+		{{Name: "a", Kind: "m", Digest: d}, {Name: "a", Kind: "m", Digest: d}},
+	} {
+		if err := s.Commit(t.Context(), recipe(1), o); err == nil {
+			t.Errorf("Commit took %+v", o)
+		}
+	}
+}
+
+func recallExplains(t *testing.T, s cache.Inspector) {
+	ctx := t.Context()
+	if _, ok, err := s.Recall(ctx, "fit/1"); ok || err != nil {
+		t.Errorf("Recall of nothing = %t, %v", ok, err)
+	}
+	for _, lambda := range []float64{1, 2} {
+		if err := s.Commit(ctx, recipe(lambda), nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"fit/1", "odd name\nwith a line", ""} {
+			if err := s.Remember(ctx, name, recipe(lambda).Key()); err != nil {
+				t.Fatal(err)
+			}
+			if got, ok, err := s.Recall(ctx, name); got != recipe(lambda).String() || !ok || err != nil {
+				t.Errorf("Recall(%q) = %q, %t, %v", name, got, ok, err)
+			}
+		}
+	}
+	if err := s.Remember(ctx, "gone", recipe(9).Key()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Recall(ctx, "gone"); ok || err != nil {
+		t.Errorf("Recall of a key that was never committed = %t, %v", ok, err)
+	}
+}
+
+func doComputesOnce(t *testing.T, s cache.Inspector) {
+	calls := 0
+	for i, wantHit := range []bool{false, true, true} {
+		out, hit, err := cache.Do(t.Context(), s, recipe(3), "map", "transfer-map", func(w io.Writer) (int64, error) {
+			calls++
+			_, err := io.WriteString(w, "content")
+			return 7, err
+		})
+		want := cache.Output{Name: "map", Kind: "transfer-map", Digest: cache.Sum([]byte("content")), Bytes: 7, Rows: 7}
+		if err != nil || hit != wantHit || out != want || calls != 1 {
+			t.Errorf("call %d: Do = %+v, %t, %v after %d computations; want %+v, %t", i, out, hit, err, calls, want, wantHit)
+		}
+	}
+	cause := errors.New("no device")
+	if _, _, err := cache.Do(t.Context(), s, recipe(4), "map", "m", func(io.Writer) (int64, error) { return 0, cause }); !errors.Is(err, cause) {
+		t.Errorf("Do = %v, want %v", err, cause)
+	}
+	if _, ok, _ := s.Lookup(t.Context(), recipe(4).Key()); ok {
+		t.Error("a failed computation was committed")
+	}
+}
+
+func listingsAreSorted(t *testing.T, s cache.Inspector) {
+	for i := range 20 {
+		d := Put(t, s, []byte{byte(i)})
+		if err := s.Commit(t.Context(), recipe(float64(i)), []cache.Output{{Name: "o", Kind: "k", Digest: d, Bytes: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var last string
+	next := func(name string) {
+		if name <= last {
+			t.Errorf("%s is listed after %s", name, last)
+		}
+		last = name
+	}
+	err := s.Actions(t.Context(), func(a cache.Action, err error) error {
+		if err != nil || len(a.Outputs) != 1 || a.Recipe == "" {
+			t.Errorf("action %+v, %v", a, err)
+		}
+		next(a.Key.String())
+		return nil
+	})
+	last = ""
+	err = errors.Join(err, s.Blobs(t.Context(), func(d cache.Digest, stored int64) error { next(d.String()); return nil }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, err := cache.Check(t.Context(), s, func(err error) { t.Errorf("Check reports %v", err) })
+	if err != nil || total.Actions != 20 || total.Blobs != 20 || total.Content != 20 || total.Damaged != 0 {
+		t.Errorf("Check = %+v, %v", total, err)
+	}
+	stop := errors.New("enough")
+	if err := s.Blobs(t.Context(), func(cache.Digest, int64) error { return stop }); err != stop {
+		t.Errorf("Blobs = %v, want the visitor's error", err)
+	}
+}
+
+// manyWriters races goroutines on few blobs and one action each: all must see one result.
+func manyWriters(t *testing.T, s cache.Inspector) {
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for j := range 8 {
+				content := bytes.Repeat([]byte{byte(j)}, 10000+j)
+				r := recipe(float64(j))
+				out, _, err := cache.Do(t.Context(), s, r, "o", "k", func(w io.Writer) (int64, error) {
+					_, err := w.Write(content)
+					return int64(j), err
+				})
+				if err != nil || out.Digest != cache.Sum(content) {
+					t.Errorf("writer %d: %+v, %v", i, out, err)
+					return
+				}
+				if got, err := s.Read(t.Context(), out.Digest); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("writer %d: read %d bytes, %v", i, len(got), err)
+				}
+				if err := s.Remember(t.Context(), "shared", r.Key()); err != nil {
+					t.Error(err)
+				}
+				if _, ok, err := s.Recall(t.Context(), "shared"); !ok || err != nil {
+					t.Errorf("writer %d: Recall = %t, %v", i, ok, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total, err := cache.Size(t.Context(), s)
+	if err != nil || total.Actions != 8 || total.Blobs != 8 {
+		t.Errorf("store holds %+v, %v; want 8 actions and 8 blobs", total, err)
+	}
+}

@@ -1,0 +1,208 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// An Inspector is a store whose content can be listed. Both stores of this package are.
+type Inspector interface {
+	Store
+
+	// Actions calls visit for every action, in the order of their keys. For a record
+	// that is damaged, err says so and only Key is set; visit may return nil to go on.
+	// An error that visit returns ends the listing and is returned.
+	Actions(ctx context.Context, visit func(a Action, err error) error) error
+
+	// Blobs calls visit for every blob, in the order of their digests, with the number of
+	// bytes that it takes at rest.
+	Blobs(ctx context.Context, visit func(d Digest, stored int64) error) error
+}
+
+// Totals is what a store holds.
+type Totals struct {
+	Actions, Blobs int
+	Stored         int64 // bytes of blobs at rest, compressed
+	Content        int64 // bytes of blobs after decompression; only Check knows it
+	Damaged        int   // files reported
+}
+
+// Size counts actions and blobs without reading the blobs.
+func Size(ctx context.Context, s Inspector) (t Totals, err error) {
+	err = s.Actions(ctx, func(_ Action, err error) error {
+		t.Actions++
+		if err != nil {
+			t.Damaged++
+		}
+		return nil
+	})
+	if err != nil {
+		return t, err
+	}
+	err = s.Blobs(ctx, func(_ Digest, stored int64) error {
+		t.Blobs++
+		t.Stored += stored
+		return nil
+	})
+	return t, err
+}
+
+// Check reads everything. For each action record or blob that is damaged it calls report
+// with an error that wraps [ErrCorrupt] and names the file, and for each output whose blob
+// is absent, with one that wraps [fs.ErrNotExist]; absence is a miss, no damage, and is not
+// counted in Damaged. Check deletes nothing. The error returned is one that kept it from
+// finishing.
+func Check(ctx context.Context, s Inspector, report func(error)) (t Totals, err error) {
+	err = s.Actions(ctx, func(a Action, err error) error {
+		t.Actions++
+		if err != nil {
+			t.Damaged++
+			report(err)
+		}
+		for _, o := range a.Outputs {
+			ok, err := s.Has(ctx, o.Digest)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				report(fmt.Errorf("action %s, output %s: blob %s: %w", a.Key.Short(), o.Name, o.Digest.Short(), fs.ErrNotExist))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return t, err
+	}
+	err = s.Blobs(ctx, func(d Digest, stored int64) error {
+		t.Blobs++
+		t.Stored += stored
+		n, err := verify(ctx, s, d)
+		t.Content += n
+		if errors.Is(err, ErrCorrupt) {
+			t.Damaged++
+			report(err)
+			return nil
+		}
+		return err
+	})
+	return t, err
+}
+
+// verify reads a blob to its end in bounded memory.
+func verify(ctx context.Context, s Store, d Digest) (int64, error) {
+	r, err := s.Open(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return io.Copy(io.Discard, r)
+}
+
+// Actions implements [Inspector].
+func (l *Local) Actions(ctx context.Context, visit func(Action, error) error) error {
+	return l.walk(ctx, "actions", "", func(name string, _ fs.DirEntry) error {
+		key, err := ParseActionKey(name)
+		if err != nil {
+			return visit(Action{}, fmt.Errorf("read action %s: %w: %w", name, ErrCorrupt, err))
+		}
+		a, ok, err := l.action(key)
+		if err == nil && !ok {
+			return nil // deleted while listing
+		}
+		a.Key = key
+		return visit(a, err)
+	})
+}
+
+// Blobs implements [Inspector]. Files that are not named like blobs are no blobs.
+func (l *Local) Blobs(ctx context.Context, visit func(Digest, int64) error) error {
+	return l.walk(ctx, "blobs", ".zst", func(name string, e fs.DirEntry) error {
+		d, err := ParseDigest(name)
+		if err != nil {
+			return nil
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return visit(d, info.Size())
+	})
+}
+
+// walk visits sub's files in the order of their names, without suffix.
+func (l *Local) walk(ctx context.Context, sub, suffix string, visit func(name string, e fs.DirEntry) error) error {
+	folders, err := os.ReadDir(filepath.Join(l.dir, sub))
+	if err != nil {
+		return fmt.Errorf("list %s: %w", sub, err)
+	}
+	for _, folder := range folders {
+		files, err := os.ReadDir(filepath.Join(l.dir, sub, folder.Name()))
+		if err != nil {
+			return fmt.Errorf("list %s: %w", sub, err)
+		}
+		for _, f := range files {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if name, ok := strings.CutSuffix(f.Name(), suffix); ok {
+				if err := visit(name, f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Actions implements [Inspector].
+func (m *Memory) Actions(ctx context.Context, visit func(Action, error) error) error {
+	m.mu.Lock()
+	all := make([]Action, 0, len(m.actions))
+	for _, a := range m.actions {
+		all = append(all, a)
+	}
+	m.mu.Unlock()
+	slices.SortFunc(all, func(a, b Action) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	for _, a := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := visit(a, nil); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Blobs implements [Inspector].
+func (m *Memory) Blobs(ctx context.Context, visit func(Digest, int64) error) error {
+	m.mu.Lock()
+	sizes := make(map[Digest]int64, len(m.blobs))
+	all := make([]Digest, 0, len(m.blobs))
+	for d, b := range m.blobs {
+		sizes[d] = int64(len(b))
+		all = append(all, d)
+	}
+	m.mu.Unlock()
+	slices.SortFunc(all, func(a, b Digest) int { return bytes.Compare(a[:], b[:]) })
+	for _, d := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := visit(d, sizes[d]); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,308 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// storeVersion is the layout of the folder.
+const storeVersion = "1\n" // 1: zstd blobs, text actions with a sum
+
+// staleAfter is the age at which a file in tmp/ is certainly garbage. Another process may
+// be writing there now, so age and not presence decides; no write pauses for a day.
+const staleAfter = 24 * time.Hour
+
+const readme = `This folder is the artifact cache of runpipeline. Deleting it, or any file in it, only
+costs the time to compute its content again; nothing else depends on it.
+
+actions/ab/abcd…      what was computed (the recipe) and what came out, as text
+blobs/3f/3f9a….zst    content; zstdcat FILE | sha256sum prints the file's name
+recent/…              which recipe was last seen under a name, to explain what changed
+tmp/                  unfinished writes
+VERSION               layout of this folder
+`
+
+// Local is a [Store] in a folder of the local file system. See the package comment for the
+// layout and its invariants.
+type Local struct {
+	dir string
+
+	// reached is called after each step of a write with its name; a test makes it fail
+	// or kill the process there. Outside of tests it is nil.
+	reached func(step string) error
+}
+
+// OpenLocal opens the store in dir, making the folder if there is none. It refuses a folder
+// of another version, and one that holds files but was never a store.
+func OpenLocal(dir string) (*Local, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	l := &Local{dir: dir}
+	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
+	switch {
+	case err == nil && string(version) == storeVersion:
+		l.sweep()
+		return l, nil
+	case err == nil:
+		return nil, fmt.Errorf("open cache %s: its version is %.20q, this program writes %q; name another folder or delete it", dir, strings.TrimSpace(string(version)), strings.TrimSpace(storeVersion))
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	if err := l.initialise(); err != nil {
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	return l, nil
+}
+
+// initialise lays out an empty folder. VERSION comes last: with it the folder is complete.
+func (l *Local) initialise() error {
+	if err := os.MkdirAll(l.dir, 0o777); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case "README", "VERSION", "actions", "blobs", "recent", "tmp":
+		default:
+			return fmt.Errorf("%s holds %s and is no cache; name an empty or a new folder", l.dir, e.Name())
+		}
+	}
+	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(l.dir, sub), 0o777); err != nil {
+			return err
+		}
+	}
+	for _, f := range [][2]string{{"README", readme}, {"VERSION", storeVersion}} {
+		if err := l.replace(filepath.Join(l.dir, f[0]), []byte(f[1])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep removes what crashed processes left in tmp/ long ago. It is a courtesy: errors are
+// not worth failing for, for instance in a folder that may only be read.
+func (l *Local) sweep() {
+	entries, _ := os.ReadDir(filepath.Join(l.dir, "tmp"))
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
+			os.Remove(filepath.Join(l.dir, "tmp", e.Name()))
+		}
+	}
+}
+
+func (l *Local) blobPath(d Digest) string {
+	name := d.String()
+	return filepath.Join(l.dir, "blobs", name[:2], name+".zst")
+}
+
+func (l *Local) actionPath(k ActionKey) string {
+	name := k.String()
+	return filepath.Join(l.dir, "actions", name[:2], name)
+}
+
+// recentPath hashes the name: it may hold slashes and be of any length and case.
+func (l *Local) recentPath(name string) string {
+	return filepath.Join(l.dir, "recent", Sum([]byte(name)).String()[:32])
+}
+
+// Create implements [Store].
+func (l *Local) Create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
+	d, n, err := l.create(ctx, write)
+	if err != nil {
+		return Digest{}, 0, fmt.Errorf("create blob: %w", err)
+	}
+	return d, n, nil
+}
+
+func (l *Local) create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
+	tmp, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), "blob-*")
+	if err != nil {
+		return Digest{}, 0, err
+	}
+	defer discard(tmp)
+	if err := l.step("create"); err != nil {
+		return Digest{}, 0, err
+	}
+	d, n, err := compress(ctx, tmp, write)
+	if err != nil {
+		return Digest{}, 0, err
+	}
+	if err := l.step("write"); err != nil {
+		return Digest{}, 0, err
+	}
+	return d, n, l.install(tmp, l.blobPath(d))
+}
+
+// Open implements [Store].
+func (l *Local) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
+	path := l.blobPath(d)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open blob: %w", err)
+	}
+	return newBlobReader(ctx, f, path, d), nil
+}
+
+// Read implements [Store].
+func (l *Local) Read(ctx context.Context, d Digest) ([]byte, error) {
+	info, err := os.Stat(l.blobPath(d))
+	if err != nil {
+		return nil, fmt.Errorf("read blob: %w", err)
+	}
+	return readBlob(info.Size(), func() (io.ReadCloser, error) { return l.Open(ctx, d) })
+}
+
+// Has implements [Store].
+func (l *Local) Has(ctx context.Context, d Digest) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return exists(l.blobPath(d))
+}
+
+// Commit implements [Store].
+func (l *Local) Commit(ctx context.Context, r *Recipe, outputs []Output) error {
+	if err := l.commit(ctx, r, outputs); err != nil {
+		return fmt.Errorf("commit %s %s: %w", r.Kind(), r.Key().Short(), err)
+	}
+	return nil
+}
+
+func (l *Local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
+	record, err := encodeAction(r.String(), outputs)
+	if err != nil {
+		return err
+	}
+	if err := requireBlobs(ctx, l, outputs); err != nil { // I3
+		return err
+	}
+	key := r.Key()
+	path := l.actionPath(key)
+	for range 2 {
+		stored, ok, err := l.action(key)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			tmp, err := l.writeTemp(record)
+			if err != nil {
+				return err
+			}
+			err = l.install(tmp, path)
+			discard(tmp)
+			if err != nil {
+				return err
+			}
+			continue // read what is there now: another process may have been first
+		case sameOutputs(stored.Outputs, outputs):
+			return nil
+		}
+		whole, err := hasAll(ctx, l, stored.Outputs)
+		if err != nil {
+			return err
+		}
+		if whole {
+			return ErrMismatch
+		}
+		return l.replace(path, record)
+	}
+	return nil
+}
+
+// Lookup implements [Store].
+func (l *Local) Lookup(ctx context.Context, key ActionKey) ([]Output, bool, error) {
+	a, ok, err := l.action(key)
+	if err == nil && ok {
+		ok, err = hasAll(ctx, l, a.Outputs)
+	}
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	return a.Outputs, true, nil
+}
+
+// Recipe implements [Store].
+func (l *Local) Recipe(ctx context.Context, key ActionKey) (string, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return "", false, err
+	}
+	a, ok, err := l.action(key)
+	return a.Recipe, ok, err
+}
+
+// action reads one record, whether or not its blobs are there.
+func (l *Local) action(key ActionKey) (Action, bool, error) {
+	path := l.actionPath(key)
+	record, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Action{}, false, nil
+	}
+	if err != nil {
+		return Action{}, false, fmt.Errorf("read action: %w", err)
+	}
+	a, err := decodeAction(key, record)
+	if err != nil {
+		return Action{}, false, fmt.Errorf("read action %s: %w: %w", path, ErrCorrupt, err)
+	}
+	return a, true, nil
+}
+
+// Remember implements [Store].
+func (l *Local) Remember(ctx context.Context, name string, key ActionKey) error {
+	err := ctx.Err()
+	if err == nil {
+		err = l.replace(l.recentPath(name), fmt.Appendf(nil, "%s\n%s\n", key, name))
+	}
+	if err != nil {
+		return fmt.Errorf("remember %s: %w", name, err)
+	}
+	return nil
+}
+
+// Recall implements [Store]. A note that cannot be read is none: it only explains.
+func (l *Local) Recall(ctx context.Context, name string) (string, bool, error) {
+	note, err := os.ReadFile(l.recentPath(name))
+	if err != nil {
+		return "", false, ctx.Err()
+	}
+	digits, rest, _ := strings.Cut(string(note), "\n")
+	key, err := ParseActionKey(digits)
+	if err != nil || rest != name+"\n" {
+		return "", false, nil
+	}
+	return l.Recipe(ctx, key)
+}
+
+// requireBlobs refuses outputs that are not stored.
+func requireBlobs(ctx context.Context, s Store, outputs []Output) error {
+	for _, o := range outputs {
+		if ok, err := s.Has(ctx, o.Digest); err != nil {
+			return err
+		} else if !ok {
+			return fmt.Errorf("output %s: blob %s: %w", o.Name, o.Digest.Short(), fs.ErrNotExist)
+		}
+	}
+	return ctx.Err()
+}
+
+func hasAll(ctx context.Context, s Store, outputs []Output) (bool, error) {
+	for _, o := range outputs {
+		if ok, err := s.Has(ctx, o.Digest); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, ctx.Err()
+}

@@ -1,0 +1,103 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrCorrupt reports stored bytes that do not match their digest or are no complete file
+// of the store. The message names the file. The remedy is to delete that file: its
+// computation then counts as a miss and is repeated.
+var ErrCorrupt = errors.New("stored bytes do not match their digest")
+
+// ErrMismatch reports that a computation was committed twice with different outputs, which
+// means that its recipe leaves out something that changes the bytes.
+var ErrMismatch = errors.New("same recipe, different outputs")
+
+// An Output is one named result of an action.
+type Output struct {
+	Name   string // within the action, for instance "shard.3"; see validWord
+	Kind   string // what the bytes mean, for instance "activations"
+	Digest Digest // of the content
+	Bytes  int64  // length of the content, before compression
+	Rows   int64  // rows, or 0 where the kind has none
+}
+
+// A Store keeps blobs (content found by its digest) and actions (the outputs of a
+// computation, found by the key of its recipe). All methods are safe for concurrent use.
+type Store interface {
+	// Create stores what write writes and returns its digest and length. If write
+	// fails, nothing is stored and its error is returned, wrapped. Content that is
+	// already there is left as it is.
+	Create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error)
+
+	// Open reads a blob and verifies it on the way: the reader returns io.EOF only
+	// after content that matches digest, and an error that wraps ErrCorrupt otherwise.
+	// Bytes read before io.EOF are not vouched for. An absent blob is fs.ErrNotExist.
+	Open(ctx context.Context, digest Digest) (io.ReadCloser, error)
+
+	// Read returns a whole, verified blob. Errors are those of Open.
+	Read(ctx context.Context, digest Digest) ([]byte, error)
+
+	// Has reports whether a blob of that name is stored, without reading it.
+	Has(ctx context.Context, digest Digest) (bool, error)
+
+	// Commit records that r's computation is finished and made outputs, whose blobs must
+	// be stored already. The first record stays: committing the same outputs again does
+	// nothing, others are refused with ErrMismatch. A record that names a blob which is
+	// no longer stored is replaced.
+	Commit(ctx context.Context, r *Recipe, outputs []Output) error
+
+	// Lookup returns the outputs committed under key, in the order committed. ok is false
+	// if there are none or if one of their blobs is no longer stored (it was deleted): a
+	// miss is not an error. A damaged record is ErrCorrupt.
+	Lookup(ctx context.Context, key ActionKey) (outputs []Output, ok bool, err error)
+
+	// Recipe returns the text of the recipe committed under key, whether or not the
+	// blobs are still stored.
+	Recipe(ctx context.Context, key ActionKey) (text string, ok bool, err error)
+
+	// Remember notes key as the last one committed under a name that a person knows, for
+	// instance "fit/resid_post.1". Advisory: it serves to explain the next miss.
+	Remember(ctx context.Context, name string, key ActionKey) error
+
+	// Recall returns the recipe last remembered under name. ok is false if there is none.
+	Recall(ctx context.Context, name string) (recipe string, ok bool, err error)
+}
+
+// Do returns the one output of r's computation, from the store if it is there (hit), else
+// by calling write, which returns the number of rows that it wrote, and committing the
+// result under the output's name and kind. Where two callers race, both return what is
+// stored.
+func Do(ctx context.Context, s Store, r *Recipe, name, kind string, write func(io.Writer) (rows int64, err error)) (out Output, hit bool, err error) {
+	key := r.Key()
+	if out, hit, err = sole(ctx, s, key, name); hit || err != nil {
+		return out, hit, err
+	}
+	out = Output{Name: name, Kind: kind}
+	out.Digest, out.Bytes, err = s.Create(ctx, func(w io.Writer) error {
+		out.Rows, err = write(w)
+		return err
+	})
+	if err != nil {
+		return Output{}, false, err
+	}
+	err = s.Commit(ctx, r, []Output{out})
+	if errors.Is(err, ErrMismatch) { // another process was first, and its bytes hold
+		out, _, err = sole(ctx, s, key, name)
+	}
+	return out, false, err
+}
+
+func sole(ctx context.Context, s Store, key ActionKey, name string) (Output, bool, error) {
+	outputs, ok, err := s.Lookup(ctx, key)
+	if err != nil || !ok {
+		return Output{}, false, err
+	}
+	if len(outputs) != 1 || outputs[0].Name != name {
+		return Output{}, false, fmt.Errorf("look up %s: action %s has %d outputs: %w", name, key.Short(), len(outputs), ErrMismatch)
+	}
+	return outputs[0], true, nil
+}

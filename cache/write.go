@@ -1,0 +1,198 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// window bounds the memory of a stream on both sides: about three windows to write, one to
+// read. Activations hardly compress and text repeats within a few kilobytes, so a larger one
+// buys nothing.
+const window = 1 << 20
+
+// encoders are reused because each holds a few windows. Concurrency 1 means no goroutines
+// and bytes that depend on the content alone.
+var encoders = sync.Pool{New: func() any {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+	if err != nil {
+		panic("cache: zstd options: " + err.Error())
+	}
+	return e
+}}
+
+// compress writes what write writes to w as one zstd frame, and returns the digest and the
+// length of the content.
+func compress(ctx context.Context, w io.Writer, write func(io.Writer) error) (Digest, int64, error) {
+	e := encoders.Get().(*zstd.Encoder)
+	e.Reset(w)
+	content := &contentWriter{ctx: ctx, to: e, hash: sha256.New()}
+	if err := write(content); err != nil {
+		e.Reset(nil) // a write that panics keeps its encoder from the pool
+		encoders.Put(e)
+		return Digest{}, 0, err
+	}
+	err := errors.Join(ctx.Err(), content.err, e.Close())
+	e.Reset(nil)
+	encoders.Put(e)
+	return Digest(content.hash.Sum(nil)), content.n, err
+}
+
+// contentWriter measures content on its way to the compressor. It remembers a failed write:
+// a caller that ignores the error must not get half a blob committed.
+type contentWriter struct {
+	ctx  context.Context
+	to   io.Writer
+	hash hash.Hash
+	n    int64
+	err  error
+}
+
+func (c *contentWriter) Write(p []byte) (int, error) {
+	if c.err == nil {
+		c.err = c.ctx.Err()
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.to.Write(p)
+	c.hash.Write(p[:n])
+	c.n += int64(n)
+	c.err = err
+	return n, err
+}
+
+// install makes the temporary file durable and gives it its final name, unless a file of
+// that name exists. Linking rather than renaming never replaces what another process
+// installed in the meantime; file systems without links fall back to a rename.
+func (l *Local) install(tmp *os.File, path string) error {
+	if err := l.seal(tmp); err != nil {
+		return err
+	}
+	if err := l.makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	err := os.Link(tmp.Name(), path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		if ok, _ := exists(path); !ok {
+			err = os.Rename(tmp.Name(), path)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return l.settle(filepath.Dir(path))
+}
+
+// replace gives path new content, atomically.
+func (l *Local) replace(path string, content []byte) error {
+	tmp, err := l.writeTemp(content)
+	if err != nil {
+		return err
+	}
+	defer discard(tmp)
+	if err := l.seal(tmp); err != nil {
+		return err
+	}
+	if err := l.makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	return l.settle(filepath.Dir(path))
+}
+
+func (l *Local) writeTemp(content []byte) (*os.File, error) {
+	tmp, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), "text-*")
+	if err != nil {
+		return nil, err
+	}
+	if _, err = tmp.Write(content); err == nil {
+		err = l.step("write")
+	}
+	if err != nil {
+		discard(tmp)
+		return nil, err
+	}
+	return tmp, nil
+}
+
+// seal brings the file's bytes to the disk and takes the right to write away. Until here
+// the file has no name under which anything would look for it.
+func (l *Local) seal(tmp *os.File) error {
+	if err := tmp.Chmod(0o444); err != nil {
+		return err
+	}
+	if err := tmp.Sync(); err != nil {
+		return err
+	}
+	if err := l.step("sync"); err != nil {
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return l.step("close")
+}
+
+// settle brings a new name in dir to the disk.
+func (l *Local) settle(dir string) error {
+	if err := l.step("rename"); err != nil {
+		return err
+	}
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	return l.step("sync dir")
+}
+
+// makeDir makes one of the folders that spread files by the first two digits of their name.
+func (l *Local) makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(dir))
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (l *Local) step(name string) error {
+	if l.reached == nil {
+		return nil
+	}
+	return l.reached(name)
+}
+
+// discard closes and removes a temporary file; after a successful install only the second
+// name of the file, or nothing, is left to remove.
+func discard(tmp *os.File) {
+	tmp.Close()
+	os.Remove(tmp.Name())
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
