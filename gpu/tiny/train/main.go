@@ -1,0 +1,5 @@
+package main
+
+const initialStd = 0.02
+
+func main() {}
