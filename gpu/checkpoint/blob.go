@@ -1,0 +1,108 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// A blob is the bytes of one file, mapped where the system can do so.
+type blob struct {
+	name    string    // file name inside its folder, for messages
+	path    string    // full path of a real file, else ""
+	modTime time.Time // of a real file
+	size    int64
+
+	data    []byte      // the whole content when it is mapped or in memory
+	r       io.ReaderAt // the content otherwise
+	release func() error
+}
+
+// openBlob opens one file of fsys: mapped if it is a real file, read where it lies if it
+// is an [io.ReaderAt] (embed.FS), read into memory otherwise.
+func openBlob(fsys fs.FS, name string) (*blob, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", name)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	b := &blob{name: name, size: info.Size(), release: f.Close}
+	switch f := f.(type) {
+	case *os.File:
+		b.path, b.modTime = f.Name(), info.ModTime()
+		return b, b.mapFile(f)
+	case io.ReaderAt:
+		b.r = f
+		return b, nil
+	}
+	defer f.Close()
+	b.release = nil
+	b.data, err = io.ReadAll(f)
+	b.size = int64(len(b.data))
+	return b, err
+}
+
+// mapFile maps f into memory and closes it; where that fails, f stays open to be read.
+func (b *blob) mapFile(f *os.File) error {
+	data, unmap, err := mmap(f, b.size)
+	if err != nil {
+		b.r = f
+		return nil
+	}
+	b.data, b.release = data, unmap
+	return f.Close()
+}
+
+// view returns n bytes from offset: a window on the mapping, or a copy in buf, which is
+// grown as needed. The caller has checked the bounds against size.
+func (b *blob) view(offset, n int64, buf *[]byte) ([]byte, error) {
+	if b.r == nil {
+		return b.data[offset : offset+n], nil
+	}
+	if int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	}
+	p := (*buf)[:n]
+	if _, err := b.r.ReadAt(p, offset); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read %s at %d: %w", b.name, offset, err)
+	} else if err == io.EOF {
+		// ReadAt may report EOF with a full read only at the very end of the file.
+		if offset+n > b.size {
+			return nil, fmt.Errorf("read %s at %d: %w", b.name, offset, io.ErrUnexpectedEOF)
+		}
+	}
+	return p, nil
+}
+
+// ReadAt implements [io.ReaderAt].
+func (b *blob) ReadAt(p []byte, offset int64) (int, error) {
+	if b.r != nil {
+		return b.r.ReadAt(p, offset)
+	}
+	if offset < 0 || offset >= b.size {
+		return 0, io.EOF
+	}
+	n := copy(p, b.data[offset:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (b *blob) close() error {
+	if b.release == nil {
+		return nil
+	}
+	release := b.release
+	b.release, b.data, b.r = nil, nil, nil
+	return release()
+}

@@ -1,0 +1,78 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A part is one file that the digest covers.
+type part struct {
+	name   string
+	blob   *blob  // a weight file
+	digest string // of a small file, known already
+	size   int64
+}
+
+func textPart(name string, data []byte) part {
+	sum := sha256.Sum256(data)
+	return part{name: name, digest: hex.EncodeToString(sum[:]), size: int64(len(data))}
+}
+
+// Digest returns a SHA-256, in hexadecimal, of everything that makes the model: its
+// configuration, weights and tokenizer files. It does not depend on where they lie.
+//
+// For a folder it is the digest of the text
+//
+//	checkpoint 1
+//	<file name> <bytes> <SHA-256 of the file>      one line per file, sorted by name
+//
+// and for a GGUF the digest of the file itself, as sha256sum prints it. Digests of big
+// files are remembered; see [memory]. Digest fails if shards are missing.
+func (c *Checkpoint) Digest() (string, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return "", fmt.Errorf("digest %s: %w", c.name, errClosed)
+	}
+	if len(c.missing) > 0 {
+		return "", fmt.Errorf("digest %s: weight files %s: %w", c.name, strings.Join(c.missing, ", "), ErrNotFound)
+	}
+	text := "checkpoint 1\n"
+	for _, p := range c.parts {
+		if p.blob != nil {
+			var err error
+			if p.digest, err = p.blob.digest(); err != nil {
+				return "", fmt.Errorf("digest %s: %w", c.name, err)
+			}
+			p.size = p.blob.size
+		}
+		if c.vocab != nil {
+			return p.digest, nil
+		}
+		text += fmt.Sprintf("%s %d %s\n", p.name, p.size, p.digest)
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// digest returns the SHA-256 of the file, from memory if it is known there.
+func (b *blob) digest() (_ string, err error) {
+	if known, ok := recallDigest(b); ok {
+		return known, nil
+	}
+	defer recoverFault(b.name, &err)()
+	h := sha256.New()
+	if b.r == nil {
+		h.Write(b.data)
+	} else if n, err := io.Copy(h, io.NewSectionReader(b.r, 0, b.size)); err != nil {
+		return "", err
+	} else if n != b.size {
+		return "", fmt.Errorf("%s changed while it was open: %w", b.name, ErrFormat)
+	}
+	sum := hex.EncodeToString(h.Sum(nil))
+	rememberDigest(b, sum)
+	return sum, nil
+}

@@ -1,0 +1,39 @@
+// Package checkpoint opens a language model's files: its configuration, its tensors and
+// its tokenizer, from a Hugging Face folder, a hub id or a GGUF file.
+//
+// # Words
+//
+// A checkpoint is everything that makes one model. A shard is one weight file of it. The
+// hub is a server that speaks the routes of huggingface.co. A tensor's stored type is
+// what the file holds (BF16, Q4_K); reading always yields float32.
+//
+// # Promises
+//
+//	C1  Every name, shape and layout is Hugging Face's, whatever the file. A consumer
+//	    never needs to know that a model came from GGUF.
+//	C2  Weights are never copied as a whole: files on disk are mapped, and rows are
+//	    converted from the mapping straight into the caller's slice.
+//	C3  A file is either understood completely or refused with [ErrFormat]. Memory used
+//	    while reading a header is bounded by a small multiple of the header's real size,
+//	    whatever lengths it claims.
+//	C4  A file in the hub's cache folder is complete and has the checksum that the hub
+//	    announced; unfinished downloads lie beside it under another name.
+//	C5  [Checkpoint.Digest] depends on contents only, never on where they lie.
+//	C6  A token never appears in an error, a log or a file.
+//
+// # Sources
+//
+// The safetensors format: https://github.com/huggingface/safetensors (README and
+// safetensors/src/tensor.rs). GGUF: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+// The cache folder: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+package checkpoint
+
+import "errors"
+
+// ErrNotFound reports that a model, or a file that it needs, does not exist where it was
+// looked for: no such folder or hub id, a missing shard, no access, no network.
+var ErrNotFound = errors.New("not found")
+
+// ErrFormat reports a file that is damaged, hostile or of a kind this package does not
+// read.
+var ErrFormat = errors.New("unreadable model file")

@@ -1,0 +1,207 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Files of a Hugging Face folder.
+const (
+	configFile  = "config.json"
+	weightsFile = "model.safetensors"
+	indexFile   = "model.safetensors.index.json"
+)
+
+// textFiles are the small files that can change what a model computes or how text becomes
+// tokens. They are downloaded from the hub where they exist, and [Checkpoint.Digest]
+// covers them.
+var textFiles = []string{
+	configFile,
+	"added_tokens.json",
+	"chat_template.jinja",
+	"generation_config.json",
+	"merges.txt",
+	"qwen.tiktoken",
+	"special_tokens_map.json",
+	"tokenizer.json",
+	"tokenizer.model",
+	"tokenizer_config.json",
+	"vocab.json",
+}
+
+// openFolder opens the Hugging Face folder at the root of fsys. With metadataOnly, missing
+// shards are noted instead of refused.
+func openFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err error) {
+	c := &Checkpoint{name: name, folder: fsys, tensors: make(map[string]*tensor)}
+	defer func() {
+		if err != nil {
+			c.Close()
+			err = fmt.Errorf("open %s: %w", name, err)
+		}
+	}()
+	if c.config, err = readConfig(fsys); err != nil {
+		return nil, err
+	}
+	shards, err := findShards(fsys)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range shards {
+		if err := c.addShard(fsys, s); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.missing) > 0 && !metadataOnly {
+		return nil, fmt.Errorf("%d of %d weight files: %s: %w", len(c.missing), len(shards), strings.Join(c.missing, ", "), ErrNotFound)
+	}
+	sortInfos(c.infos)
+	return c, c.addTextParts(fsys)
+}
+
+// readConfig returns config.json, which must be a JSON object.
+func readConfig(fsys fs.FS) ([]byte, error) {
+	config, err := fs.ReadFile(fsys, configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", configFile, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !json.Valid(config) || !bytes.HasPrefix(bytes.TrimSpace(config), []byte("{")) {
+		return nil, fmt.Errorf("%s: not a JSON object: %w", configFile, ErrFormat)
+	}
+	return config, nil
+}
+
+// A shard is a weight file and the tensors that an index says it holds.
+type shard struct {
+	file  string
+	names []string // sorted; nil without an index
+}
+
+// findShards lists the weight files that the folder has or, by its index, should have.
+func findShards(fsys fs.FS) ([]shard, error) {
+	if exists(fsys, weightsFile) {
+		return []shard{{file: weightsFile}}, nil
+	}
+	raw, err := fs.ReadFile(fsys, indexFile)
+	if err == nil {
+		shards, err := parseIndex(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", indexFile, err, ErrFormat)
+		}
+		return shards, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, old := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
+		if exists(fsys, old) {
+			return nil, fmt.Errorf("%s: PyTorch's pickle files are not read: convert the model to safetensors, "+
+				"for example with transformers' save_pretrained: %w", old, ErrFormat)
+		}
+	}
+	return []shard{{file: weightsFile}}, nil
+}
+
+func exists(fsys fs.FS, name string) bool {
+	_, err := fs.Stat(fsys, name)
+	return err == nil
+}
+
+// parseIndex reads model.safetensors.index.json: the shards sorted by name.
+func parseIndex(raw []byte) ([]shard, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	names := make(map[string][]string)
+	err := readObject(dec, func(key string) error {
+		if key != "weight_map" {
+			var skipped json.RawMessage
+			return dec.Decode(&skipped)
+		}
+		return readObject(dec, func(tensor string) error {
+			file, err := readString(dec)
+			if err == nil && !shardName(file) {
+				err = fmt.Errorf("tensor %q: %q is no shard's name", tensor, file)
+			}
+			names[file] = append(names[file], tensor)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("text after its end")
+	}
+	if len(names) == 0 {
+		return nil, errors.New("weight_map names no tensor")
+	}
+	var shards []shard
+	for file, tensors := range names {
+		slices.Sort(tensors)
+		shards = append(shards, shard{file, tensors})
+	}
+	slices.SortFunc(shards, func(a, b shard) int { return strings.Compare(a.file, b.file) })
+	return shards, nil
+}
+
+// shardName tells a file of the folder itself from a way out of it.
+func shardName(file string) bool {
+	return fs.ValidPath(file) && path.Base(file) == file && path.Ext(file) == ".safetensors" && !strings.ContainsAny(file, `\:`)
+}
+
+// addShard opens one weight file, checks it against the index and includes its tensors.
+func (c *Checkpoint) addShard(fsys fs.FS, s shard) error {
+	b, err := openBlob(fsys, s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.missing = append(c.missing, s.file)
+		for _, name := range s.names {
+			c.tensors[name] = &tensor{TensorInfo: TensorInfo{Name: name}}
+			c.infos = append(c.infos, TensorInfo{Name: name})
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.blobs = append(c.blobs, b)
+	st, err := readSafetensors(b)
+	if err != nil {
+		return err
+	}
+	for _, name := range s.names {
+		if st.tensors[name] == nil {
+			return fmt.Errorf("%s: tensor %q, which the index promises, is not in it: %w", s.file, name, ErrFormat)
+		}
+	}
+	for _, info := range st.infos {
+		if err := c.add(st.tensors[info.Name]); err != nil {
+			return err
+		}
+	}
+	c.parts = append(c.parts, part{name: s.file, blob: b})
+	return nil
+}
+
+// addTextParts makes the small files part of the digest.
+func (c *Checkpoint) addTextParts(fsys fs.FS) error {
+	for _, name := range textFiles {
+		data, err := fs.ReadFile(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.parts = append(c.parts, textPart(name, data))
+	}
+	slices.SortFunc(c.parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
+	return nil
+}

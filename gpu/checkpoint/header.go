@@ -1,0 +1,167 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+)
+
+// A headerEntry is one tensor as a safetensors header describes it.
+type headerEntry struct {
+	name       string
+	dtype      string
+	shape      []int
+	begin, end int64
+}
+
+// parseHeader reads the JSON of a safetensors header. encoding/json by itself would accept
+// repeated keys, other spellings of keys and invalid text, so the header is read token by
+// token.
+func parseHeader(raw []byte) (entries []headerEntry, meta map[string]string, err error) {
+	if len(raw) == 0 || raw[0] != '{' {
+		return nil, nil, errors.New("header does not begin with {")
+	}
+	if !utf8.Valid(raw) {
+		return nil, nil, errors.New("header is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	err = readObject(dec, func(key string) error {
+		if key == "__metadata__" {
+			meta = make(map[string]string)
+			return readObject(dec, func(key string) (err error) {
+				meta[key], err = readString(dec)
+				return err
+			})
+		}
+		e := headerEntry{name: key, begin: -1}
+		if err := e.read(dec); err != nil {
+			return fmt.Errorf("tensor %q: %w", key, err)
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, nil, errors.New("header: text after its end")
+	}
+	return entries, meta, nil
+}
+
+// read fills e from the object that comes next.
+func (e *headerEntry) read(dec *json.Decoder) error {
+	err := readObject(dec, func(key string) (err error) {
+		switch key {
+		case "dtype":
+			e.dtype, err = readString(dec)
+		case "shape":
+			e.shape = []int{}
+			err = readInts(dec, func(n int64) error {
+				if len(e.shape) == maxRank || int64(int(n)) != n {
+					return fmt.Errorf("more than %d dimensions, or one of %d", maxRank, n)
+				}
+				e.shape = append(e.shape, int(n))
+				return nil
+			})
+		case "data_offsets":
+			var at []int64
+			err = readInts(dec, func(n int64) error {
+				if len(at) == 2 {
+					return errors.New("more than two offsets")
+				}
+				at = append(at, n)
+				return nil
+			})
+			if err == nil && len(at) != 2 {
+				err = errors.New("fewer than two offsets")
+			}
+			if err == nil {
+				e.begin, e.end = at[0], at[1]
+			}
+		default:
+			err = fmt.Errorf("unknown key %q", key)
+		}
+		return err
+	})
+	if err == nil && (e.dtype == "" || e.shape == nil || e.begin < 0) {
+		err = errors.New("dtype, shape and data_offsets are not all there")
+	}
+	return err
+}
+
+// readObject reads an object, calling value for each key to read what belongs to it. A key
+// that occurs twice is an error.
+func readObject(dec *json.Decoder, value func(key string) error) error {
+	if err := readDelim(dec, '{'); err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for dec.More() {
+		key, err := readString(dec)
+		if err != nil {
+			return err
+		}
+		if seen[key] {
+			return fmt.Errorf("%q occurs twice", key)
+		}
+		seen[key] = true
+		if err := value(key); err != nil {
+			return err
+		}
+	}
+	return readDelim(dec, '}')
+}
+
+// readInts reads an array of integers that are not negative.
+func readInts(dec *json.Decoder, value func(int64) error) error {
+	if err := readDelim(dec, '['); err != nil {
+		return err
+	}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		number, ok := token.(json.Number)
+		if !ok {
+			return fmt.Errorf("%v is not a number", token)
+		}
+		n, err := strconv.ParseUint(number.String(), 10, 63)
+		if err != nil {
+			return fmt.Errorf("%s is not a size", number)
+		}
+		if err := value(int64(n)); err != nil {
+			return err
+		}
+	}
+	return readDelim(dec, ']')
+}
+
+func readDelim(dec *json.Decoder, want json.Delim) error {
+	token, err := dec.Token()
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil && token != want {
+		err = fmt.Errorf("%v where %v belongs", token, want)
+	}
+	return err
+}
+
+func readString(dec *json.Decoder) (string, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return "", err
+	}
+	s, ok := token.(string)
+	if !ok {
+		return "", fmt.Errorf("%v is not text", token)
+	}
+	return s, nil
+}

@@ -1,0 +1,24 @@
+//go:build unix
+
+package checkpoint
+
+import (
+	"errors"
+	"math"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mmap maps the first size bytes of f, read only and shared with every other process that
+// has the model open.
+func mmap(f *os.File, size int64) ([]byte, func() error, error) {
+	if size <= 0 || size > math.MaxInt {
+		return nil, nil, errors.New("nothing to map")
+	}
+	data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, err
+	}
+	return data, func() error { return unix.Munmap(data) }, nil
+}

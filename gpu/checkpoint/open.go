@@ -1,0 +1,33 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+// Options say how [Open] finds a model. The zero value follows the environment.
+type Options struct {
+	MetadataOnly bool   // weights are not downloaded, and missing shards are not an error
+	Offline      bool   // never use the network (default: HF_HUB_OFFLINE)
+	Endpoint     string // the hub's address (default: HF_ENDPOINT, then https://huggingface.co)
+	CacheDir     string // the hub's cache folder (default: HF_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub)
+	Token        string // the hub's access token (default: HF_TOKEN, the file HF_TOKEN_PATH, HF_HOME/token)
+
+	// Progress, if set, is told how many bytes of a file have arrived; total is -1 if the
+	// hub did not say. Calls come from one goroutine at a time.
+	Progress func(file string, done, total int64)
+}
+
+// Open opens the model that ref names: a folder in Hugging Face's layout, a .gguf file, or
+// a hub id "owner/name" or "owner/name@revision". An existing path is always taken as one.
+func Open(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(ref)
+	if err == nil && info.IsDir() {
+		return openFolder(os.DirFS(ref), ref, opts.MetadataOnly)
+	}
+	return nil, fmt.Errorf("open %s: %w", ref, ErrNotFound)
+}
