@@ -1,0 +1,247 @@
+package linear
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// The control's map is the one fitted on rows that are really mismatched.
+func TestCrossEqualsFittingShuffledRows(t *testing.T) {
+	const n, d, e = blockRows + 88, 6, 5
+	x, y, _ := planted(n, d, e, 1, 71)
+	perm := Permutation(n, seedOf(1))
+	mismatched := make([]float32, 0, n*e)
+	for _, p := range perm {
+		mismatched = append(mismatched, y[p*e:(p+1)*e]...)
+	}
+	c := NewCross(d, e)
+	if err := c.AddShuffled(x, y, perm); err != nil {
+		t.Fatal(err)
+	}
+	got, err := gramOf(t, d, e, x, y).WithCross(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := fit(t, got, DefaultSpec())
+	b := fit(t, gramOf(t, d, e, x, mismatched), DefaultSpec())
+	for i := range a.W {
+		if math.Abs(a.W[i]-b.W[i]) > 1e-9 {
+			t.Fatalf("W[%d] = %g, want %g", i, a.W[i], b.W[i])
+		}
+	}
+	if s, _ := a.Score(gramOf(t, d, e, x, y)); s.R2 > 0.2 {
+		t.Errorf("a map of mismatched pairs predicts the true ones: R² %g", s.R2)
+	}
+}
+
+func TestCrossRefusesWrongPermutations(t *testing.T) {
+	c := NewCross(1, 1)
+	for _, perm := range [][]int{{0}, {0, 0}, {0, 2}, {-1, 0}, {0, 1, 2}} {
+		if err := c.AddShuffled([]float32{1, 2}, []float32{3, 4}, perm); err == nil {
+			t.Errorf("permutation %v was accepted for two rows", perm)
+		}
+	}
+	if err := c.AddShuffled([]float32{1, 2}, []float32{3, 4}, []int{1, 0}); err != nil || c.XtY[0] != 10 {
+		t.Errorf("XtY = %v, %v, want 1·4 + 2·3 = 10", c.XtY, err)
+	}
+	if _, err := NewGram(1, 1).WithCross(c); err == nil {
+		t.Error("a Cross of other rows was accepted")
+	}
+}
+
+func TestZeroPadAndInterpolate(t *testing.T) {
+	v := []float32{1, 2, 4}
+	for _, c := range []struct {
+		got, want []float32
+	}{
+		{ZeroPad(v, 5), []float32{1, 2, 4, 0, 0}},
+		{ZeroPad(v, 2), []float32{1, 2}},
+		{interpolate(t, v, 5), []float32{1, 1.5, 2, 3, 4}},
+		{interpolate(t, v, 3), v},
+		{interpolate(t, v, 2), []float32{1, 4}},
+		{interpolate(t, v, 1), []float32{1}},
+		{interpolate(t, []float32{7}, 3), []float32{7, 7, 7}},
+	} {
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("got %v, want %v", c.got, c.want)
+		}
+	}
+	if _, err := Interpolate(nil, 3); err == nil {
+		t.Error("an empty vector was interpolated")
+	}
+}
+
+func interpolate(t *testing.T, v []float32, e int) []float32 {
+	t.Helper()
+	out, err := Interpolate(v, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Wider and narrower, the mean squared length over draws is that of v. It is a mean of 400
+// independent χ²_e/e variables, so its standard error is √(2/e/400).
+func TestRandomProjectionPreservesExpectedNorm(t *testing.T) {
+	v := normals(30, 73)
+	for _, e := range []int{10, 50} {
+		sum := 0.0
+		for k := range 400 {
+			seed := seedOf(byte(k))
+			seed[1] = byte(k >> 8)
+			u := RandomProjection(v, e, seed)
+			if len(u) != e {
+				t.Fatalf("%d dimensions, want %d", len(u), e)
+			}
+			sum += math.Pow(Norm(u)/Norm(v), 2) / 400
+		}
+		if tol := 4 * math.Sqrt(2/float64(e)/400); math.Abs(sum-1) > tol {
+			t.Errorf("e=%d: mean ‖u‖²/‖v‖² = %.4f, want 1 ± %.4f", e, sum, tol)
+		}
+	}
+}
+
+// Vectors that share a seed share the matrix: the projection is linear.
+func TestRandomProjectionIsLinear(t *testing.T) {
+	a, b := normals(8, 74), normals(8, 75)
+	sum := slices.Clone(a)
+	for i := range sum {
+		sum[i] += b[i]
+	}
+	pa, pb, ps := RandomProjection(a, 5, seedOf(9)), RandomProjection(b, 5, seedOf(9)), RandomProjection(sum, 5, seedOf(9))
+	for j := range ps {
+		if math.Abs(float64(pa[j]+pb[j]-ps[j])) > 1e-5 {
+			t.Errorf("dimension %d: %g + %g ≠ %g", j, pa[j], pb[j], ps[j])
+		}
+	}
+}
+
+// The draws are part of every stored artifact, so their bits are pinned: if this fails, the
+// library's generator has changed and stage versions must be raised.
+func TestDrawsArePinned(t *testing.T) {
+	if got, want := Permutation(8, seedOf(1)), []int{5, 3, 7, 0, 4, 6, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("permutation %v, want %v", got, want)
+	}
+	got := RandomProjection([]float32{1, -2}, 3, seedOf(2))
+	want := []float32{2.368239, -0.39313444, -1.4348618}
+	if !slices.Equal(got, want) {
+		t.Errorf("projection %v, want %v", got, want)
+	}
+}
+
+// The covariance of many directions is that of the rows.
+func TestRandomDirectionHasTheRowsCovariance(t *testing.T) {
+	const n, d, draws = 60, 4, 3000
+	x, _, _ := planted(n, d, 1, 1, 77)
+	var seeds [][32]byte
+	for k := range draws {
+		seed := seedOf(byte(k))
+		seed[1] = byte(k >> 8)
+		seeds = append(seeds, seed)
+	}
+	s := NewStream(d, seeds...)
+	if err := s.Add(x); err != nil {
+		t.Fatal(err)
+	}
+	c := centred(dense(n, d, x))
+	var want mat.Dense
+	want.Mul(c.T(), c)
+	want.Scale(1.0/n, &want)
+	got := mat.NewDense(d, d, nil)
+	for k := range draws {
+		u := s.Direction(k)
+		for i := range d {
+			for j := range d {
+				got.Set(i, j, got.At(i, j)+float64(u[i])*float64(u[j])/draws)
+			}
+		}
+	}
+	for i := range d {
+		for j := range d {
+			// Var(u_i·u_j) = Σii·Σjj + Σij² for Gaussian u.
+			se := math.Sqrt((want.At(i, i)*want.At(j, j) + math.Pow(want.At(i, j), 2)) / draws)
+			if math.Abs(got.At(i, j)-want.At(i, j)) > 4.5*se {
+				t.Errorf("covariance [%d,%d] = %.3f, want %.3f ± %.3f", i, j, got.At(i, j), want.At(i, j), 4.5*se)
+			}
+		}
+	}
+}
+
+func TestStreamDoesNotSeeBlocks(t *testing.T) {
+	const d = 5
+	x, _, _ := planted(40, d, 1, 1, 79)
+	whole, parts := NewStream(d, seedOf(1), seedOf(2)), NewStream(d, seedOf(1), seedOf(2))
+	if err := whole.Add(x); err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range [][2]int{{0, 1}, {1, 1}, {1, 30}, {30, 40}} {
+		if err := parts.Add(x[cut[0]*d : cut[1]*d]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for k := range 2 {
+		if !slices.Equal(whole.Direction(k), parts.Direction(k)) {
+			t.Errorf("direction %d depends on the blocks", k)
+		}
+	}
+	if slices.Equal(whole.Direction(0), whole.Direction(1)) {
+		t.Error("two seeds gave one direction")
+	}
+	if whole.N() != 40 || !reflect.DeepEqual(whole.Mean(), parts.Mean()) || whole.MeanNorm() != parts.MeanNorm() {
+		t.Error("the moments depend on the blocks")
+	}
+}
+
+func TestMeanNormAndSpread(t *testing.T) {
+	rows := []float32{3, 4, 3, 4, 0, 0, 6, 8}
+	s := NewStream(2)
+	if err := s.Add(rows); err != nil {
+		t.Fatal(err)
+	}
+	sp := NewSpread(s.Mean()) // (3, 4)
+	if err := sp.Add(rows); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.MeanNorm(), 5.0; got != want {
+		t.Errorf("mean norm %g, want %g", got, want)
+	}
+	if got, want := sp.Value(), 2.5; got != want {
+		t.Errorf("spread %g, want %g", got, want)
+	}
+	nan := []float32{1, float32(math.NaN())}
+	if s.Add(nan) == nil || sp.Add(nan) == nil || s.Add(nan[:1]) == nil {
+		t.Error("a bad row was accepted")
+	}
+}
+
+func TestNorms(t *testing.T) {
+	v, err := ResetNorm([]float32{3, 4}, 10)
+	if err != nil || !slices.Equal(v, []float32{6, 8}) {
+		t.Errorf("ResetNorm = %v, %v, want [6 8]", v, err)
+	}
+	for _, bad := range [][]float32{{0, 0}, {float32(math.NaN()), 1}, {float32(math.Inf(1)), 1}, nil} {
+		if v, err := ResetNorm(bad, 1); err == nil {
+			t.Errorf("ResetNorm(%v) = %v, want an error", bad, v)
+		}
+	}
+	if _, err := ResetNorm([]float32{1}, math.NaN()); err == nil {
+		t.Error("a length of NaN was accepted")
+	}
+	if got := Cosine([]float32{1, 0, 1e6}, []float32{1, 1, 1e6}, 2); math.Abs(got-math.Sqrt(0.5)) > 1e-15 {
+		t.Errorf("cosine without dimension 2 = %g, want √½", got)
+	}
+	if got := Cosine([]float32{2, 0}, []float32{-1, 0}); got != -1 {
+		t.Errorf("cosine of opposites = %g", got)
+	}
+	if got := Cosine([]float32{0, 0}, []float32{1, 0}); !math.IsNaN(got) {
+		t.Errorf("cosine of zero = %g, want NaN", got)
+	}
+	g := gramOf(t, 1, 3, []float32{0, 0}, []float32{1, 5, 0, -1, 5, 3})
+	if got := g.LargestVariance(2); !slices.Equal(got, []int{2, 0}) {
+		t.Errorf("largest variance %v, want [2 0]", got)
+	}
+}

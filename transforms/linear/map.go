@@ -1,0 +1,104 @@
+package linear
+
+import (
+	"fmt"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// A Map carries activations of one model to another: y ≈ MeanY + (x − MeanX)·W.
+type Map struct {
+	Rows, Cols   int       // d and e
+	W            []float64 // [d×e] row-major
+	MeanX, MeanY []float64 // [d], [e]; zero where the fit was not centred
+
+	Spec             Spec    // how it was fitted
+	N                int     // rows it was fitted on
+	Lambda           float64 // penalty added to the diagonal, absolute; 0 where the method has none
+	Condition        float64 // estimated condition number of the matrix solved; 0 where none was
+	DegreesOfFreedom float64 // Σ s/(s+λ) per target dimension; 0 where undefined
+}
+
+// NewMap returns the map with the given matrix, as it comes back from storage. The means may be
+// nil, which means zero. It returns an error if a length does not fit or a value is not finite.
+func NewMap(rows, cols int, w []float32, meanX, meanY []float64) (*Map, error) {
+	if rows <= 0 || cols <= 0 || len(w) != rows*cols {
+		return nil, fmt.Errorf("map: %d values for %d×%d", len(w), rows, cols)
+	}
+	if i := notFinite(w); i >= 0 {
+		return nil, fmt.Errorf("map: row %d, column %d is %v", i/cols, i%cols, w[i])
+	}
+	if meanX == nil {
+		meanX = make([]float64, rows)
+	}
+	if meanY == nil {
+		meanY = make([]float64, cols)
+	}
+	if len(meanX) != rows || len(meanY) != cols {
+		return nil, fmt.Errorf("map: means of %d and %d dimensions for %d×%d", len(meanX), len(meanY), rows, cols)
+	}
+	m := &Map{Rows: rows, Cols: cols, W: make([]float64, len(w)), MeanX: meanX, MeanY: meanY}
+	widen(m.W, w)
+	return m, nil
+}
+
+// Matrix returns W [rows×cols] row-major, rounded to float32, as it is stored.
+func (m *Map) Matrix() (rows, cols int, w []float32) {
+	w = make([]float32, len(m.W))
+	for i, v := range m.W {
+		w[i] = float32(v)
+	}
+	return m.Rows, m.Cols, w
+}
+
+// Apply maps a difference of activations, such as a persona vector: v·W, without the means, which
+// cancel in a difference. The result has another length than the target's own vector, since ridge
+// shrinks; see [ResetNorm].
+func (m *Map) Apply(v []float32) ([]float32, error) {
+	if len(v) != m.Rows {
+		return nil, fmt.Errorf("map %d×%d: vector of %d dimensions", m.Rows, m.Cols, len(v))
+	}
+	sum := make([]float64, m.Cols)
+	for i, x := range v {
+		m.addRow(sum, i, float64(x))
+	}
+	return narrow(sum), nil
+}
+
+// Predict maps an activation: MeanY + (x − MeanX)·W.
+func (m *Map) Predict(x []float32) ([]float32, error) {
+	if len(x) != m.Rows {
+		return nil, fmt.Errorf("map %d×%d: activation of %d dimensions", m.Rows, m.Cols, len(x))
+	}
+	sum := make([]float64, m.Cols)
+	copy(sum, m.MeanY)
+	for i, v := range x {
+		m.addRow(sum, i, float64(v)-m.MeanX[i])
+	}
+	return narrow(sum), nil
+}
+
+// addRow adds c times row i of W to sum.
+func (m *Map) addRow(sum []float64, i int, c float64) {
+	for j, w := range m.W[i*m.Cols : (i+1)*m.Cols] {
+		sum[j] += c * w
+	}
+}
+
+// Spectrum returns the singular values of W in decreasing order; ok is false if the iteration
+// does not converge. How fast they fall says how many directions the map really carries.
+func (m *Map) Spectrum() (values []float64, ok bool) {
+	var svd mat.SVD
+	if !svd.Factorize(mat.NewDense(m.Rows, m.Cols, m.W), mat.SVDNone) {
+		return nil, false
+	}
+	return svd.Values(nil), true
+}
+
+func narrow(v []float64) []float32 {
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(x)
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package linear
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// ZeroPad returns v with zeros appended, or its first e values where the target is narrower.
+func ZeroPad(v []float32, e int) []float32 {
+	out := make([]float32, e)
+	copy(out, v)
+	return out
+}
+
+// Interpolate resamples v [d] at e points, linear over the index with matched ends: output j is
+// read at position j·(d−1)/(e−1). One output dimension reads position 0. It returns an error if v
+// is empty or e is not positive.
+func Interpolate(v []float32, e int) ([]float32, error) {
+	if len(v) == 0 || e < 1 {
+		return nil, fmt.Errorf("interpolate %d to %d dimensions", len(v), e)
+	}
+	out := make([]float32, e)
+	for j := range out {
+		at := 0.0
+		if e > 1 {
+			at = float64(j) * float64(len(v)-1) / float64(e-1)
+		}
+		i := min(int(at), len(v)-1)
+		next := min(i+1, len(v)-1)
+		part := at - float64(i)
+		out[j] = float32((1-part)*float64(v[i]) + part*float64(v[next]))
+	}
+	return out, nil
+}
+
+// RandomProjection returns v·P for a Gaussian matrix P [d×e] with entries of variance 1/e, so that
+// E‖vP‖² = ‖v‖² for any two widths (Johnson & Lindenstrauss 1984). P is drawn row by row from a
+// ChaCha8 stream and depends only on (d, e, seed): vectors that share a seed share the matrix.
+func RandomProjection(v []float32, e int, seed [32]byte) []float32 {
+	r := rand.New(rand.NewChaCha8(seed))
+	sum := make([]float64, e)
+	for _, x := range v {
+		for j := range sum {
+			sum[j] += float64(x) * r.NormFloat64()
+		}
+	}
+	for j := range sum {
+		sum[j] /= math.Sqrt(float64(e))
+	}
+	return narrow(sum)
+}
+
+// Norm returns ‖v‖₂, accumulated in float64.
+func Norm(v []float32) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return math.Sqrt(sum)
+}
+
+// ResetNorm returns v scaled to the given length. It returns an error if v has no direction (zero
+// or not finite) or the length is not a non-negative number.
+func ResetNorm(v []float32, length float64) ([]float32, error) {
+	n := Norm(v)
+	if !(n > 0) || math.IsInf(n, 0) {
+		return nil, fmt.Errorf("reset norm: vector of length %g has no direction", n)
+	}
+	if !(length >= 0) || math.IsInf(length, 0) {
+		return nil, fmt.Errorf("reset norm to %g", length)
+	}
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(float64(x) / n * length)
+	}
+	return out, nil
+}
+
+// Cosine returns the cosine of the angle between a and b, which have the same length: NaN if
+// either is zero. Dimensions listed in skip are left out of both.
+func Cosine(a, b []float32, skip ...int) float64 {
+	var ab, aa, bb float64
+	for i := range a {
+		if slices.Contains(skip, i) {
+			continue
+		}
+		x, y := float64(a[i]), float64(b[i])
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	if !(aa > 0 && bb > 0) {
+		return math.NaN()
+	}
+	return max(-1, min(1, ab/math.Sqrt(aa)/math.Sqrt(bb)))
+}
