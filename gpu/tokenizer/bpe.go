@@ -1,0 +1,230 @@
+package tokenizer
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// A model cuts words into tokens.
+type model interface {
+	// tokens appends the tokens of a word that is not empty: their ids, and for each the
+	// byte of the word after which it ends.
+	tokens(word string, ids, ends []int32) ([]int32, []int32)
+}
+
+// A bpe is a byte-pair encoding (Sennrich, Haddow & Birch 2016): the word's characters or bytes
+// are joined pair by pair, always the pair of lowest rank and of those the leftmost.
+type bpe struct {
+	vocab map[string]int32 // tokens that text can become; raw bytes if byteLevel
+	bytes [256]int32       // a byte's token: its own if byteLevel, else <0xNN>; -1 if none
+
+	// Either joins has every pair that may be joined, or, where it is nil, two tokens may be
+	// joined if the vocabulary has their concatenation, at the rank of that token.
+	joins *pairTable
+	rank  []uint32 // by id; never for tokens that nothing is joined to
+
+	byteLevel    bool
+	byteFallback bool
+	fuseUnk      bool
+	ignoreMerges bool   // a word that is a token is that token
+	unk          int32  // -1: characters that have no token are dropped
+	prefix       string // in front of all characters of a word but the first
+	suffix       string // behind the last character of a word
+
+	// cutAt is a character that no join puts behind another one: a word may be cut before it
+	// without changing the tokens, unless it follows itself. 0 if there is none.
+	cutAt rune
+
+	seed  maphash.Seed
+	cache []atomic.Pointer[cachedWord]
+	pool  sync.Pool // *workspace
+}
+
+// never is the rank of two tokens that must not be joined.
+const never = math.MaxUint32
+
+// cacheSlots bounds the cache: 2¹⁵ words of at most maxCachedWord bytes are about 6 MB, and a text
+// corpus of a language repeats about that many.
+const (
+	cacheSlots    = 1 << 15
+	maxCachedWord = 64
+)
+
+type cachedWord struct {
+	word      string
+	ids, ends []int32
+}
+
+// ready completes a bpe whose vocabulary and pairs are set.
+func (m *bpe) ready() {
+	m.seed = maphash.MakeSeed()
+	m.cache = make([]atomic.Pointer[cachedWord], cacheSlots)
+	m.pool.New = func() any { return new(workspace) }
+	for b := range m.bytes {
+		name := fmt.Sprintf("<0x%02X>", b)
+		if m.byteLevel {
+			name = string([]byte{byte(b)})
+		}
+		m.bytes[b] = -1
+		if id, ok := m.vocab[name]; ok && (m.byteLevel || m.byteFallback) {
+			m.bytes[b] = id
+		}
+	}
+	if !m.byteLevel && m.cutsBefore('▁') {
+		m.cutAt = '▁'
+	}
+}
+
+// cutsBefore reports whether no token has r behind another character.
+func (m *bpe) cutsBefore(r rune) bool {
+	if m.prefix != "" || m.suffix != "" || m.ignoreMerges || m.vocab[string(r)] == 0 {
+		return false
+	}
+	for token := range m.vocab {
+		rest := strings.TrimLeft(token, string(r))
+		if len(rest) > 0 && strings.ContainsRune(rest, r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *bpe) tokens(word string, ids, ends []int32) ([]int32, []int32) {
+	if m.cutAt == 0 {
+		return m.wordTokens(word, 0, ids, ends)
+	}
+	start, last := 0, rune(0)
+	for i, r := range word {
+		if r == m.cutAt && last != m.cutAt && i > start {
+			ids, ends = m.wordTokens(word[start:i], start, ids, ends)
+			start = i
+		}
+		last = r
+	}
+	return m.wordTokens(word[start:], start, ids, ends)
+}
+
+// wordTokens appends the tokens of a word that starts at byte base of a longer one.
+func (m *bpe) wordTokens(word string, base int, ids, ends []int32) ([]int32, []int32) {
+	if m.ignoreMerges {
+		if id, ok := m.vocab[word]; ok {
+			return append(ids, id), append(ends, int32(base+len(word)))
+		}
+	}
+	var slot *atomic.Pointer[cachedWord]
+	if len(word) <= maxCachedWord {
+		slot = &m.cache[maphash.String(m.seed, word)%cacheSlots]
+		if hit := slot.Load(); hit != nil && hit.word == word {
+			return append(ids, hit.ids...), appendShifted(ends, hit.ends, base)
+		}
+	}
+	w := m.pool.Get().(*workspace)
+	defer m.pool.Put(w)
+	w.start(m, word)
+	if len(w.symbols) <= shortWord {
+		w.joinShort(m, word)
+	} else {
+		w.joinLong(m, word)
+	}
+	from, fromEnd := len(ids), len(ends)
+	for _, s := range w.symbols {
+		if s.end > s.start {
+			ids, ends = append(ids, s.id), append(ends, s.end)
+		}
+	}
+	if slot != nil {
+		slot.Store(&cachedWord{strings.Clone(word), clone(ids[from:]), clone(ends[fromEnd:])})
+	}
+	for i := range ends[fromEnd:] {
+		ends[fromEnd+i] += int32(base)
+	}
+	return ids, ends
+}
+
+func clone(s []int32) []int32 { return append([]int32(nil), s...) }
+
+func appendShifted(dst, src []int32, by int) []int32 {
+	for _, v := range src {
+		dst = append(dst, v+int32(by))
+	}
+	return dst
+}
+
+// pair returns the rank of joining neighbours a and b of word, and the token they become.
+func (m *bpe) pair(word string, a, b symbol) (uint32, int32) {
+	if m.joins != nil {
+		return m.joins.get(a.id, b.id)
+	}
+	id, ok := m.vocab[word[a.start:b.end]]
+	if !ok {
+		return never, 0
+	}
+	return m.rank[id], id
+}
+
+// start sets the symbols to the characters or bytes of word.
+func (w *workspace) start(m *bpe, word string) {
+	w.symbols = w.symbols[:0]
+	if m.byteLevel && m.prefix == "" && m.suffix == "" {
+		for i := 0; i < len(word); i++ {
+			if id := m.bytes[word[i]]; id >= 0 {
+				w.symbols = append(w.symbols, symbol{id: id, start: int32(i), end: int32(i + 1)})
+			} else {
+				w.unknown(m, i, i+1)
+			}
+		}
+		return
+	}
+	for i := 0; i < len(word); {
+		n := 1
+		if !m.byteLevel {
+			_, n = utf8.DecodeRuneInString(word[i:])
+		}
+		char := word[i : i+n]
+		if i > 0 && m.prefix != "" {
+			char = m.prefix + char
+		}
+		if i+n == len(word) && m.suffix != "" {
+			char += m.suffix
+		}
+		if id, ok := m.vocab[char]; ok {
+			w.symbols = append(w.symbols, symbol{id: id, start: int32(i), end: int32(i + n)})
+		} else if !w.fallback(m, word, i, i+n) {
+			w.unknown(m, i, i+n)
+		}
+		i += n
+	}
+}
+
+// fallback writes bytes i to j of word as byte tokens, if the vocabulary has them all.
+func (w *workspace) fallback(m *bpe, word string, i, j int) bool {
+	if !m.byteFallback {
+		return false
+	}
+	for k := i; k < j; k++ {
+		if m.bytes[word[k]] < 0 {
+			return false
+		}
+	}
+	for k := i; k < j; k++ {
+		w.symbols = append(w.symbols, symbol{id: m.bytes[word[k]], start: int32(k), end: int32(k + 1)})
+	}
+	return true
+}
+
+// unknown writes bytes i to j as the unknown token, if there is one.
+func (w *workspace) unknown(m *bpe, i, j int) {
+	if m.unk < 0 {
+		return
+	}
+	if n := len(w.symbols); m.fuseUnk && n > 0 && w.symbols[n-1].unk && int(w.symbols[n-1].end) == i {
+		w.symbols[n-1].end = int32(j)
+		return
+	}
+	w.symbols = append(w.symbols, symbol{id: m.unk, start: int32(i), end: int32(j), unk: true})
+}

@@ -1,0 +1,34 @@
+// Package tokenizer turns text into a model's tokens and back, exactly as Hugging Face's
+// tokenizers library does, for vocabularies that come as tokenizer.json, SentencePiece
+// tokenizer.model, qwen.tiktoken or inside a GGUF file.
+//
+// Every vocabulary runs through the same pipeline, whose parts are chosen when it is opened:
+//
+//	text ─► added tokens ─► normaliser ─► pre-tokeniser ─► model ─► post-processor ─► ids
+//	        (<s>, <|im_end|>)  NFC, ▁…      words          BPE, Unigram   BOS, EOS
+//	ids ─► token texts ─► decoders (bytes, ▁ → space, …) ─► text
+//
+// A part that the package does not know is refused by name when the vocabulary is opened, all
+// such parts in one error, because a tokenizer that is nearly right is silently wrong.
+//
+// # Promises
+//
+//	T1  The same vocabulary and text give the same ids, whatever was encoded before: the cache
+//	    of words changes the speed only.
+//	T2  EncodeEnds reports byte offsets into the text that was given, whatever normalisers and
+//	    prefixes did to it in between; where a token ends inside one of the text's characters
+//	    there is no such offset and it says -1.
+//	T3  No input text and no vocabulary file makes the package panic or allocate more than a
+//	    small multiple of the input's size.
+//	T4  A Tokenizer is safe for concurrent use.
+//
+// Text that is not UTF-8 is read as if every maximal invalid part were U+FFFD, as decoders of
+// the web platform do; Hugging Face's library cannot be given such text.
+//
+// Character classes follow the Unicode version of the Go release (15.0), Hugging Face's follow that of
+// Oniguruma; they differ only on characters that were added between the two.
+//
+// Sources: https://github.com/huggingface/tokenizers (Apache-2.0; the behaviour, not the code),
+// https://github.com/google/sentencepiece, https://github.com/openai/tiktoken and
+// https://github.com/ggml-org/llama.cpp (the meaning of a GGUF's pre-tokeniser names).
+package tokenizer

@@ -1,0 +1,167 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrFormat reports a vocabulary that is damaged or uses a part that this package does not know.
+var ErrFormat = errors.New("tokenizer cannot be used")
+
+// maxID bounds the ids of a vocabulary file: no model has an embedding near it, and tables by id
+// stay below some 100 MB.
+const maxID = 1 << 22
+
+// tokenizerFile is tokenizer.json.
+type tokenizerFile struct {
+	Added         []addedToken    `json:"added_tokens"`
+	Normalizer    json.RawMessage `json:"normalizer"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Decoder       json.RawMessage `json:"decoder"`
+	Model         json.RawMessage `json:"model"`
+}
+
+// FromJSON opens a vocabulary from Hugging Face's tokenizer.json, and from tokenizer_config.json,
+// which may be nil, what that adds: the tokens that begin and end a text, further added
+// tokens, the chat template.
+//
+// Models: BPE and Unigram. The error wraps [ErrFormat] and names every part that is not known.
+func FromJSON(tokenizerJSON, tokenizerConfig []byte) (*Tokenizer, error) {
+	t, err := fromJSON(tokenizerJSON, tokenizerConfig)
+	if err != nil {
+		return nil, fmt.Errorf("read tokenizer.json: %w", err)
+	}
+	return t, nil
+}
+
+func fromJSON(tokenizerJSON, tokenizerConfig []byte) (*Tokenizer, error) {
+	var file tokenizerFile
+	if err := json.Unmarshal(tokenizerJSON, &file); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
+	}
+	config, err := parseConfig(tokenizerConfig)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}}
+	b.normalizers(file.Normalizer)
+	b.preTokenizer(file.PreTokenizer)
+	b.model(file.Model)
+	b.addTokens(append(file.Added, config.missing(file.Added)...))
+	b.postProcessor(file.PostProcessor)
+	b.decoder(file.Decoder)
+	if err := b.finish(); err != nil {
+		return nil, err
+	}
+	if err := config.apply(b.tokenizer); err != nil {
+		return nil, err
+	}
+	return b.tokenizer, nil
+}
+
+// A builder puts a Tokenizer together and collects everything that is wrong with it.
+type builder struct {
+	tokenizer *Tokenizer
+	byteLevel bool // words are bytes in the guise of printable characters
+	added     []addedToken
+	problems  []string
+}
+
+// refuse notes something that is wrong.
+func (b *builder) refuse(format string, args ...any) {
+	b.problems = append(b.problems, fmt.Sprintf(format, args...))
+}
+
+// read decodes one component and returns its type, "" if there is none.
+func (b *builder) read(what string, data json.RawMessage, into any) string {
+	if len(data) == 0 || bytes.Equal(data, []byte("null")) {
+		return ""
+	}
+	var kind struct{ Type string }
+	if err := json.Unmarshal(data, &kind); err != nil {
+		b.refuse("%s: %v", what, err)
+		return ""
+	}
+	if into != nil {
+		if err := json.Unmarshal(data, into); err != nil {
+			b.refuse("%s %s: %v", what, kind.Type, err)
+			return ""
+		}
+	}
+	if kind.Type == "" {
+		b.refuse("%s without a type", what)
+	}
+	return kind.Type
+}
+
+// setToken gives id its text.
+func (b *builder) setToken(id int32, text string) {
+	t := b.tokenizer
+	if id < 0 || id >= maxID {
+		b.refuse("token %.40q has id %d", text, id)
+		return
+	}
+	for int(id) >= len(t.texts) {
+		n := int(id) + 1 - len(t.texts)
+		t.texts = append(t.texts, make([]string, n)...)
+		t.known = append(t.known, make([]bool, n)...)
+		t.special = append(t.special, make([]bool, n)...)
+	}
+	t.texts[id], t.known[id] = text, true
+	t.ids[text] = id
+}
+
+// addTokens makes tokens found in text. A token that the model has keeps the model's id.
+func (b *builder) addTokens(tokens []addedToken) {
+	byContent := map[string]int{}
+	for _, a := range tokens {
+		if a.Content == "" {
+			continue
+		}
+		if id, ok := b.tokenizer.ids[a.Content]; ok {
+			a.ID = id
+		}
+		b.setToken(a.ID, a.Content)
+		if i, ok := byContent[a.Content]; ok {
+			b.added[i] = a
+			continue
+		}
+		byContent[a.Content] = len(b.added)
+		b.added = append(b.added, a)
+	}
+	for _, a := range b.added {
+		if a.Special && a.ID >= 0 && int(a.ID) < len(b.tokenizer.special) {
+			b.tokenizer.special[a.ID] = true
+		}
+	}
+}
+
+// finish returns what was wrong, or completes the tokenizer.
+func (b *builder) finish() error {
+	if len(b.problems) > 0 {
+		slices.Sort(b.problems)
+		return fmt.Errorf("%w: %s", ErrFormat, strings.Join(slices.Compact(b.problems), "; "))
+	}
+	t := b.tokenizer
+	var raw, normalized []addedToken
+	var rawTexts, normalizedTexts []string
+	for _, a := range b.added {
+		if a.Normalized {
+			normalized = append(normalized, a)
+			normalizedTexts = append(normalizedTexts, t.normal(span{text: a.Content}).text)
+		} else {
+			raw = append(raw, a)
+			rawTexts = append(rawTexts, a.Content)
+		}
+	}
+	t.raw, t.normalized = newMatcher(raw, rawTexts), newMatcher(normalized, normalizedTexts)
+	if len(t.decoders) == 0 {
+		t.joinWith = " "
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// A Tokenizer turns text into tokens and back. It is safe for concurrent use.
+type Tokenizer struct {
+	texts   []string // token texts by id, as the vocabulary writes them
+	known   []bool   // ids that have a token
+	special []bool   // ids that decoding leaves out on request
+	ids     map[string]int32
+
+	raw        *matcher // added tokens searched for in the text as it is
+	normalized *matcher // added tokens searched for in the normalised text
+	normalize  []normalizer
+	words      pretokenizer // nil: the whole piece is one word
+	model      model
+	before     []int32 // put in front of every encoding
+	after      []int32 // put behind it
+	decoders   []decoder
+	joinWith   string // between tokens if there is no decoder
+
+	bos, eos int32 // -1 if none
+}
+
+// none is the id of a token that there is not.
+const none = -1
+
+// Encode returns the tokens of text, with the special tokens that the vocabulary puts around
+// every text, and special tokens in the text recognised: encode(text).ids of Hugging Face's
+// library.
+func (t *Tokenizer) Encode(text string) []int32 {
+	ids := make([]int32, 0, len(t.before)+len(text)/3+len(t.after)+1)
+	ids = append(ids, t.before...)
+	ids, _ = t.encode(span{text: text}, ids, nil)
+	return append(ids, t.after...)
+}
+
+// EncodePlain returns the tokens of text without special tokens around it. Special tokens in the
+// text are still recognised.
+func (t *Tokenizer) EncodePlain(text string) []int32 {
+	ids, _ := t.encode(span{text: text}, make([]int32, 0, len(text)/3+1), nil)
+	return ids
+}
+
+// EncodeEnds returns the tokens of Encode and where they end: ends[i] is the number of bytes of
+// text up to and including token i. It is 0 for tokens that stand for no text before the first
+// that does, and for those that are put around every text; it is -1 where a token ends inside
+// a character of text.
+func (t *Tokenizer) EncodeEnds(text string) (ids []int32, ends []int) {
+	ids = append(ids, t.before...)
+	ends = make([]int, len(t.before), len(t.before)+len(text)/3+len(t.after)+1)
+	ids, ends = t.encode(span{text: text, tracked: true}, ids, ends)
+	ids = append(ids, t.after...)
+	return ids, append(ends, make([]int, len(t.after))...)
+}
+
+// encode appends the tokens of s to ids, and where they end to ends if s is tracked.
+func (t *Tokenizer) encode(s span, ids []int32, ends []int) ([]int32, []int) {
+	if s.text == "" {
+		return ids, ends
+	}
+	var pieces, inner []piece
+	var words []span
+	var scratch []int32
+	for _, p := range t.raw.split(sanitize(s), pieces) {
+		inner = append(inner[:0], p)
+		if p.id < 0 {
+			inner = t.normalized.split(t.normal(p.span), inner[:0])
+		}
+		for _, p := range inner {
+			if p.id >= 0 {
+				ids = append(ids, p.id)
+				if s.tracked {
+					ends = append(ends, p.offset(len(p.text)))
+				}
+				continue
+			}
+			words = words[:0]
+			if t.words == nil {
+				words = append(words, p.span)
+			} else {
+				words = t.words(p.span, words)
+			}
+			for _, w := range words {
+				if w.text == "" {
+					continue
+				}
+				ids, scratch = t.model.tokens(w.text, ids, scratch[:0])
+				if s.tracked {
+					for _, end := range scratch {
+						ends = append(ends, w.offset(int(end)))
+					}
+				}
+			}
+		}
+	}
+	return ids, ends
+}
+
+// normal returns s in the form in which the model reads it.
+func (t *Tokenizer) normal(s span) span {
+	for _, n := range t.normalize {
+		s = n(s)
+	}
+	return s
+}
+
+// Decode returns the text of tokens, without the special ones if skipSpecial: Hugging Face's
+// decode without its cleaning up of spaces. Ids that have no token are left out.
+func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
+	tokens := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if id < 0 || int(id) >= len(t.texts) || !t.known[id] || skipSpecial && t.special[id] {
+			continue
+		}
+		tokens = append(tokens, t.texts[id])
+	}
+	for _, d := range t.decoders {
+		tokens = d(tokens)
+	}
+	return strings.Join(tokens, t.joinWith)
+}
+
+// Continuation returns the text that continuation adds to that of prompt. Some vocabularies write
+// a token differently at the start of a text, and a character may begin in the prompt and end in
+// the continuation, so this is not Decode(continuation). Special tokens are left out.
+func (t *Tokenizer) Continuation(prompt, continuation []int32) string {
+	before := t.Decode(prompt, true)
+	whole := t.Decode(append(prompt[:len(prompt):len(prompt)], continuation...), true)
+	i := 0
+	for i < len(before) && i < len(whole) && before[i] == whole[i] {
+		i++
+	}
+	for i > 0 && i < len(whole) && !utf8.RuneStart(whole[i]) {
+		i--
+	}
+	return whole[i:]
+}
+
+// Size returns the largest id plus one: the number of rows that an embedding needs.
+func (t *Tokenizer) Size() int { return len(t.texts) }
+
+// Token returns the text of a token as the vocabulary writes it, "" if there is no such token.
+func (t *Tokenizer) Token(id int32) string {
+	if id < 0 || int(id) >= len(t.texts) {
+		return ""
+	}
+	return t.texts[id]
+}
+
+// ID returns the token that the vocabulary writes as token.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	id, ok := t.ids[token]
+	return id, ok
+}
+
+// Special reports whether a token is a special one, such as the end of a text.
+func (t *Tokenizer) Special(id int32) bool {
+	return id >= 0 && int(id) < len(t.special) && t.special[id]
+}
+
+// BOS returns the token that begins a text, if the vocabulary names one.
+func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
+
+// EOS returns the token that ends a text, if the vocabulary names one.
+func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }

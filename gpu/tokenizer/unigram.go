@@ -1,0 +1,217 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"sync"
+	"unicode/utf8"
+)
+
+// A unigram is the model of Kudo (2018): of all ways to cut a word into tokens it takes the one
+// whose log probabilities add up to the most.
+type unigram struct {
+	root         [256]int32
+	nodes        []unigramNode
+	vocab        map[string]int32
+	scores       []float64 // by id
+	unk          int32     // -1: characters that have no token are dropped
+	unkScore     float64
+	bytes        [256]int32 // <0xNN> tokens
+	byteFallback bool       // every byte has its token
+	pool         sync.Pool  // *[]unigramStep
+}
+
+type unigramNode struct {
+	next map[byte]int32
+	id   int32 // token that ends here, -1 if none
+}
+
+// unkPenalty is how much an unknown character is worse than the least likely token; the value is
+// SentencePiece's kUnkPenalty.
+const unkPenalty = 10
+
+// A unigramStep is the best way to a place in the word.
+type unigramStep struct {
+	score float64
+	id    int32
+	start int32 // where its last token starts, -1 if the place cannot be reached
+}
+
+// newUnigram returns the model of tokens by id. Tokens for which skip is true, if that is given,
+// are never found in text.
+func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool, skip func(id int) bool) *unigram {
+	m := &unigram{nodes: make([]unigramNode, 1), vocab: make(map[string]int32, len(tokens)), scores: scores, unk: unk}
+	m.nodes[0].id = none
+	lowest := math.Inf(1)
+	for id, token := range tokens {
+		if skip != nil && skip(id) {
+			continue
+		}
+		lowest = min(lowest, scores[id])
+		m.vocab[token] = int32(id)
+		if token != "" {
+			m.insert(token, int32(id))
+		}
+	}
+	m.unkScore = lowest - unkPenalty
+	m.byteFallback = byteFallback
+	for i, token := range tokens {
+		if b, ok := byteToken(token); ok {
+			m.bytes[b] = int32(i)
+		}
+	}
+	for b := range m.bytes {
+		id := int(m.bytes[b])
+		if id >= len(tokens) {
+			m.byteFallback = false
+		} else if got, ok := byteToken(tokens[id]); !ok || int(got) != b {
+			m.byteFallback = false
+		}
+	}
+	m.pool.New = func() any { return new([]unigramStep) }
+	return m
+}
+
+func (m *unigram) insert(token string, id int32) {
+	node := m.root[token[0]]
+	if node == 0 {
+		node = m.grow()
+		m.root[token[0]] = node
+	}
+	for i := 1; i < len(token); i++ {
+		next, ok := m.nodes[node].next[token[i]]
+		if !ok {
+			next = m.grow()
+			if m.nodes[node].next == nil {
+				m.nodes[node].next = make(map[byte]int32)
+			}
+			m.nodes[node].next[token[i]] = next
+		}
+		node = next
+	}
+	m.nodes[node].id = id
+}
+
+func (m *unigram) grow() int32 {
+	m.nodes = append(m.nodes, unigramNode{id: none})
+	return int32(len(m.nodes) - 1)
+}
+
+func (m *unigram) tokens(word string, ids, ends []int32) ([]int32, []int32) {
+	buffer := m.pool.Get().(*[]unigramStep)
+	defer m.pool.Put(buffer)
+	if cap(*buffer) < len(word)+1 {
+		*buffer = make([]unigramStep, len(word)+1)
+	}
+	steps := (*buffer)[:len(word)+1]
+	m.walk(word, steps)
+
+	// Follow the best way back, then turn it around.
+	from := len(ids)
+	for end := len(word); end > 0; {
+		s := steps[end]
+		start := int(s.start)
+		if s.id == m.unk && m.unk != none { // unknown characters in a row are one token
+			for start > 0 && steps[start].id == m.unk {
+				start = int(steps[start].start)
+			}
+		}
+		ids, ends = m.emitBackwards(word, s.id, start, end, ids, ends)
+		end = start
+	}
+	for i, j := from, len(ids)-1; i < j; i, j = i+1, j-1 {
+		ids[i], ids[j] = ids[j], ids[i]
+	}
+	shift := len(ids) - len(ends)
+	for i, j := from-shift, len(ends)-1; i < j; i, j = i+1, j-1 {
+		ends[i], ends[j] = ends[j], ends[i]
+	}
+	return ids, ends
+}
+
+// emitBackwards appends bytes start to end of word as token id, or as byte tokens, last first.
+func (m *unigram) emitBackwards(word string, id int32, start, end int, ids, ends []int32) ([]int32, []int32) {
+	if id != m.unk {
+		return append(ids, id), append(ends, int32(end))
+	}
+	if known, ok := m.vocab[word[start:end]]; ok { // unknown characters may add up to a token
+		return append(ids, known), append(ends, int32(end))
+	}
+	if m.byteFallback {
+		for i := end - 1; i >= start; i-- {
+			ids, ends = append(ids, m.bytes[word[i]]), append(ends, int32(i+1))
+		}
+		return ids, ends
+	}
+	if m.unk == none {
+		return ids, ends
+	}
+	return append(ids, m.unk), append(ends, int32(end))
+}
+
+// walk fills steps with the best way to every place of word.
+func (m *unigram) walk(word string, steps []unigramStep) {
+	for i := range steps {
+		steps[i] = unigramStep{start: -1, id: none}
+	}
+	steps[0] = unigramStep{start: 0, id: none - 1}
+	for i := 0; i < len(word); {
+		_, n := utf8.DecodeRuneInString(word[i:])
+		single := false
+		here := steps[i].score
+		node := m.root[word[i]]
+		for j := i + 1; node != 0; j++ {
+			if id := m.nodes[node].id; id >= 0 {
+				if score := here + m.scores[id]; steps[j].start < 0 || score > steps[j].score {
+					steps[j] = unigramStep{score, id, int32(i)}
+				}
+				single = single || j == i+n
+			}
+			if j == len(word) {
+				break
+			}
+			node = m.nodes[node].next[word[j]]
+		}
+		if !single {
+			if score := here + m.unkScore; steps[i+n].start < 0 || score > steps[i+n].score {
+				steps[i+n] = unigramStep{score, m.unk, int32(i)}
+			}
+		}
+		i += n
+	}
+}
+
+// unigram sets a Unigram model.
+func (b *builder) unigram(data json.RawMessage) error {
+	var spec struct {
+		Vocab        [][]json.RawMessage
+		UnkID        *int `json:"unk_id"`
+		ByteFallback bool `json:"byte_fallback"`
+	}
+	if err := json.Unmarshal(data, &spec); err != nil {
+		return fmt.Errorf("model Unigram: %w", err)
+	}
+	if b.byteLevel {
+		return fmt.Errorf("model Unigram behind a ByteLevel pre_tokenizer")
+	}
+	if len(spec.Vocab) == 0 || len(spec.Vocab) > maxID {
+		return fmt.Errorf("model Unigram with %d tokens", len(spec.Vocab))
+	}
+	tokens, scores := make([]string, len(spec.Vocab)), make([]float64, len(spec.Vocab))
+	for id, row := range spec.Vocab {
+		if len(row) != 2 || json.Unmarshal(row[0], &tokens[id]) != nil || json.Unmarshal(row[1], &scores[id]) != nil {
+			return fmt.Errorf("model Unigram: token %d is no pair of text and score", id)
+		}
+		b.setToken(int32(id), tokens[id])
+	}
+	unk := int32(none)
+	if spec.UnkID != nil {
+		if *spec.UnkID < 0 || *spec.UnkID >= len(tokens) {
+			return fmt.Errorf("model Unigram: unk_id %d of %d tokens", *spec.UnkID, len(tokens))
+		}
+		unk = int32(*spec.UnkID)
+	}
+	b.tokenizer.model = newUnigram(tokens, scores, unk, spec.ByteFallback, nil)
+	return nil
+}
