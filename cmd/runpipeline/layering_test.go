@@ -1,0 +1,115 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/persona-transfer/runpipeline/"
+
+// layers lists, for each folder, what its files may import besides the standard library. Paths
+// without a dot are folders of this module. A folder may always import its own subfolders. Test
+// files are not checked. A folder without a row fails the test.
+var layers = map[string][]string{
+	"cache":             {"github.com/klauspost/compress/"},
+	"cache/cachetest":   {"cache"},
+	"artifacts":         {"cache", "github.com/apache/arrow/go/v17/"},
+	"gpu":               {"github.com/gomlx/", "golang.org/x/sys/"},
+	"gpu/gputest":       {"gpu"},
+	"gpu/checkpoint":    {"golang.org/x/"},
+	"gpu/tokenizer":     {"github.com/dlclark/regexp2", "github.com/nikolalohinski/gonja/", "golang.org/x/text/", "google.golang.org/protobuf/"},
+	"gpu/tiny":          {},
+	"gpu/tiny/train":    {"gpu"},
+	"transforms/linear": {"gonum.org/"},
+	"transforms/trial":  {"gonum.org/"},
+	"transforms":        {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
+	"pipelines/report":  {"pipelines"},
+	"pipelines":         {"cache", "artifacts", "gpu", "transforms", "github.com/apache/beam/"},
+	"cmd/runpipeline":   {"cache", "artifacts", "pipelines", "golang.org/x/term"},
+}
+
+// TestLayers keeps every import where the plan of the house puts it.
+func TestLayers(t *testing.T) {
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() != ".." && strings.HasPrefix(d.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		checkImports(t, path, filepath.ToSlash(filepath.Dir(rel)))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkImports(t *testing.T, path, folder string) {
+	allowed, ok := layers[folder]
+	if !ok {
+		t.Errorf("%s: folder %s has no row in layers", path, folder)
+		return
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range file.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !mayImport(folder, allowed, name) {
+			t.Errorf("%s imports %s; folder %s may not", path, name, folder)
+		}
+	}
+}
+
+func mayImport(folder string, allowed []string, name string) bool {
+	own, ours := strings.CutPrefix(name, module)
+	if !ours && !strings.Contains(strings.Split(name, "/")[0], ".") {
+		return true // standard library
+	}
+	if ours && strings.HasPrefix(own, folder+"/") {
+		return true
+	}
+	for _, a := range allowed {
+		if !ours && strings.HasPrefix(name, a) || ours && (own == a || strings.HasPrefix(own, a+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestLayersRefuse shows that the rule bites.
+func TestLayersRefuse(t *testing.T) {
+	for _, c := range []struct {
+		folder, name string
+		want         bool
+	}{
+		{"cache", module + "artifacts", false},
+		{"gpu", module + "gpu/tokenizer", true},
+		{"gpu", module + "cache", false},
+		{"transforms/linear", "github.com/apache/beam/sdks/v2/go/pkg/beam", false},
+		{"transforms", "github.com/apache/beam/sdks/v2/go/pkg/beam", true},
+		{"cache", "encoding/json", true},
+	} {
+		if got := mayImport(c.folder, layers[c.folder], c.name); got != c.want {
+			t.Errorf("%s may import %s: %t, want %t", c.folder, c.name, got, c.want)
+		}
+	}
+}
