@@ -1,0 +1,54 @@
+package artifacts
+
+import "io"
+
+// A Sample is everything known about one generation: the row that people load into a
+// notebook. Numbers that are missing are NaN here and null in JSON.
+type Sample struct {
+	Persona       string   `json:"persona"`
+	Condition     string   `json:"condition"`
+	Draw          int32    `json:"draw"`
+	Layer         int32    `json:"layer"` // of the target
+	Alpha         float64  `json:"alpha"` // relative, in AlphaUnit
+	AlphaUnit     string   `json:"alpha_unit"`
+	AlphaAbsolute float64  `json:"alpha_absolute"`
+	Prompt        int32    `json:"prompt_id"`
+	PromptText    string   `json:"prompt"`
+	Seed          uint64   `json:"seed"`
+	Text          string   `json:"text"`
+	Tokens        int32    `json:"tokens"`
+	Ended         bool     `json:"ended"`
+	Trait         float64  `json:"trait" missing:"ok"`     // 1-5
+	Coherence     float64  `json:"coherence" missing:"ok"` // 1-5
+	Perplexity    float64  `json:"perplexity" missing:"ok"`
+	NLL           float64  `json:"nll" missing:"ok"`   // nats per token
+	Collapse      []string `json:"collapse"`           // flags with reasons
+	Judge         string   `json:"judge"`              // which judge gave trait and coherence; empty: the built-in ones
+	Vector        string   `json:"vector_digest"`      // of the artifact that holds the vector
+	Generations   string   `json:"generations_digest"` // of the artifact that holds the text
+	Status        string   `json:"status"`             // empty, or what went wrong
+}
+
+// Evaluation is all samples of an experiment, in the driver's order.
+type Evaluation struct {
+	Notes map[string]string
+	Rows  []Sample
+}
+
+// Encode writes the samples as an Arrow file.
+func (e *Evaluation) Encode(w io.Writer) error {
+	return encodeRows(w, KindEvaluation, e.Notes, nil, e.Rows)
+}
+
+// DecodeEvaluation reads what Encode wrote. Errors wrap [ErrFormat] or are the reader's own.
+func DecodeEvaluation(r io.Reader) (*Evaluation, error) {
+	e := new(Evaluation)
+	if err := decodeRows(r, KindEvaluation, &e.Notes, nil, &e.Rows); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// WriteJSONL writes one JSON object per sample and line, keys in the order of the fields.
+// Numbers that are missing are null; an empty list is [].
+func (e *Evaluation) WriteJSONL(w io.Writer) error { return writeJSONL(w, e.Rows) }

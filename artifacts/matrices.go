@@ -1,0 +1,157 @@
+package artifacts
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// A Matrix is a named block of float64, row-major. A number is a matrix of 1 × 1.
+type Matrix struct {
+	Name       string
+	Rows, Cols int
+	Data       []float64
+}
+
+// Matrices are named blocks that belong together: the partial Gram matrices of a shard (per
+// fold the count, the sums, XᵀX, XᵀY, YᵀY, and XᵀY of each permutation), or what a fit
+// learned besides its map. Source and Target say what X and Y are.
+type Matrices struct {
+	Source, Target Meta
+	Notes          map[string]string
+	Blocks         []Matrix
+}
+
+// Block returns the matrix of that name, or nil.
+func (m *Matrices) Block(name string) *Matrix {
+	for i := range m.Blocks {
+		if m.Blocks[i].Name == name {
+			return &m.Blocks[i]
+		}
+	}
+	return nil
+}
+
+// Number returns the value of a 1 × 1 block; ok is false if there is none of that name.
+func (m *Matrices) Number(name string) (v float64, ok bool) {
+	b := m.Block(name)
+	if b == nil || len(b.Data) != 1 {
+		return 0, false
+	}
+	return b.Data[0], true
+}
+
+// Add appends a block. Data is kept, not copied.
+func (m *Matrices) Add(name string, rows, cols int, data []float64) {
+	m.Blocks = append(m.Blocks, Matrix{name, rows, cols, data})
+}
+
+// shape is a block's entry in the fact "blocks".
+type shape struct {
+	Name string `json:"name"`
+	Rows int    `json:"rows"`
+	Cols int    `json:"cols"`
+}
+
+// Encode writes the blocks as an Arrow file: the shapes as a fact, and one row per row of
+// each block, in order. Values must be finite.
+func (m *Matrices) Encode(w io.Writer) error {
+	f := newFacts(KindMatrices)
+	f.setNotes(m.Notes)
+	err := m.Source.set(f, "source.")
+	if err == nil {
+		err = m.Target.set(f, "target.")
+	}
+	shapes := make([]shape, 0, len(m.Blocks))
+	var rows [][]float64
+	for _, b := range m.Blocks {
+		if len(b.Data) != b.Rows*b.Cols {
+			return fmt.Errorf("write matrices: %d values in %s of %d × %d", len(b.Data), b.Name, b.Rows, b.Cols)
+		}
+		shapes = append(shapes, shape{b.Name, b.Rows, b.Cols})
+		for i := range b.Rows {
+			rows = append(rows, b.Data[i*b.Cols:(i+1)*b.Cols])
+		}
+	}
+	if err == nil {
+		err = checkShapes(shapes)
+	}
+	if err == nil {
+		var text []byte
+		text, err = json.Marshal(shapes)
+		f["blocks"] = string(text)
+	}
+	if err == nil {
+		err = encodeTable(w, f, []column{lists[float64]{"values", &rows}})
+	}
+	if err != nil {
+		return fmt.Errorf("write matrices: %w", err)
+	}
+	return nil
+}
+
+func checkShapes(shapes []shape) error {
+	seen := make(map[string]bool)
+	for _, s := range shapes {
+		if s.Rows < 1 || s.Cols < 1 || s.Rows > maxBatchValues || s.Cols > maxBatchValues {
+			return fmt.Errorf("block %.40q is %d × %d", s.Name, s.Rows, s.Cols)
+		}
+		if seen[s.Name] || s.Name == "" {
+			return fmt.Errorf("block %.40q is named twice or not at all", s.Name)
+		}
+		seen[s.Name] = true
+	}
+	return nil
+}
+
+// DecodeMatrices reads what Encode wrote. Errors wrap [ErrFormat] or are the reader's own.
+func DecodeMatrices(r io.Reader) (*Matrices, error) {
+	m := new(Matrices)
+	var shapes []shape
+	var rows [][]float64
+	layout := func(f facts) (_ []column, err error) {
+		m.Notes = f.notes()
+		if m.Source, err = f.meta("source."); err == nil {
+			m.Target, err = f.meta("target.")
+		}
+		if err == nil {
+			shapes, err = takeShapes(f)
+		}
+		return []column{lists[float64]{"values", &rows}}, err
+	}
+	if err := decodeTable(r, KindMatrices, layout, nil); err != nil {
+		return nil, err
+	}
+	for _, s := range shapes {
+		b := Matrix{Name: s.Name, Rows: s.Rows, Cols: s.Cols}
+		if s.Rows > len(rows) {
+			return nil, fmt.Errorf("read matrices: %w: rows of block %.40q are missing", ErrFormat, s.Name)
+		}
+		for _, row := range rows[:s.Rows] {
+			if len(row) != s.Cols {
+				return nil, fmt.Errorf("read matrices: %w: block %.40q has a row of %d", ErrFormat, s.Name, len(row))
+			}
+			b.Data = append(b.Data, row...)
+		}
+		m.Blocks, rows = append(m.Blocks, b), rows[s.Rows:]
+	}
+	if len(rows) > 0 {
+		return nil, fmt.Errorf("read matrices: %w: %d rows belong to no block", ErrFormat, len(rows))
+	}
+	return m, nil
+}
+
+// takeShapes accepts only the text that Encode writes.
+func takeShapes(f facts) (shapes []shape, err error) {
+	text, err := f.text("blocks")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &shapes); err != nil {
+		return nil, fmt.Errorf("fact \"blocks\": %w", err)
+	}
+	if again, err := json.Marshal(shapes); err != nil || string(again) != text {
+		return nil, fmt.Errorf("fact \"blocks\" is not in the one form that is written")
+	}
+	return shapes, checkShapes(shapes)
+}

@@ -1,0 +1,81 @@
+package artifacts
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// rowColumns joins a slice of structs to a table with one column per field, under the
+// field's json name and in the fields' order. A float64 tagged `missing:"ok"` may be NaN.
+//
+// fill copies the columns that a reader loaded back into the slice. Field types are those
+// of the kinds in this package; another type panics, at the first use of its kind.
+func rowColumns[T any](rows *[]T) (columns []column, fill func()) {
+	var fillers []func(v reflect.Value, i int)
+	t := reflect.TypeFor[T]()
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		c, filler := rowColumn(*rows, i, name, field)
+		columns = append(columns, c)
+		fillers = append(fillers, filler)
+	}
+	fill = func() {
+		*rows = make([]T, columns[0].rows())
+		all := reflect.ValueOf(*rows)
+		for r := range *rows {
+			for i, filler := range fillers {
+				filler(all.Index(r).Field(i), r)
+			}
+		}
+	}
+	return columns, fill
+}
+
+func rowColumn[T any](rows []T, field int, name string, f reflect.StructField) (column, func(reflect.Value, int)) {
+	switch reflect.New(f.Type).Interface().(type) {
+	case *string:
+		v, filler := gather[T, string](rows, field)
+		return texts{name, v}, filler
+	case *bool:
+		v, filler := gather[T, bool](rows, field)
+		return bools{name, v}, filler
+	case *int32:
+		v, filler := gather[T, int32](rows, field)
+		return numbers[int32]{name, v, false}, filler
+	case *int64:
+		v, filler := gather[T, int64](rows, field)
+		return numbers[int64]{name, v, false}, filler
+	case *uint64:
+		v, filler := gather[T, uint64](rows, field)
+		return numbers[uint64]{name, v, false}, filler
+	case *float64:
+		v, filler := gather[T, float64](rows, field)
+		return numbers[float64]{name, v, f.Tag.Get("missing") == "ok"}, filler
+	case *[]int32:
+		v, filler := gather[T, []int32](rows, field)
+		return lists[int32]{name, v}, filler
+	case *[]float32:
+		v, filler := gather[T, []float32](rows, field)
+		return lists[float32]{name, v}, filler
+	case *[]string:
+		v, filler := gather[T, []string](rows, field)
+		return textLists{name, v}, filler
+	}
+	panic(fmt.Sprintf("artifacts: %s has no column type for %s", f.Name, f.Type))
+}
+
+// gather copies one field of all rows, and returns how to put a value back into a row.
+// Empty lists come back as nil, so that a value equals its copy.
+func gather[T, V any](rows []T, field int) (*[]V, func(reflect.Value, int)) {
+	values := make([]V, len(rows))
+	for i := range rows {
+		values[i] = reflect.ValueOf(&rows[i]).Elem().Field(field).Interface().(V)
+	}
+	return &values, func(to reflect.Value, i int) {
+		if v := reflect.ValueOf(values[i]); v.Kind() != reflect.Slice || v.Len() > 0 {
+			to.Set(v)
+		}
+	}
+}
