@@ -1,0 +1,498 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func openTemp(t testing.TB) *Local {
+	t.Helper()
+	l, err := OpenLocal(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func put(t testing.TB, s Store, content string) Digest {
+	t.Helper()
+	d, _, err := s.Create(t.Context(), func(w io.Writer) error { _, err := io.WriteString(w, content); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// overwrite replaces a stored, read-only file's bytes, as a failing disk would.
+func overwrite(t testing.TB, path string, content []byte) {
+	t.Helper()
+	if err := errors.Join(os.Chmod(path, 0o644), os.WriteFile(path, content, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenLocalRefusesWhatIsNoCache(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := OpenLocal(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLocal(dir); err != nil {
+		t.Errorf("opening a second time: %v", err)
+	}
+	overwrite(t, filepath.Join(dir, "VERSION"), []byte("2\n"))
+	if _, err := OpenLocal(dir); err == nil || !strings.Contains(err.Error(), `"2"`) {
+		t.Errorf("another version: %v", err)
+	}
+	home := t.TempDir()
+	if err := os.WriteFile(filepath.Join(home, "thesis.tex"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLocal(home); err == nil || !strings.Contains(err.Error(), "thesis.tex") {
+		t.Errorf("somebody's folder: %v", err)
+	}
+	if _, err := OpenLocal(filepath.Join(home, "thesis.tex", "cache")); err == nil {
+		t.Error("a folder inside a file was opened")
+	}
+}
+
+// I1, I2, I4: what is in the folder is named, complete and read-only, and tmp/ is empty.
+func TestFilesAreWhatTheDocumentSays(t *testing.T) {
+	l := openTemp(t)
+	d := put(t, l, "content")
+	r := NewRecipe("k", 1)
+	if err := l.Commit(t.Context(), r, []Output{{Name: "o", Kind: "k", Digest: d, Bytes: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		filepath.Join(l.dir, "blobs", d.String()[:2], d.String()+".zst"),
+		filepath.Join(l.dir, "actions", r.Key().String()[:2], r.Key().String()),
+	} {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o444 {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(l.dir, "tmp")); err != nil || len(left) != 0 {
+		t.Errorf("tmp/ holds %v, %v", left, err)
+	}
+	record, err := os.ReadFile(l.actionPath(r.Key()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := "action 1\nrecipe 21\nkind 1:k\nversion 1:1\noutput o k " + d.String() + " 7 0\n"
+	if want := body + "sum " + Sum([]byte(body)).String() + "\n"; string(record) != want {
+		t.Errorf("record %q, want %q", record, want)
+	}
+}
+
+// I5 for blobs: every single damaged byte, every cut and every addition is reported, by
+// Open, Read and Check, and the file stays.
+func TestDamagedBlobsAreReported(t *testing.T) {
+	l := openTemp(t)
+	content := strings.Repeat("residual stream ", 8)
+	d := put(t, l, content)
+	path := l.blobPath(d)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := [][]byte{nil, append(bytes.Clone(whole), 0), append(bytes.Clone(whole), whole...), make([]byte, 1000)}
+	for i := range whole {
+		flipped := bytes.Clone(whole)
+		flipped[i] ^= 0x10
+		damaged = append(damaged, flipped, whole[:i])
+	}
+	for _, file := range damaged {
+		overwrite(t, path, file)
+		got, err := l.Read(t.Context(), d)
+		if err == nil && string(got) == content {
+			continue // a flipped bit that zstd ignores, for instance in a reserved field
+		}
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) {
+			t.Fatalf("%x: Read = %q, %v; want ErrCorrupt naming the file", file, got, err)
+		}
+		reports := 0
+		total, err := Check(t.Context(), l, func(err error) {
+			if reports++; !errors.Is(err, ErrCorrupt) {
+				t.Errorf("Check reports %v", err)
+			}
+		})
+		if err != nil || reports != 1 || total.Damaged != 1 {
+			t.Errorf("Check = %+v, %v with %d reports", total, err, reports)
+		}
+		if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, file) {
+			t.Errorf("the damaged file was touched: %v", err)
+		}
+	}
+}
+
+// A frame whose header asks for a gigantic window, and one that expands without end, must
+// cost no more memory than honest ones.
+func TestHostileFramesStayBounded(t *testing.T) {
+	l := openTemp(t)
+	d := put(t, l, "x")
+	frame := []byte{0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xFF} // magic, no flags, window of 2^41+
+	overwrite(t, l.blobPath(d), append(frame, 0x01, 0, 0))
+	if _, err := l.Read(t.Context(), d); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a window of terabytes: %v", err)
+	}
+	bomb := []byte{0x28, 0xB5, 0x2F, 0xFD, 0x00, 7 << 3} // window 128 KiB
+	for i := range 4096 {                                // 4,096 runs of 128 KiB are 512 MiB
+		header := uint32(128<<10)<<3 | 1<<1
+		if i == 4095 {
+			header |= 1
+		}
+		bomb = append(binary.LittleEndian.AppendUint32(nil, header)[:3:3], 'z')
+		overwriteAppend(t, l.blobPath(d), i == 0, bomb)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := l.Read(t.Context(), d); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("half a gigabyte of z: %v", err)
+	}
+	runtime.ReadMemStats(&after)
+	allocated := after.TotalAlloc - before.TotalAlloc
+	if allocated > 100<<20 {
+		t.Errorf("reading it took %d MiB", allocated>>20)
+	}
+}
+
+func overwriteAppend(t testing.TB, path string, first bool, block []byte) {
+	t.Helper()
+	if first {
+		overwrite(t, path, []byte{0x28, 0xB5, 0x2F, 0xFD, 0x00, 7 << 3})
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(block)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// I5 for actions.
+func TestDamagedActionsAreReported(t *testing.T) {
+	l := openTemp(t)
+	r := NewRecipe("fit", 1).Float("lambda", 0.1)
+	if err := l.Commit(t.Context(), r, []Output{{Name: "map", Kind: "m", Digest: put(t, l, "w"), Bytes: 1, Rows: 12}}); err != nil {
+		t.Fatal(err)
+	}
+	path := l.actionPath(r.Key())
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range whole {
+		flipped := bytes.Clone(whole)
+		flipped[i] ^= 1
+		for _, record := range [][]byte{flipped, whole[:i]} {
+			overwrite(t, path, record)
+			if _, ok, err := l.Lookup(t.Context(), r.Key()); ok || !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) {
+				t.Fatalf("byte %d: Lookup = %t, %v; want ErrCorrupt naming the file", i, ok, err)
+			}
+			if err := l.Commit(t.Context(), r, nil); !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("Commit over damage = %v", err)
+			}
+		}
+	}
+	total, err := Check(t.Context(), l, func(error) {})
+	if err != nil || total.Damaged != 1 {
+		t.Errorf("Check = %+v, %v", total, err)
+	}
+	// A record of another key is damage too, though it is whole.
+	overwrite(t, path, whole)
+	other := NewRecipe("fit", 2).Key()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(l.actionPath(other)), 0o777), os.WriteFile(l.actionPath(other), whole, 0o444)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.Lookup(t.Context(), other); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a record under another key: %v", err)
+	}
+}
+
+func FuzzDecodeAction(f *testing.F) {
+	r := NewRecipe("fit", 1).Text("odd", "output a b\n")
+	whole, err := encodeAction(r.String(), []Output{{Name: "a", Kind: "b", Digest: Digest{1}, Bytes: 3, Rows: 4}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sum := Sum
+	body := whole[:len(whole)-69]
+	f.Add(body)
+	f.Add([]byte("action 1\nrecipe 99\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		// The sum is added here: a fuzzer cannot find it.
+		record := append(bytes.Clone(body), "sum "+sum(body).String()+"\n"...)
+		a, err := decodeAction(r.Key(), record)
+		if err != nil {
+			return
+		}
+		again, err := encodeAction(a.Recipe, a.Outputs)
+		if err != nil || !bytes.Equal(again, record) {
+			t.Errorf("%q was read as %+v", record, a)
+		}
+	})
+}
+
+// An action whose blob was deleted is a miss, and is committed anew, even with other bytes.
+func TestDeletedBlobsAreMisses(t *testing.T) {
+	l := openTemp(t)
+	r := NewRecipe("generate", 1)
+	first := Output{Name: "o", Kind: "k", Digest: put(t, l, "first"), Bytes: 5}
+	second := Output{Name: "o", Kind: "k", Digest: put(t, l, "second"), Bytes: 6}
+	if err := l.Commit(t.Context(), r, []Output{first}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(l.blobPath(first.Digest)); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := l.Lookup(t.Context(), r.Key()); ok || err != nil {
+		t.Errorf("Lookup = %t, %v; want a miss", ok, err)
+	}
+	absent := 0
+	if total, err := Check(t.Context(), l, func(err error) { absent++ }); err != nil || total.Damaged != 0 || absent != 1 {
+		t.Errorf("Check = %+v, %v, %d reports", total, err, absent)
+	}
+	if err := l.Commit(t.Context(), r, []Output{second}); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := l.Lookup(t.Context(), r.Key()); !ok || err != nil || got[0] != second {
+		t.Errorf("Lookup = %v, %t, %v", got, ok, err)
+	}
+}
+
+var steps = []string{"create", "write", "sync", "close", "rename", "sync dir"}
+
+// A write that fails at any step leaves nothing half done: the blob is whole or absent, and
+// tmp/ is empty.
+func TestFailureAtEachStepLeavesNoHalf(t *testing.T) {
+	for _, step := range steps {
+		l := openTemp(t)
+		cause := errors.New("disk full")
+		l.reached = func(name string) error {
+			if name == step {
+				return cause
+			}
+			return nil
+		}
+		_, _, err := l.Create(t.Context(), func(w io.Writer) error { _, err := io.WriteString(w, "content"); return err })
+		if !errors.Is(err, cause) {
+			t.Errorf("%s: Create = %v", step, err)
+		}
+		l.reached = nil
+		wholeOrAbsent(t, l, step)
+		if left, _ := os.ReadDir(filepath.Join(l.dir, "tmp")); len(left) != 0 {
+			t.Errorf("%s: tmp/ holds %v", step, left)
+		}
+		if d := put(t, l, "content"); d != Sum([]byte("content")) {
+			t.Errorf("%s: the next write failed", step)
+		}
+	}
+}
+
+func wholeOrAbsent(t *testing.T, l *Local, step string) {
+	t.Helper()
+	total, err := Check(t.Context(), l, func(err error) { t.Errorf("%s: %v", step, err) })
+	if err != nil || total.Damaged != 0 {
+		t.Errorf("%s: Check = %+v, %v", step, total, err)
+	}
+}
+
+// TestKillAtEachStepLeavesNoHalf runs this test's own binary and has it killed, without any
+// chance to clean up, at each step of writing a blob and then of committing an action (I2,
+// I3). What is left is whole or absent, and the next process finishes the work.
+func TestKillAtEachStepLeavesNoHalf(t *testing.T) {
+	if dir := os.Getenv("CACHE_TEST_KILL_DIR"); dir != "" {
+		writeAndDie(t, dir, os.Getenv("CACHE_TEST_KILL_STEP"), os.Getenv("CACHE_TEST_KILL_IN") == "commit")
+		return
+	}
+	for _, in := range []string{"blob", "commit"} {
+		for _, step := range steps {
+			if in == "commit" && step == "create" {
+				continue // text files have no such step
+			}
+			dir := t.TempDir()
+			child := exec.Command(os.Args[0], "-test.run=^TestKillAtEachStepLeavesNoHalf$")
+			child.Env = append(os.Environ(), "CACHE_TEST_KILL_DIR="+dir, "CACHE_TEST_KILL_STEP="+step, "CACHE_TEST_KILL_IN="+in)
+			out, err := child.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.Exited() {
+				t.Fatalf("%s, %s: the child was not killed: %v\n%s", in, step, err, out)
+			}
+			l, err := OpenLocal(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wholeOrAbsent(t, l, in+", "+step)
+			if _, _, err := Do(t.Context(), l, NewRecipe("k", 1), "o", "k", writeContent); err != nil {
+				t.Errorf("%s, %s: the next process: %v", in, step, err)
+			}
+			wholeOrAbsent(t, l, in+", "+step)
+		}
+	}
+}
+
+func writeContent(w io.Writer) (int64, error) {
+	_, err := io.WriteString(w, strings.Repeat("content ", 1000))
+	return 1, err
+}
+
+func writeAndDie(t *testing.T, dir, step string, inCommit bool) {
+	l, err := OpenLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := false
+	l.reached = func(name string) error {
+		if name == step && installed == inCommit {
+			self, err := os.FindProcess(os.Getpid())
+			if err == nil {
+				err = self.Kill()
+			}
+			time.Sleep(time.Minute) // until the signal arrives
+			return err
+		}
+		installed = installed || name == "sync dir"
+		return nil
+	}
+	Do(t.Context(), l, NewRecipe("k", 1), "o", "k", writeContent)
+	t.Fatal("survived")
+}
+
+// I6: several processes at once compute the same actions in one folder.
+func TestProcessesShareAFolder(t *testing.T) {
+	if dir := os.Getenv("CACHE_TEST_SHARE_DIR"); dir != "" {
+		shareWork(t, dir)
+		return
+	}
+	dir := t.TempDir()
+	var children []*exec.Cmd
+	for range 4 {
+		child := exec.Command(os.Args[0], "-test.run=^TestProcessesShareAFolder$")
+		child.Env = append(os.Environ(), "CACHE_TEST_SHARE_DIR="+dir)
+		child.Stdout, child.Stderr = os.Stderr, os.Stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		children = append(children, child)
+	}
+	for _, child := range children {
+		if err := child.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	l, err := OpenLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, err := Check(t.Context(), l, func(err error) { t.Error(err) })
+	if err != nil || total.Actions != 10 || total.Blobs != 10 {
+		t.Errorf("Check = %+v, %v; want 10 actions and blobs", total, err)
+	}
+}
+
+func shareWork(t *testing.T, dir string) {
+	l, err := OpenLocal(dir) // several processes may be laying it out at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		content := bytes.Repeat([]byte{byte(i)}, 20000)
+		out, _, err := Do(t.Context(), l, NewRecipe("k", i), "o", "k", func(w io.Writer) (int64, error) {
+			_, err := w.Write(content)
+			return 0, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := l.Read(t.Context(), out.Digest); err != nil || !bytes.Equal(got, content) {
+			t.Fatalf("read %d bytes, %v", len(got), err)
+		}
+	}
+}
+
+func TestOldGarbageIsSwept(t *testing.T) {
+	l := openTemp(t)
+	fresh, stale := filepath.Join(l.dir, "tmp", "fresh"), filepath.Join(l.dir, "tmp", "stale")
+	past := time.Now().Add(-2 * staleAfter)
+	if err := errors.Join(os.WriteFile(fresh, nil, 0o666), os.WriteFile(stale, nil, 0o666), os.Chtimes(stale, past, past)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLocal(l.dir); err != nil {
+		t.Fatal(err)
+	}
+	if ok, _ := exists(fresh); !ok {
+		t.Error("another process's file was removed")
+	}
+	if ok, _ := exists(stale); ok {
+		t.Error("garbage was kept")
+	}
+}
+
+// The reader must not take a failing disk for damage: the remedy is another one.
+func TestDiskErrorsAreNotDamage(t *testing.T) {
+	cause := errors.New("input/output error")
+	r := newBlobReader(t.Context(), failing{cause}, "somewhere", Sum(nil))
+	defer r.Close()
+	if _, err := io.ReadAll(r); !errors.Is(err, cause) || errors.Is(err, ErrCorrupt) {
+		t.Errorf("Read = %v, want %v", err, cause)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (f failing) Close() error             { return nil }
+
+func BenchmarkCreate(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		content []byte
+	}{{"small", make([]byte, 4<<10)}, {"noise", noise(8 << 20)}} {
+		b.Run(c.name, func(b *testing.B) {
+			l := openTemp(b)
+			b.SetBytes(int64(len(c.content)))
+			i := uint64(0)
+			for b.Loop() {
+				i++
+				binary.LittleEndian.PutUint64(c.content, i)
+				if _, _, err := l.Create(b.Context(), func(w io.Writer) error { _, err := w.Write(c.content); return err }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	l := openTemp(b)
+	d := put(b, l, string(noise(8<<20)))
+	b.SetBytes(8 << 20)
+	for b.Loop() {
+		if _, err := l.Read(b.Context(), d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func noise(n int) []byte {
+	b := make([]byte, n)
+	state := uint64(1)
+	for i := range b {
+		state = state*6364136223846793005 + 1442695040888963407
+		b[i] = byte(state >> 56)
+	}
+	return b
+}
