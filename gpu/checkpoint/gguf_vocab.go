@@ -1,7 +1,9 @@
 package checkpoint
 
-// GGUFVocab is the tokenizer inside a GGUF file, as llama.cpp would use it: settings that
-// the file leaves out have llama.cpp's defaults.
+import "slices"
+
+// GGUFVocab is the tokenizer inside a GGUF file. Whether tokens and spaces are added is
+// what llama.cpp does when the file does not say.
 type GGUFVocab struct {
 	Model  string    // kind: "gpt2" (byte-level BPE) or "llama" (SentencePiece)
 	Pre    string    // name of the split pattern of a "gpt2" vocabulary, such as "smollm"
@@ -16,4 +18,89 @@ type GGUFVocab struct {
 	AddBOS, AddEOS bool // whether encoding adds them
 	AddSpacePrefix bool // whether encoding puts a space before the text
 	ChatTemplate   string
+}
+
+// startWithBOS are the split patterns for which llama.cpp adds a BOS unless told otherwise.
+var startWithBOS = []string{"llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "tekken", "chameleon"}
+
+// vocab reads the tokenizer's metadata.
+func (m *ggufModel) vocab() *GGUFVocab {
+	v := &GGUFVocab{Model: m.token("model"), Pre: m.token("pre")}
+	v.ChatTemplate, _ = m.meta["tokenizer.chat_template"].(string)
+	if a, ok := m.tokenArray("tokens"); ok {
+		v.Tokens = a.strings()
+	}
+	if a, ok := m.tokenArray("merges"); ok {
+		v.Merges = a.strings()
+	}
+	if a, ok := m.tokenArray("scores"); ok {
+		v.Scores = a.floats()
+		m.sameLength("scores", len(v.Scores), len(v.Tokens))
+	}
+	if a, ok := m.tokenArray("token_type"); ok {
+		all, _ := a.ints()
+		for _, t := range all {
+			v.Types = append(v.Types, int32(t))
+		}
+		m.sameLength("token_type", len(v.Types), len(v.Tokens))
+	}
+	bos, eos, unk := -1, -1, -1
+	if v.Model == "llama" { // SentencePiece's defaults
+		bos, eos, unk = 1, 2, 0
+	}
+	v.BOS, v.EOS = m.tokenID("bos", bos, v), m.tokenID("eos", eos, v)
+	v.UNK, v.PAD, v.EOT = m.tokenID("unknown", unk, v), m.tokenID("padding", -1, v), m.tokenID("eot", -1, v)
+	v.AddBOS = m.tokenBool("add_bos_token", v.Model == "llama" || slices.Contains(startWithBOS, v.Pre))
+	v.AddEOS = m.tokenBool("add_eos_token", false)
+	v.AddSpacePrefix = m.tokenBool("add_space_prefix", v.Model == "llama")
+	return v
+}
+
+func (m *ggufModel) token(key string) string {
+	s, _ := m.meta["tokenizer.ggml."+key].(string)
+	return s
+}
+
+func (m *ggufModel) tokenArray(key string) (ggufArray, bool) {
+	v, ok := m.meta["tokenizer.ggml."+key]
+	if !ok {
+		return ggufArray{}, false
+	}
+	a, ok := v.(ggufArray)
+	want := map[string]uint32{"tokens": kindString, "merges": kindString, "scores": kindFloat32, "token_type": kindInt32}[key]
+	if !ok || a.kind != want {
+		m.problem("metadata tokenizer.ggml.%s is not a list of the right type", key)
+		return a, false
+	}
+	return a, true
+}
+
+func (m *ggufModel) sameLength(key string, n, tokens int) {
+	if n != tokens {
+		m.problem("metadata tokenizer.ggml.%s has %d entries for %d tokens", key, n, tokens)
+	}
+}
+
+// tokenID returns the id of a special token; a default counts only if the vocabulary has it.
+func (m *ggufModel) tokenID(key string, def int, v *GGUFVocab) int {
+	value, ok := m.meta["tokenizer.ggml."+key+"_token_id"]
+	if !ok {
+		if def >= len(v.Tokens) {
+			return -1
+		}
+		return def
+	}
+	id, ok := integer(value)
+	if !ok || id < 0 || id >= int64(max(len(v.Tokens), 1)) {
+		m.problem("metadata tokenizer.ggml.%s_token_id is %v for %d tokens", key, value, len(v.Tokens))
+		return -1
+	}
+	return int(id)
+}
+
+func (m *ggufModel) tokenBool(key string, def bool) bool {
+	if v, ok := m.meta["tokenizer.ggml."+key].(bool); ok {
+		return v
+	}
+	return def
 }

@@ -3,7 +3,10 @@ package checkpoint
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // Options say how [Open] finds a model. The zero value follows the environment.
@@ -26,8 +29,28 @@ func Open(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	info, err := os.Stat(ref)
-	if err == nil && info.IsDir() {
+	switch {
+	case err == nil && info.IsDir():
 		return openFolder(os.DirFS(ref), ref, opts.MetadataOnly)
+	case err == nil && isGGUF(ref):
+		return openGGUF(ref, ref)
+	case err == nil:
+		return nil, fmt.Errorf("open %s: neither a folder nor a GGUF file: %w", ref, ErrFormat)
 	}
 	return nil, fmt.Errorf("open %s: %w", ref, ErrNotFound)
+}
+
+// isGGUF tells a GGUF by its name or its first bytes.
+func isGGUF(path string) bool {
+	if strings.EqualFold(filepath.Ext(path), ".gguf") {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "GGUF"
 }

@@ -1,0 +1,19 @@
+package checkpoint
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestMain keeps the digests that tests remember out of the user's cache folder.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "checkpoint")
+	if err != nil {
+		panic(err)
+	}
+	memoryFile = func() string { return filepath.Join(dir, "memory", "digests.json") }
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
