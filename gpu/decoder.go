@@ -1,0 +1,171 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+)
+
+// A Decoder is a language model on a device.
+type Decoder struct {
+	config *Config
+	tok    *tokenizer.Tokenizer
+	dev    *device
+
+	slots  []slot            // those that graphs take, in order
+	params []*tensors.Tensor // their values
+	embed  embedding
+
+	positions positionsOf
+
+	full, prefix, step, extend, head lazyProgram
+}
+
+// Open loads a checkpoint onto a device. The tokenizer may be nil; it is then made from the
+// checkpoint's files. Only "cpu" is a device at present.
+//
+// The checkpoint is not needed after Open returns. The error lists everything about the
+// configuration or the tensors that does not fit.
+func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string) (*Decoder, error) {
+	wrap := func(err error) error { return fmt.Errorf("open model %s: %w", c.Name(), err) }
+	config, err := ParseConfig(c.Config())
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if missing := c.MissingShards(); len(missing) > 0 {
+		return nil, wrap(fmt.Errorf("missing files %v: %w", missing, checkpoint.ErrNotFound))
+	}
+	if tok == nil {
+		if tok, err = openTokenizer(c); err != nil {
+			return nil, wrap(err)
+		}
+	}
+	if tok.Size() > config.Vocab {
+		return nil, wrap(fmt.Errorf("the tokenizer has ids up to %d, the embedding has %d rows: they do not belong together",
+			tok.Size()-1, config.Vocab))
+	}
+	d, err := newDecoder(config, c, deviceName)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	d.tok = tok
+	return d, nil
+}
+
+// newDecoder loads weights from a source.
+func newDecoder(config *Config, src source, deviceName string) (*Decoder, error) {
+	dev, err := openDevice(deviceName)
+	if err != nil {
+		return nil, err
+	}
+	slots := config.slots()
+	if err := checkTensors(src.Tensors(), slots); err != nil {
+		return nil, err
+	}
+	d := &Decoder{config: config, dev: dev, slots: slots}
+	if !config.Tied {
+		d.slots = slots[:len(slots)-1]
+		if d.embed.rows, err = loadTable(src, slots[len(slots)-1]); err != nil {
+			return nil, err
+		}
+	}
+	if d.params, err = loadWeights(dev, src, d.slots); err != nil {
+		return nil, err
+	}
+	if err := d.embed.init(config, d.slots, d.params); err != nil {
+		return nil, err
+	}
+	d.positions.c = config
+	d.full.build, d.prefix.build, d.step.build = d.buildFull, d.buildPrefix, d.buildStep
+	d.extend.build, d.head.build = d.buildExtend, d.buildHead
+	return d, nil
+}
+
+// openTokenizer makes the tokenizer that a checkpoint's files describe.
+func openTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
+	config, err := c.File("tokenizer_config.json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	data, err := c.File("tokenizer.json")
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.FromJSON(data, config)
+}
+
+// Config is the model's architecture; it must not be changed.
+func (d *Decoder) Config() *Config { return d.config }
+
+// Tokenizer is the model's tokenizer.
+func (d *Decoder) Tokenizer() *tokenizer.Tokenizer { return d.tok }
+
+// Device is the device that the model is on.
+func (d *Decoder) Device() Device { return d.dev.Device }
+
+// Close releases the weights. The decoder must not be used afterwards.
+func (d *Decoder) Close() error {
+	var errs []error
+	for _, p := range d.params {
+		errs = append(errs, p.FinalizeAll())
+	}
+	for _, p := range []*lazyProgram{&d.full, &d.prefix, &d.step, &d.extend, &d.head} {
+		for _, q := range p.made {
+			q.exec.Finalize()
+		}
+		p.made = nil
+	}
+	d.params = nil
+	return errors.Join(errs...)
+}
+
+// ends are the end-of-text tokens: the configuration's and the tokenizer's.
+func (d *Decoder) ends() []int32 {
+	out := slices.Clone(d.config.EOS)
+	if d.tok != nil {
+		if id, ok := d.tok.EOS(); ok && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// A variant is what of a program's graph does not follow from the shapes of its inputs.
+type variant struct {
+	layers string // layers to record, or ""
+	last   int    // last layer to run
+	pushed bool   // has inputs for steering
+}
+
+// lazyProgram makes a program's variants when they are first needed.
+type lazyProgram struct {
+	build func(variant) (name string, build func([]*graph.Node) []*graph.Node)
+
+	mu   sync.Mutex
+	made map[variant]*program
+}
+
+func (p *lazyProgram) get(dev *device, v variant) (*program, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q, ok := p.made[v]; ok {
+		return q, nil
+	}
+	q, err := dev.newProgram(p.build(v))
+	if err != nil {
+		return nil, err
+	}
+	if p.made == nil {
+		p.made = map[variant]*program{}
+	}
+	p.made[v] = q
+	return q, nil
+}

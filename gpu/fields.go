@@ -1,0 +1,108 @@
+package gpu
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// fields reads a JSON object's values by name and collects what is wrong with them. Absent
+// and null values take the default.
+type fields struct {
+	raw      map[string]json.RawMessage
+	problems []string
+}
+
+func (f *fields) problem(format string, args ...any) {
+	f.problems = append(f.problems, fmt.Sprintf(format, args...))
+}
+
+// read decodes a value; it reports whether the key was there and fitted into v.
+func (f *fields) read(key, want string, v any) bool {
+	raw, ok := f.raw[key]
+	if !ok || string(raw) == "null" {
+		return false
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		f.problem("%s is %s, want %s", key, clip(raw), want)
+		return false
+	}
+	return true
+}
+
+func clip(raw []byte) string {
+	if len(raw) > 40 {
+		return string(raw[:40]) + "…"
+	}
+	return string(raw)
+}
+
+func (f *fields) text(key, otherwise string) string {
+	v := otherwise
+	f.read(key, "a string", &v)
+	return v
+}
+
+func (f *fields) flag(key string, otherwise bool) bool {
+	v := otherwise
+	f.read(key, "true or false", &v)
+	return v
+}
+
+func (f *fields) float(key string, otherwise float64) float64 {
+	v := otherwise
+	f.read(key, "a number", &v)
+	return v
+}
+
+// integer accepts whole numbers however they are written.
+func (f *fields) integer(key string, otherwise int) int {
+	v := float64(otherwise)
+	if f.read(key, "a whole number", &v) && (v != math.Trunc(v) || math.Abs(v) > 1<<52) {
+		f.problem("%s is %g, want a whole number", key, v)
+		return otherwise
+	}
+	return int(v)
+}
+
+func (f *fields) floats(key string) []float64 {
+	var v []float64
+	f.read(key, "a list of numbers", &v)
+	return v
+}
+
+func (f *fields) texts(key string) []string {
+	var v []string
+	f.read(key, "a list of strings", &v)
+	return v
+}
+
+// object opens a nested object; nil if it is absent. Its problems go to f once done is called.
+func (f *fields) object(key string) (sub *fields, done func()) {
+	sub = &fields{}
+	if !f.read(key, "an object", &sub.raw) || sub.raw == nil {
+		return nil, func() {}
+	}
+	return sub, func() {
+		for _, p := range sub.problems {
+			f.problem("%s.%s", key, p)
+		}
+	}
+}
+
+// ids reads a token id or a list of them.
+func (f *fields) ids(key string) []int32 {
+	raw, ok := f.raw[key]
+	if !ok || string(raw) == "null" {
+		return nil
+	}
+	var one int32
+	if json.Unmarshal(raw, &one) == nil {
+		return []int32{one}
+	}
+	var many []int32
+	if json.Unmarshal(raw, &many) != nil {
+		f.problem("%s is %s, want a token id or a list of them", key, clip(raw))
+	}
+	return many
+}

@@ -1,0 +1,160 @@
+package gpu
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// node is a value of a graph. Letters of its shape, here and in the files that build graphs:
+//
+//	B  rows of a batch        S  new tokens of a row       M  B·S, a token per line
+//	d  Hidden                 f  Inner                     V  Vocab
+//	H  Heads                  K  KVHeads                   G  H/K, query heads per key head
+//	h  HeadDim                T  positions that a new token may look at
+type node = graph.Node
+
+// weights gives a graph's weights by slot name.
+type weights map[string]*node
+
+// bind names the weights among a graph's inputs.
+func bind(slots []slot, inputs []*node) weights {
+	w := weights{}
+	for i, s := range slots {
+		w[s.name] = inputs[i]
+	}
+	return w
+}
+
+// block returns the weights of block l.
+func (w weights) block(l int) func(name string) *node {
+	return func(name string) *node { return w[blockSlot(l, name)] }
+}
+
+// A forward is one pass of M = B·S new tokens through the blocks.
+type forward struct {
+	c    *Config
+	w    weights
+	b, s int
+
+	ropes []angles      // one per Config.Ropes
+	logn  *node         // factor of q [M, 1]; nil: none
+	masks map[int]*node // by window: added to scores [B·K, G·S, T]
+	push  *pushes       // steering; nil: none
+	cache kvCache       // where keys and values of earlier tokens are
+	train bool          // choose operations that have a fast gradient
+}
+
+// block runs block l on the residual stream x [M, d].
+func (f *forward) block(l int, x *node) *node {
+	w, c := f.w.block(l), f.c
+	y := f.attention(l, f.norm(x, w("attn_norm")))
+	y = f.linear(y, w("o"), w("o_bias"))
+	if c.PostNorms {
+		y = f.norm(y, w("post_attn"))
+	}
+	x = graph.Add(x, y)
+	y = f.mlp(w, f.norm(x, w("mlp_norm")))
+	if c.PostNorms {
+		y = f.norm(y, w("post_mlp"))
+	}
+	x = graph.Add(x, y)
+	return f.push.apply(l, x)
+}
+
+// mlp is down(act(gate(x))·up(x)).
+func (f *forward) mlp(w func(string) *node, x *node) *node {
+	gate := f.linear(x, w("gate"), w("gate_bias"))
+	up := f.linear(x, w("up"), w("up_bias"))
+	return f.linear(f.gated(gate, up), w("down"), w("down_bias"))
+}
+
+// gated is act(gate)·up.
+func (f *forward) gated(gate, up *node) *node {
+	switch f.c.Activation {
+	case GELUTanh:
+		return graph.Mul(f.gelu(gate, false), up)
+	case GELU:
+		return graph.Mul(f.gelu(gate, true), up)
+	}
+	// x·σ(x) = x/(1+e⁻ˣ). The backend's σ costs twice as much as the quotient, which is right
+	// even where e⁻ˣ overflows; its gradient is not.
+	if f.train {
+		return graph.Mul(graph.Mul(gate, graph.Sigmoid(gate)), up)
+	}
+	return graph.Div(graph.Mul(gate, up), graph.AddScalar(graph.Exp(graph.MulScalar(gate, -1)), 1))
+}
+
+// gelu is x·Φ(x), with Φ exact or by its tanh approximation.
+func (f *forward) gelu(x *node, exact bool) *node {
+	if !f.train {
+		return graph.BackendFusedGelu(x, exact)
+	}
+	if exact {
+		return graph.Mul(graph.MulScalar(x, 0.5), graph.AddScalar(graph.Erf(graph.MulScalar(x, math.Sqrt2/2)), 1))
+	}
+	cube := graph.MulScalar(graph.Mul(x, graph.Mul(x, x)), 0.044715)
+	t := graph.Tanh(graph.MulScalar(graph.Add(x, cube), math.Sqrt(2/math.Pi)))
+	return graph.Mul(graph.MulScalar(x, 0.5), graph.AddScalar(t, 1))
+}
+
+// linear is x·w + bias; bias may be nil.
+//
+//	x [M, in]   w [in, out]   bias [1, out]   → [M, out]
+func (f *forward) linear(x, w, bias *node) *node {
+	y := matmul(x, w)
+	if bias == nil {
+		return y
+	}
+	return graph.Add(y, repeatRows(bias, x.Shape().Dimensions[0]))
+}
+
+// norm is RMSNorm: x/√(mean x² + ε)·gain (Zhang & Sennrich 2019, arXiv:1910.07467).
+//
+//	x [M, n]   gain [1, n]   → [M, n]
+//
+// Sums and broadcasts are written as matrix products, which the backend does several times
+// faster than reductions and broadcasting operators.
+func (f *forward) norm(x, gain *node) *node {
+	m, n := x.Shape().Dimensions[0], x.Shape().Dimensions[1]
+	lines := graph.Reshape(x, m, 1, n)
+	squares := graph.Dot(lines, lines).General([]int{2}, []int{0}, []int{2}, []int{0})
+	inverse := graph.Reciprocal(graph.Sqrt(graph.AddScalar(
+		graph.MulScalar(graph.Reshape(squares, m, 1), 1/float64(n)), f.c.NormEps)))
+	return graph.Mul(x, matmul(inverse, gain))
+}
+
+// logits is the output matrix's product with the final norm of x [M, d], in blocks [M, ≤2048].
+func (f *forward) logits(x *node) []*node {
+	x = f.norm(x, f.w[slotNorm])
+	var out []*node
+	for i := range f.c.headBlocks() {
+		y := matmul(x, f.w[headSlot(i)])
+		if limit := f.c.LogitCap; limit > 0 {
+			y = softcap(y, limit)
+		}
+		out = append(out, y)
+	}
+	return out
+}
+
+// softcap is limit·tanh(x/limit).
+func softcap(x *node, limit float64) *node {
+	return graph.MulScalar(graph.Tanh(graph.MulScalar(x, 1/limit)), limit)
+}
+
+// matmul is the product of two matrices.
+func matmul(x, w *node) *node {
+	return graph.Dot(x, w).General([]int{1}, nil, []int{0}, nil)
+}
+
+// repeatRows is v [1, n] m times, [m, n].
+func repeatRows(v *node, m int) *node {
+	return matmul(graph.Ones(v.Graph(), shapes.Make(f32, m, 1)), v)
+}
+
+// columns is x[..., from:to] for the last axis.
+func columns(x *node, from, to int) *node {
+	return graph.Slice(x, graph.AxisRange().Spacer(), graph.AxisRange(from, to))
+}

@@ -1,0 +1,84 @@
+package gpu
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Site is a place in the residual stream: after block Layer, counted from 0, and before
+// the final norm.
+type Site struct{ Layer int }
+
+// String is "resid_post.3".
+func (s Site) String() string { return fmt.Sprintf("resid_post.%d", s.Layer) }
+
+// Positions says at which tokens a [Push] is added.
+type Positions int
+
+// The choices of Positions.
+const (
+	Response   Positions = iota // the newest token of every forward: the last prompt token, then each generated one
+	All                         // every token, the prompt's included
+	LastPrompt                  // the last prompt token only
+)
+
+// String is the word that configurations use.
+func (p Positions) String() string {
+	switch p {
+	case Response:
+		return "response"
+	case All:
+		return "all"
+	case LastPrompt:
+		return "last_prompt"
+	}
+	return fmt.Sprintf("Positions(%d)", int(p))
+}
+
+// A Push is one addition to the residual stream.
+type Push struct {
+	Site      Site
+	Vector    []float32 // what is added, already scaled; Hidden values
+	Positions Positions
+}
+
+// checkPushes reports the first push that does not fit the model.
+func (c *Config) checkPushes(pushes []Push) error {
+	for i, p := range pushes {
+		if err := c.checkSite(p.Site); err != nil {
+			return fmt.Errorf("push %d: %w", i, err)
+		}
+		if len(p.Vector) != c.Hidden {
+			return fmt.Errorf("push %d at %s: vector of %d values, want %d", i, p.Site, len(p.Vector), c.Hidden)
+		}
+		if p.Positions < Response || p.Positions > LastPrompt {
+			return fmt.Errorf("push %d at %s: unknown positions %d", i, p.Site, p.Positions)
+		}
+		for _, v := range p.Vector {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("push %d at %s: vector is not finite", i, p.Site)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkSite(s Site) error {
+	if s.Layer < 0 || s.Layer >= c.Layers {
+		return fmt.Errorf("%s: the model has layers 0 to %d", s, c.Layers-1)
+	}
+	return nil
+}
+
+// checkTokens reports the first token that the embedding does not have, and empty texts.
+func (c *Config) checkTokens(tokens []int32) error {
+	if len(tokens) == 0 {
+		return fmt.Errorf("no tokens")
+	}
+	for i, t := range tokens {
+		if t < 0 || int(t) >= c.Vocab {
+			return fmt.Errorf("token %d is %d, the vocabulary has %d", i, t, c.Vocab)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package gpu
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+)
+
+// source is what weights are read from; *checkpoint.Checkpoint is one.
+type source interface {
+	Tensors() []checkpoint.TensorInfo
+	// ReadRows reads rows [from, from+n) of a tensor seen as a matrix [first dimension, rest].
+	ReadRows(name string, from, n int, dst []float32) error
+}
+
+// checkTensors compares the tensors that are there with those that the configuration needs,
+// and lists every difference.
+func checkTensors(have []checkpoint.TensorInfo, slots []slot) error {
+	want := map[string][]int{}
+	for _, s := range slots {
+		for _, p := range s.parts {
+			want[p.tensor] = p.shape
+		}
+	}
+	var missing, misshapen, unused []string
+	seen := map[string]bool{}
+	for _, t := range have {
+		seen[t.Name] = true
+		shape, ok := want[t.Name]
+		switch {
+		case !ok && !buffer(t.Name):
+			unused = append(unused, t.Name)
+		case ok && t.Shape != nil && !slices.Equal(shape, t.Shape):
+			misshapen = append(misshapen, fmt.Sprintf("%s %v, want %v", t.Name, t.Shape, shape))
+		}
+	}
+	for name := range want {
+		if !seen[name] {
+			missing = append(missing, name)
+		}
+	}
+	var problems []string
+	for _, l := range []struct {
+		what  string
+		names []string
+	}{{"missing", missing}, {"misshapen", misshapen}, {"unused", unused}} {
+		if len(l.names) > 0 {
+			slices.Sort(l.names)
+			problems = append(problems, fmt.Sprintf("%d %s: %s", len(l.names), l.what, strings.Join(l.names, ", ")))
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("tensors do not fit the configuration: %s", strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// buffer reports whether a stored tensor is no weight: old checkpoints carry the rotary
+// frequencies and the causal mask, which follow from the configuration.
+func buffer(name string) bool {
+	return strings.HasSuffix(name, "rotary_emb.inv_freq") || strings.HasSuffix(name, "attn.masked_bias") ||
+		strings.HasSuffix(name, "attn.bias") && strings.HasPrefix(name, "transformer.h.")
+}
+
+// loadWeights reads every slot, several at a time, directly into the device's memory where
+// the device shares it. A tied head of a configuration is read from the embedding's tensor.
+func loadWeights(dev *device, src source, slots []slot) ([]*tensors.Tensor, error) {
+	out := make([]*tensors.Tensor, len(slots))
+	errs := make([]error, len(slots))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(4, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := range next {
+				out[i], errs[i] = loadSlot(dev, src, slots[i])
+			}
+		})
+	}
+	for i := range slots {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func loadSlot(dev *device, src source, s slot) (t *tensors.Tensor, err error) {
+	t, err = tensors.FromShapeForBackend(dev.backend, 0, shapes.Make(f32, s.dims...))
+	if err != nil {
+		return nil, fmt.Errorf("make room for weight %s: %w", s.name, err)
+	}
+	var readErr error
+	err = t.MutableFlatData(func(flat any) { readErr = fillSlot(flat.([]float32), src, s) })
+	if readErr != nil {
+		err = readErr
+	}
+	return t, err
+}
+
+// fillSlot reads the slot's parts into dst.
+func fillSlot(dst []float32, src source, s slot) error {
+	at := 0
+	for _, p := range s.parts {
+		var err error
+		if s.kind == matrix {
+			err = readColumns(dst, src, p, s.dims[0], s.dims[1], at)
+			at += p.n
+		} else {
+			var n int
+			n, err = readVector(dst[at:], src, p)
+			at += n
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readVector reads the part's rows to the start of dst, repeats them, and returns how many
+// values that makes.
+func readVector(dst []float32, src source, p part) (int, error) {
+	width := 1
+	for _, d := range p.shape[1:] {
+		width *= d
+	}
+	n := p.n * width
+	if err := src.ReadRows(p.tensor, p.from, p.n, dst[:n]); err != nil {
+		return 0, err
+	}
+	if p.add != 0 {
+		for i := range dst[:n] {
+			dst[i] += p.add
+		}
+	}
+	for i := 1; i < p.repeat; i++ {
+		copy(dst[i*n:], dst[:n])
+	}
+	return n * max(p.repeat, 1), nil
+}
+
+// rowBlock is how many stored rows are transposed at a time: 64 of a few thousand values
+// stay within a core's cache.
+const rowBlock = 64
+
+// readColumns reads the part's rows [n, in] and writes them as columns [at, at+n) of the
+// matrix dst [in, out].
+func readColumns(dst []float32, src source, p part, in, out, at int) error {
+	buf := make([]float32, rowBlock*in)
+	for r := 0; r < p.n; r += rowBlock {
+		n := min(rowBlock, p.n-r)
+		rows := buf[:n*in]
+		if err := src.ReadRows(p.tensor, p.from+r, n, rows); err != nil {
+			return err
+		}
+		for i := range in {
+			line := dst[i*out+at+r : i*out+at+r+n]
+			for j := range line {
+				line[j] = rows[j*in+i]
+			}
+		}
+	}
+	return nil
+}
