@@ -24,9 +24,12 @@ type bpe struct {
 	bytes [256]int32       // a byte's token: its own if byteLevel, else <0xNN>; -1 if none
 
 	// Either joins has every pair that may be joined, or, where it is nil, two tokens may be
-	// joined if the vocabulary has their concatenation, at the rank of that token.
-	joins *pairTable
-	rank  []uint32 // by id; never for tokens that nothing is joined to
+	// joined if the vocabulary has their concatenation, at the rank of that token. Pairs of
+	// the same concatenation are equal, unless longLeft puts those first whose left token
+	// is longer.
+	joins    *pairTable
+	rank     []uint32 // by id; never for tokens that nothing is joined to
+	longLeft bool
 
 	byteLevel    bool
 	byteFallback bool
@@ -36,9 +39,11 @@ type bpe struct {
 	prefix       string // in front of all characters of a word but the first
 	suffix       string // behind the last character of a word
 
-	// cutAt is a character that no join puts behind another one: a word may be cut before it
-	// without changing the tokens, unless it follows itself. 0 if there is none.
-	cutAt rune
+	// A word may be cut before a cutAt without changing its tokens, if no token has the two
+	// characters there side by side: beforeCut has those that some token has before a cutAt.
+	// cutAt is 0 if that is of no use.
+	cutAt     rune
+	beforeCut map[rune]bool
 
 	seed  maphash.Seed
 	cache []atomic.Pointer[cachedWord]
@@ -75,23 +80,30 @@ func (m *bpe) ready() {
 			m.bytes[b] = id
 		}
 	}
-	if !m.byteLevel && m.cutsBefore('▁') {
-		m.cutAt = '▁'
+	if !m.byteLevel && m.prefix == "" && m.suffix == "" && !m.ignoreMerges {
+		m.findCuts('▁')
 	}
 }
 
-// cutsBefore reports whether no token has r behind another character.
-func (m *bpe) cutsBefore(r rune) bool {
-	if m.prefix != "" || m.suffix != "" || m.ignoreMerges || m.vocab[string(r)] == 0 {
-		return false
+// findCuts sets cutAt to r, which most vocabularies with that character have only at the start of
+// a token, so that a whole text, which to them is one word, can be taken word by word.
+func (m *bpe) findCuts(r rune) {
+	if _, ok := m.vocab[string(r)]; !ok { // it might become part of a longer unknown token
+		return
 	}
+	m.cutAt, m.beforeCut = r, map[rune]bool{}
 	for token := range m.vocab {
-		rest := strings.TrimLeft(token, string(r))
-		if len(rest) > 0 && strings.ContainsRune(rest, r) {
-			return false
+		if !strings.ContainsRune(token, r) {
+			continue
+		}
+		before := rune(-1)
+		for _, c := range token {
+			if c == r && before >= 0 {
+				m.beforeCut[before] = true
+			}
+			before = c
 		}
 	}
-	return true
 }
 
 func (m *bpe) tokens(word string, ids, ends []int32) ([]int32, []int32) {
@@ -100,7 +112,7 @@ func (m *bpe) tokens(word string, ids, ends []int32) ([]int32, []int32) {
 	}
 	start, last := 0, rune(0)
 	for i, r := range word {
-		if r == m.cutAt && last != m.cutAt && i > start {
+		if r == m.cutAt && i > start && !m.beforeCut[last] {
 			ids, ends = m.wordTokens(word[start:i], start, ids, ends)
 			start = i
 		}
@@ -155,16 +167,27 @@ func appendShifted(dst, src []int32, by int) []int32 {
 	return dst
 }
 
+// leftBits is the room for the length of the left token in a rank; ranks by token stay below
+// 2³² / 2¹¹, two million tokens.
+const leftBits = 11
+
 // pair returns the rank of joining neighbours a and b of word, and the token they become.
 func (m *bpe) pair(word string, a, b symbol) (uint32, int32) {
 	if m.joins != nil {
 		return m.joins.get(a.id, b.id)
 	}
-	id, ok := m.vocab[word[a.start:b.end]]
-	if !ok {
+	if a.fixed || b.fixed {
 		return never, 0
 	}
-	return m.rank[id], id
+	id, ok := m.vocab[word[a.start:b.end]]
+	if !ok || m.rank[id] == never {
+		return never, 0
+	}
+	rank := m.rank[id]
+	if m.longLeft {
+		rank = rank<<leftBits | (1<<leftBits - 1 - uint32(min(a.end-a.start, 1<<leftBits-1)))
+	}
+	return rank, id
 }
 
 // start sets the symbols to the characters or bytes of word.
@@ -212,7 +235,7 @@ func (w *workspace) fallback(m *bpe, word string, i, j int) bool {
 		}
 	}
 	for k := i; k < j; k++ {
-		w.symbols = append(w.symbols, symbol{id: m.bytes[word[k]], start: int32(k), end: int32(k + 1)})
+		w.symbols = append(w.symbols, symbol{id: m.bytes[word[k]], start: int32(k), end: int32(k + 1), fixed: true})
 	}
 	return true
 }
@@ -222,9 +245,9 @@ func (w *workspace) unknown(m *bpe, i, j int) {
 	if m.unk < 0 {
 		return
 	}
-	if n := len(w.symbols); m.fuseUnk && n > 0 && w.symbols[n-1].unk && int(w.symbols[n-1].end) == i {
+	if n := len(w.symbols); m.fuseUnk && n > 0 && w.symbols[n-1].id == m.unk && w.symbols[n-1].fixed && int(w.symbols[n-1].end) == i {
 		w.symbols[n-1].end = int32(j)
 		return
 	}
-	w.symbols = append(w.symbols, symbol{id: m.unk, start: int32(i), end: int32(j), unk: true})
+	w.symbols = append(w.symbols, symbol{id: m.unk, start: int32(i), end: int32(j), fixed: true})
 }

@@ -6,7 +6,7 @@ type symbol struct {
 	id         int32
 	start, end int32
 	prev, next int32 // neighbours, in joinLong only
-	unk        bool
+	fixed      bool  // unknown, or a byte for want of a token: its text is not the token's
 }
 
 // A workspace is the memory for one word.
@@ -40,7 +40,7 @@ func (w *workspace) joinShort(m *bpe, word string) {
 		if ranks[best] == never {
 			break
 		}
-		s[best].id, s[best].end, s[best].unk = ids[best], s[best+1].end, false
+		s[best].id, s[best].end, s[best].fixed = ids[best], s[best+1].end, false
 		s = append(s[:best+1], s[best+2:]...)
 		if best < len(ranks)-1 {
 			ranks = append(ranks[:best], ranks[best+1:]...)
@@ -87,7 +87,7 @@ func (w *workspace) joinLong(m *bpe, word string) {
 			continue
 		}
 		right := &s[left.next]
-		left.id, left.end, left.unk = c.id, right.end, false
+		left.id, left.end, left.fixed = c.id, right.end, false
 		left.next = right.next
 		right.start = right.end
 		if left.next >= 0 {

@@ -9,10 +9,12 @@ import (
 
 // tokenizerConfig is what matters of tokenizer_config.json.
 type tokenizerConfig struct {
-	BOS, EOS string
-	AddBOS   *bool
-	AddEOS   *bool
-	Added    []addedToken // added_tokens_decoder, sorted by id
+	BOS, EOS  string
+	AddBOS    *bool
+	AddEOS    *bool
+	Legacy    *bool
+	Templates []namedTemplate
+	Added     []addedToken // added_tokens_decoder, sorted by id
 }
 
 // parseConfig reads tokenizer_config.json; nil is an empty one.
@@ -22,16 +24,19 @@ func parseConfig(data []byte) (*tokenizerConfig, error) {
 		return c, nil
 	}
 	var file struct {
-		BOS    tokenText             `json:"bos_token"`
-		EOS    tokenText             `json:"eos_token"`
-		AddBOS *bool                 `json:"add_bos_token"`
-		AddEOS *bool                 `json:"add_eos_token"`
-		Added  map[string]addedToken `json:"added_tokens_decoder"`
+		BOS      tokenText             `json:"bos_token"`
+		EOS      tokenText             `json:"eos_token"`
+		AddBOS   *bool                 `json:"add_bos_token"`
+		AddEOS   *bool                 `json:"add_eos_token"`
+		Legacy   *bool                 `json:"legacy"`
+		Template templates             `json:"chat_template"`
+		Added    map[string]addedToken `json:"added_tokens_decoder"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("%w: tokenizer_config.json: %v", ErrFormat, err)
 	}
 	c.BOS, c.EOS, c.AddBOS, c.AddEOS = string(file.BOS), string(file.EOS), file.AddBOS, file.AddEOS
+	c.Legacy, c.Templates = file.Legacy, file.Template
 	for text, token := range file.Added {
 		id, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || id < 0 || id >= maxID {
@@ -85,5 +90,5 @@ func (c *tokenizerConfig) apply(t *Tokenizer) error {
 			t.special[id] = true
 		}
 	}
-	return nil
+	return t.setTemplates(c.Templates)
 }

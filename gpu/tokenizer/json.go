@@ -48,7 +48,7 @@ func fromJSON(tokenizerJSON, tokenizerConfig []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}}
+	b := newBuilder()
 	b.normalizers(file.Normalizer)
 	b.preTokenizer(file.PreTokenizer)
 	b.model(file.Model)
@@ -70,6 +70,10 @@ type builder struct {
 	byteLevel bool // words are bytes in the guise of printable characters
 	added     []addedToken
 	problems  []string
+}
+
+func newBuilder() *builder {
+	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}}
 }
 
 // refuse notes something that is wrong.

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Tokenizer turns text into tokens and back. It is safe for concurrent use.
+// A Tokenizer turns text into tokens and back. Open one with [Open], [FromJSON],
+// [FromSentencePiece], [FromTiktoken] or [FromVocab]. It is safe for concurrent use.
 type Tokenizer struct {
 	texts   []string // token texts by id, as the vocabulary writes them
 	known   []bool   // ids that have a token
@@ -23,6 +24,7 @@ type Tokenizer struct {
 	joinWith   string // between tokens if there is no decoder
 
 	bos, eos int32 // -1 if none
+	chat     chat
 }
 
 // none is the id of a token that there is not.
