@@ -11,5 +11,4 @@
 // and live in the schema's metadata; a note is a fact that only people read. [Meta] is the
 // group of facts that says which model and layer numbers come from, and [Meta.Match] is what
 // keeps a vector of one layer from meeting a map of another.
-//
 package artifacts

@@ -80,8 +80,9 @@ func (f *flat) vector(table, slot, size int) (first, n int) {
 
 // A description is what a message says about itself, as far as it has been checked.
 type description struct {
-	kind int // kindSchema or kindRecords
-	body int64
+	kind           int // kindSchema or kindRecords
+	body           int64
+	nodes, buffers int // of a batch; Arrow's reader takes as many as the schema asks for
 }
 
 // describe checks the metadata of one message and returns its kind and the length of the
@@ -108,7 +109,7 @@ func describe(meta []byte) (d description, ok bool) {
 	case kindSchema:
 		return d, f.schema(header) && d.body == 0 && !f.bad
 	case kindRecords:
-		return d, f.records(header, d.body) && !f.bad
+		return d, f.records(header, &d) && !f.bad
 	}
 	return d, false
 }
@@ -156,34 +157,30 @@ func (f *flat) column(table, depth int) bool {
 
 // records checks that the buffers lie inside the body and together are no larger, and that
 // no column claims nulls or more rows than the body has bits.
-func (f *flat) records(table int, body int64) bool {
+func (f *flat) records(table int, d *description) bool {
 	if f.slot(table, batchCodec) != 0 || f.slot(table, batchVariadic) != 0 {
 		return false
 	}
-	possible := func(rows int64) bool { return rows >= 0 && rows/8 <= body }
+	possible := func(rows int64) bool { return rows >= 0 && rows/8 <= d.body }
 	if pos := f.slot(table, batchRowCount); pos != 0 && !possible(f.i64(pos)) {
 		return false
 	}
 	first, n := f.vector(table, batchNodes, 16)
-	if n > 2*maxColumns {
-		return false
-	}
+	d.nodes = n
 	for i := range n {
 		if length, nulls := f.i64(first+16*i), f.i64(first+16*i+8); !possible(length) || nulls != 0 {
 			return false
 		}
 	}
 	first, n = f.vector(table, batchBuffers, 16)
-	if n > 6*maxColumns {
-		return false
-	}
+	d.buffers = n
 	var total int64
 	for i := range n {
 		offset, size := f.i64(first+16*i), f.i64(first+16*i+8)
-		if offset < 0 || size < 0 || offset > body || size > body-offset {
+		if offset < 0 || size < 0 || offset > d.body || size > d.body-offset {
 			return false
 		}
 		total += size
 	}
-	return total <= body
+	return total <= d.body
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
@@ -26,7 +27,12 @@ type frames struct {
 	r       io.Reader
 	message *ipc.Message
 	opened  bool
-	err     error // first error of the source or of the framing, as it is to be reported
+
+	// What a batch must consist of; set once the schema is known. Arrow's reader does not
+	// look whether a batch has as many parts as it takes.
+	nodes, buffers int
+
+	err error // first error of the source or of the framing, as it is to be reported
 }
 
 // Retain and Release implement [ipc.MessageReader]; frames has one owner, who calls close.
@@ -47,6 +53,24 @@ func (f *frames) close() {
 	if f.message != nil {
 		f.message.Release()
 		f.message = nil
+	}
+}
+
+// expect adds what a column of a type consists of in a batch: a node for it and each type
+// inside it, and buffers for validity, offsets and values.
+func (f *frames) expect(t arrow.DataType) {
+	f.nodes++
+	switch t := t.(type) {
+	case *arrow.FixedSizeListType:
+		f.buffers++
+		f.expect(t.Elem())
+	case *arrow.ListType:
+		f.buffers += 2
+		f.expect(t.Elem())
+	case *arrow.StringType:
+		f.buffers += 3
+	default:
+		f.buffers += 2
 	}
 }
 
@@ -86,7 +110,7 @@ func (f *frames) next() (*ipc.Message, error) {
 		return nil, err
 	}
 	d, ok := describe(meta)
-	if !ok || (d.kind == kindSchema) == f.opened {
+	if !ok || (d.kind == kindSchema) == f.opened || d.nodes != f.nodes || d.buffers != f.buffers {
 		return nil, fmt.Errorf("%w: a message is not what is written here", ErrFormat)
 	}
 	f.opened = true

@@ -103,29 +103,34 @@ type table struct {
 
 // openTable reads up to the schema and checks that the table is of the given kind and
 // version. The caller closes it.
-func openTable(r io.Reader, kind string) (t *table, err error) {
-	t = &table{source: &sourceReader{r: r}}
+func openTable(r io.Reader, kind string) (*table, error) {
+	t := &table{source: &sourceReader{r: r}}
 	t.frames = &frames{r: t.source}
-	defer func() {
-		if err != nil {
-			t.close()
-			err = t.explain(kind, err)
-		}
-	}()
+	if err := t.open(kind); err != nil {
+		t.close()
+		return nil, t.explain(kind, err)
+	}
+	return t, nil
+}
+
+func (t *table) open(kind string) (err error) {
 	defer guard(&err)
 	t.reader, err = ipc.NewReaderFromMessageReader(t.frames, ipc.WithAllocator(allocator))
 	if err != nil {
-		return nil, err
+		return errors.Join(t.frames.failure(), err)
 	}
 	metadata := t.reader.Schema().Metadata()
 	t.facts = make(facts, metadata.Len())
 	for i, k := range metadata.Keys() {
 		if _, twice := t.facts[k]; twice {
-			return nil, fmt.Errorf("fact %.40q is given twice", k)
+			return fmt.Errorf("fact %.40q is given twice", k)
+		}
+		if !utf8.ValidString(k + metadata.Values()[i]) {
+			return fmt.Errorf("fact %.40q is not UTF-8", k)
 		}
 		t.facts[k] = metadata.Values()[i]
 	}
-	return t, t.facts.expect(kind)
+	return t.facts.expect(kind)
 }
 
 func (t *table) close() {
@@ -152,6 +157,9 @@ func (t *table) expect(columns []column) error {
 	}
 	if n := schema.NumFields(); n > len(columns) {
 		return fmt.Errorf("column %.40q is not known", schema.Field(len(columns)).Name)
+	}
+	for _, f := range schema.Fields() {
+		t.frames.expect(f.Type)
 	}
 	return nil
 }

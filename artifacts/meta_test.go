@@ -1,0 +1,56 @@
+package artifacts
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// The design decision that this guards: a map of one layer and a vector of another give an
+// answer, and a wrong one.
+func TestMatchSaysWhichFactDiffers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Meta)
+		want   string // empty: they match
+	}{
+		{"nothing", func(*Meta) {}, ""},
+		{"device", func(m *Meta) { m.Device, m.DType = "cuda", "bfloat16" }, ""},
+		{"name of the same model", func(m *Meta) { m.Model = "elsewhere" }, ""},
+		{"unknown digest, same name", func(m *Meta) { m.ModelDigest = "" }, ""},
+		{"all unknown", func(m *Meta) { *m = Meta{Layer: m.Layer} }, ""},
+		{"layer", func(m *Meta) { m.Layer = 2 }, "layer 1 of tiny:qwen2, the other of layer 2"},
+		{"digest", func(m *Meta) { m.ModelDigest = "1234567890" }, "(9f2c), the other of layer 1 of tiny:qwen2 (12345678)"},
+		{"unknown digest, other name", func(m *Meta) { m.Model, m.ModelDigest = "gpt2", "" }, "tiny:qwen2, the other of gpt2"},
+		{"width", func(m *Meta) { m.Hidden = 4 }, "3 dimensions, the other of 4"},
+		{"positions", func(m *Meta) { m.Positions = "word_ends" }, `positions "last", the other of "word_ends"`},
+	} {
+		other := source()
+		c.change(&other)
+		err := source().Match(other)
+		if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		if back := other.Match(source()); (back == nil) != (err == nil) {
+			t.Errorf("%s: one way %v, the other %v", c.name, err, back)
+		}
+	}
+}
+
+func TestAMapRefusesTheVectorOfAnotherLayer(t *testing.T) {
+	m := Map{Source: source(), Target: target()}
+	m.Source.Layer = 2
+	err := m.Accepts(source())
+	const want = "vector was taken at layer 1 of tiny:qwen2, the map starts at layer 2: the two do not belong together"
+	if !errors.Is(err, ErrMismatch) || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	if err := m.Delivers(target()); err != nil {
+		t.Error(err)
+	}
+	elsewhere := target()
+	elsewhere.Layer = 5
+	if err := m.Delivers(elsewhere); !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "the map ends at layer 2 of tiny:llama, steering is at layer 5") {
+		t.Error(err)
+	}
+}
