@@ -1,0 +1,220 @@
+package trial
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"unicode"
+)
+
+// The thresholds of [Collapse]. They are judgements, made so that ordinary English sentences of 20
+// to 28 tokens raise no flag (collapse_test.go checks some hundred) and loops do. Each is one that
+// a person would defend on a text of that length; none was fitted to an outcome.
+const (
+	// minTokens and minLetters: below them there is nothing to judge. "It was." has three tokens.
+	minTokens  = 4
+	minLetters = 6
+	// minDistinct is the smallest share of different token trigrams. Natural text of 28 tokens has
+	// above 0.85; a loop of period four over its second half has 0.54.
+	minDistinct = 0.6
+	// maxRun is the longest run of one token that language uses ("no, no", "ha ha ha", "...").
+	maxRun = 5
+	// A block said at least minRepeats times in a row is a loop if it fills loopShare of the text;
+	// a block of longBlock tokens is one at its first immediate repetition.
+	minRepeats = 3
+	loopShare  = 1.0 / 3
+	longBlock  = 8
+	// maxCompression is the largest ratio of bytes to description length ([compression]). Natural
+	// text of this length stays below 1.4; above 2 more than half is copied from before. Whisper's
+	// decoder calls text with a gzip ratio above 2.4 failed.
+	maxCompression = 2.0
+	// minScriptShare is the smallest share of letters in the prompt's own scripts, judged from
+	// minScriptLetters letters on, so that a name in another script is no collapse.
+	minScriptShare   = 0.5
+	minScriptLetters = 5
+	// minEndShare: that a text did not end says something only where texts end. It is a flag if at
+	// least this share of the unsteered anchor texts ended within the same limit.
+	minEndShare = 0.9
+)
+
+// The names of flags, in the order in which they are reported.
+const (
+	Empty       = "empty"        // no letters or digits at all
+	Short       = "short"        // too few tokens or letters to judge
+	Repetition  = "repetition"   // few different trigrams
+	Run         = "run"          // one token many times in a row
+	Loop        = "loop"         // a block repeated at once
+	Compression = "compression"  // mostly copied from itself
+	WrongScript = "wrong_script" // not in the prompt's writing system
+	NeverEnded  = "never_ended"  // ran to the limit where texts normally end
+	Implausible = "implausible"  // less likely than shuffled words
+)
+
+// A Flag is one sign of collapse, with the numbers that raised it.
+type Flag struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// CollapseOptions is what one must know besides the text to judge it.
+type CollapseOptions struct {
+	// Prompt is the text that was continued; its letters say which scripts are right. Without
+	// letters in it no script is wrong.
+	Prompt string
+	// EndAllowed says that the model could end the text, Ended that it did, and EndShare which
+	// share of the unsteered anchor texts did.
+	EndAllowed, Ended bool
+	EndShare          float64
+	// NLL is the mean negative log-likelihood per token under the unsteered model, ShuffledNLL
+	// that of unsteered texts with their words shuffled ([ShuffleWords]). If either is NaN or
+	// ShuffledNLL is 0 (not measured) they are not compared.
+	NLL, ShuffledNLL float64
+}
+
+// Collapse returns the signs that a continuation has collapsed: none for a healthy text. tokens
+// are the new tokens only, without an end-of-text token, and text is what they stand for.
+func Collapse(tokens []int32, text string, o CollapseOptions) []Flag {
+	var flags []Flag
+	add := func(name, format string, args ...any) {
+		flags = append(flags, Flag{name, fmt.Sprintf(format, args...)})
+	}
+	letters := countLetters(text)
+	switch {
+	case letters == 0:
+		add(Empty, "no letters or digits in %d tokens", len(tokens))
+	case len(tokens) < minTokens || letters < minLetters:
+		add(Short, "%d tokens, %d letters", len(tokens), letters)
+	}
+	if distinct, total := trigrams(tokens); total > 0 && float64(distinct) < minDistinct*float64(total) {
+		add(Repetition, "%d different trigrams of %d", distinct, total)
+	}
+	if n := longestRun(tokens); n > maxRun {
+		add(Run, "one token %d times in a row", n)
+	}
+	if size, times := loop(tokens); times > 0 {
+		add(Loop, "a block of %d tokens %d times in a row", size, times)
+	}
+	if c := compression(text); c > maxCompression {
+		add(Compression, "compresses %.1f to 1", c)
+	}
+	if in, all, foreign := scriptShare(o.Prompt, text); all >= minScriptLetters && float64(in) < minScriptShare*float64(all) {
+		add(WrongScript, "%d of %d letters are not in the prompt's script, most of them %s", all-in, all, foreign)
+	}
+	if o.EndAllowed && !o.Ended && o.EndShare >= minEndShare {
+		add(NeverEnded, "no end in %d tokens, where %.0f%% of unsteered texts end", len(tokens), 100*o.EndShare)
+	}
+	if o.ShuffledNLL != 0 && o.NLL > o.ShuffledNLL {
+		add(Implausible, "%.2f nats per token, shuffled words have %.2f", o.NLL, o.ShuffledNLL)
+	}
+	return flags
+}
+
+func countLetters(text string) int {
+	n := 0
+	for _, r := range text {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// trigrams returns how many different and how many token trigrams there are.
+func trigrams(tokens []int32) (distinct, total int) {
+	seen := make(map[[3]int32]bool, len(tokens))
+	for i := 0; i+3 <= len(tokens); i++ {
+		seen[[3]int32(tokens[i:i+3])] = true
+		total++
+	}
+	return len(seen), total
+}
+
+// longestRun returns the length of the longest run of one token.
+func longestRun(tokens []int32) int {
+	longest, run := 0, 0
+	for i, t := range tokens {
+		if i > 0 && t == tokens[i-1] {
+			run++
+		} else {
+			run = 1
+		}
+		longest = max(longest, run)
+	}
+	return longest
+}
+
+// loop returns the block of at least two tokens whose immediate repetitions fill most of the text,
+// and how often it stands in a row, if that makes a loop; else times is 0. Of blocks that fill
+// the same, the shortest wins.
+func loop(tokens []int32) (size, times int) {
+	covered := 0
+	for p := 2; 2*p <= len(tokens); p++ {
+		for i, run := 0, 0; i+p < len(tokens); i++ {
+			if tokens[i] != tokens[i+p] {
+				run = 0
+				continue
+			}
+			run++
+			n := run/p + 1 // the period holds over run+p tokens
+			long := p >= longBlock && n >= 2
+			if n >= minRepeats && float64(n*p) >= loopShare*float64(len(tokens)) || long {
+				if n*p > covered {
+					size, times, covered = p, n, n*p
+				}
+			}
+		}
+	}
+	return size, times
+}
+
+// compression returns len(text) divided by its description length under a fixed greedy LZ77 code:
+// a literal byte costs 1, a copy of at least four earlier bytes costs 3. It is written out here
+// because a library's compressor may change between versions, and this number decides a flag.
+func compression(text string) float64 {
+	const shortest, cost = 4, 3
+	if text == "" {
+		return 1
+	}
+	// A text of many kilobytes is judged by its last window, where loops end up.
+	const window = 4096
+	if len(text) > window {
+		text = text[len(text)-window:]
+	}
+	total := 0
+	for i := 0; i < len(text); {
+		n := longestCopy(text, i)
+		if n < shortest {
+			total++
+			i++
+			continue
+		}
+		total += cost
+		i += n
+	}
+	return float64(len(text)) / float64(total)
+}
+
+// longestCopy returns the length of the longest match of text[i:] that begins before i; it may run
+// over i, as in LZ77.
+func longestCopy(text string, i int) int {
+	best := 0
+	for j := range i {
+		n := 0
+		for i+n < len(text) && text[j+n] == text[i+n] {
+			n++
+		}
+		best = max(best, n)
+	}
+	return best
+}
+
+// ShuffleWords returns text with its words, split at white space, in a random order drawn from a
+// ChaCha8 stream: the anchor for text that is beyond any sense.
+func ShuffleWords(text string, seed [32]byte) string {
+	words := strings.Fields(text)
+	newRand(seed).Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+	return strings.Join(words, " ")
+}
+
+// isMissing reports whether a value is missing.
+func isMissing(v float64) bool { return math.IsNaN(v) }

@@ -1,0 +1,307 @@
+package trial
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// An effect is what a simulated condition does at one alpha: mean trait, mean coherence, share of
+// collapsed texts.
+type effect struct{ trait, coherence, collapse float64 }
+
+// simulate makes rows: prompts × 3 seeds × the given personas, conditions and alphas, with a prompt
+// effect that all conditions share and noise of its own for every text. Scores are clipped to 1…5.
+func simulate(prompts int, personas []string, conditions map[string]map[float64]effect, seed byte) []Row {
+	r := rand.New(rand.NewChaCha8([32]byte{seed}))
+	names := make([]string, 0, len(conditions))
+	for c := range conditions {
+		names = append(names, c)
+	}
+	slices.Sort(names)
+	var rows []Row
+	for p := range prompts {
+		shared := 0.3 * r.NormFloat64()
+		for _, persona := range personas {
+			for _, c := range names {
+				alphas := make([]float64, 0)
+				for a := range conditions[c] {
+					alphas = append(alphas, a)
+				}
+				slices.Sort(alphas)
+				for _, a := range alphas {
+					e := conditions[c][a]
+					for s := range 3 {
+						rows = append(rows, Row{
+							Condition: c, Persona: persona, Alpha: a, Prompt: p, Seed: s,
+							Trait:     max(1, min(5, e.trait+shared+0.5*r.NormFloat64())),
+							Coherence: max(1, min(5, e.coherence+shared+0.5*r.NormFloat64())),
+							Collapsed: r.Float64() < e.collapse, Tokens: 28, Perplexity: 8,
+						})
+					}
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// scenario returns conditions in which ridge has the given effect at alpha .4, the oracle has trait
+// oracle, and everything naive has trait naive. At alpha 1.5 everything collapses.
+func scenario(ridge effect, oracle, naive float64) map[string]map[float64]effect {
+	wreck := effect{3, 1.3, 0.95}
+	s := map[string]map[float64]effect{
+		"none":   {0: {1.4, 4.3, 0}},
+		"ridge":  {0.2: {(1 + ridge.trait) / 2, ridge.coherence + 0.2, ridge.collapse / 2}, 0.4: ridge, 1.5: wreck},
+		"oracle": {0.2: {(1 + oracle) / 2, 4.3, 0}, 0.4: {oracle, 4.1, 0.03}, 1.5: wreck},
+	}
+	for _, c := range DefaultOptions().Controls {
+		s[c] = map[float64]effect{0.2: {(1 + naive) / 2, 4.3, 0}, 0.4: {naive, 4.1, 0.1}, 1.5: wreck}
+	}
+	return s
+}
+
+func options(auroc float64, personas ...string) Options {
+	o := DefaultOptions()
+	o.Resamples, o.AUROC = 1000, map[string]float64{}
+	for _, p := range personas {
+		o.AUROC[p] = auroc
+	}
+	return o
+}
+
+func evaluate(t testing.TB, rows []Row, o Options) *Evaluation {
+	t.Helper()
+	e, err := Evaluate(rows, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func condition(t testing.TB, g Group, name string) ConditionReport {
+	t.Helper()
+	for _, c := range g.Conditions {
+		if c.Condition == name {
+			return c
+		}
+	}
+	t.Fatalf("no condition %q", name)
+	return ConditionReport{}
+}
+
+// Whole experiments with known truth end in the verdict that the truth asks for.
+func TestEvaluateEndsInTheRightVerdict(t *testing.T) {
+	for name, c := range map[string]struct {
+		ridge         effect
+		oracle, naive float64
+		auroc         float64
+		want          Outcome
+		failed        string
+	}{
+		"success":              {effect{3.8, 4.2, 0.05}, 3.9, 1.5, 0.99, Success, ""},
+		"too weak":             {effect{2.1, 4.2, 0.05}, 3.9, 1.5, 0.99, Partial, "ridge, trait"},
+		"below the oracle":     {effect{3.0, 4.2, 0.05}, 3.9, 1.5, 0.99, Partial, "ridge − oracle, trait"},
+		"no better than naive": {effect{3.0, 4.2, 0.05}, 3.0, 3.0, 0.99, Failure, "ridge − shuffled_pairs, trait"},
+		"poor scorer":          {effect{3.8, 4.2, 0.05}, 3.9, 1.5, 0.85, Inconclusive, "auroc of the trait scorer"},
+		"oracle does nothing":  {effect{3.8, 4.2, 0.05}, 1.4, 1.4, 0.99, Inconclusive, "oracle − none, trait"},
+	} {
+		e := evaluate(t, simulate(30, []string{"p", "q"}, scenario(c.ridge, c.oracle, c.naive), 3), options(c.auroc, "p", "q"))
+		v := e.Pooled.Verdict
+		if v.Outcome != c.want || c.failed != "" && !slices.Contains(v.Failed, c.failed) {
+			t.Errorf("%s: verdict %s, failed %q, want %s with %q", name, v.Outcome, v.Failed, c.want, c.failed)
+		}
+		if c.want == Success && len(v.Failed) > 0 {
+			t.Errorf("%s: failed %q", name, v.Failed)
+		}
+		if got := e.Pooled.Recovery == nil; got != (name == "oracle does nothing") {
+			t.Errorf("%s: recovery withheld: %t", name, got)
+		}
+	}
+}
+
+// The chosen alpha is the strong one that does not wreck the text, in every condition.
+func TestEvaluateChoosesTheStrongestReadableAlpha(t *testing.T) {
+	e := evaluate(t, simulate(30, []string{"p"}, scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.9), 5), options(1, "p"))
+	for _, c := range e.Pooled.Conditions {
+		want := 0.4
+		if c.Condition == "none" {
+			want = 0
+		}
+		got := c.Alphas[0]
+		if got.Even != want || got.Odd != want || !got.Admissible || !got.Crossed {
+			t.Errorf("%s: alphas %+v, want %g", c.Condition, got, want)
+		}
+		if c.Texts != 90 {
+			t.Errorf("%s: %d texts, want 90", c.Condition, c.Texts)
+		}
+	}
+	r := condition(t, e.Pooled, "ridge")
+	if len(r.ByAlpha) != 3 || r.ByAlpha[2].Collapse.Value < 0.8 || r.MappedMinusThis != nil {
+		t.Errorf("ridge by alpha: %+v", r.ByAlpha)
+	}
+	if z := condition(t, e.Pooled, "zero_pad"); z.MappedMinusThis.Trait.Low < 1 || z.Role != RoleControl || z.Moved.Value < 0.5 {
+		t.Errorf("zero_pad: %+v", z)
+	}
+}
+
+// Alphas are chosen on the other half: if the halves disagree, each gets the other's choice.
+func TestAlphaIsCrossFitted(t *testing.T) {
+	var rows []Row
+	for p := range 20 {
+		for _, a := range []float64{1, 2} {
+			trait := 2.0
+			if (p%2 == 0) == (a == 1) { // even prompts like alpha 1, odd ones alpha 2
+				trait = 4
+			}
+			rows = append(rows, Row{Condition: "ridge", Persona: "p", Alpha: a, Prompt: p, Trait: trait, Coherence: 4.5, Tokens: 9, Perplexity: 3})
+		}
+		rows = append(rows, Row{Condition: "none", Persona: "p", Prompt: p, Trait: 1, Coherence: 4.5, Tokens: 9, Perplexity: 3})
+	}
+	r := condition(t, evaluate(t, rows, options(1, "p")).Pooled, "ridge")
+	if r.Alphas[0].Even != 2 || r.Alphas[0].Odd != 1 || r.Trait.Value != 2 {
+		t.Errorf("alphas %+v, trait %v, want the other half's choices and so trait 2", r.Alphas[0], r.Trait.Value)
+	}
+}
+
+// Collapsed texts are missing from traits, but not from coherence and collapse; a condition without
+// a readable text has no trait, and counts as 1 in differences.
+func TestCollapsedTextsAreMissing(t *testing.T) {
+	var rows []Row
+	for p := range 10 {
+		row := func(c string, seed int, trait float64, collapsed bool) {
+			rows = append(rows, Row{Condition: c, Persona: "p", Prompt: p, Seed: seed, Trait: trait, Coherence: 4, Collapsed: collapsed, Tokens: 9, Perplexity: 3})
+		}
+		row("none", 0, 1.5, false)
+		row("ridge", 0, 3, false)
+		row("ridge", 1, 5, true)
+		row("zero_pad", 0, 5, true)
+	}
+	e := evaluate(t, rows, options(1, "p"))
+	r, z := condition(t, e.Pooled, "ridge"), condition(t, e.Pooled, "zero_pad")
+	if r.Trait.Value != 3 || r.MissingTraits != 10 || r.Collapse.Value != 0.5 || r.Trait.N != 10 {
+		t.Errorf("ridge: %+v", r)
+	}
+	if !z.Trait.Value.Missing() || z.MappedMinusThis.Trait.Value != 2 {
+		t.Errorf("zero_pad: trait %v, ridge − zero_pad %v, want missing and 2", z.Trait.Value, z.MappedMinusThis.Trait.Value)
+	}
+	if w := strings.Join(z.Warnings, ";"); !strings.Contains(w, "every text collapsed") {
+		t.Errorf("zero_pad warnings %q", w)
+	}
+}
+
+func TestEvaluateIgnoresRowOrder(t *testing.T) {
+	rows := simulate(12, []string{"b", "a"}, scenario(effect{3, 4, 0.1}, 3.5, 1.5), 9)
+	o := options(0.95, "a", "b")
+	first, err := json.Marshal(evaluate(t, rows, o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rand.New(rand.NewChaCha8([32]byte{1})).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	second, err := json.Marshal(evaluate(t, rows, o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Error("the same rows in another order gave another evaluation")
+	}
+}
+
+// Everything missing is null in JSON, and reads back.
+func TestEvaluationSurvivesJSON(t *testing.T) {
+	rows := simulate(4, []string{"p"}, map[string]map[float64]effect{"none": {0: {1.4, 4, 0}}, "ridge": {1: {3, 4, 1}}}, 2)
+	for i := range rows {
+		rows[i].Trait, rows[i].Perplexity = math.NaN(), math.NaN()
+	}
+	e := evaluate(t, rows, options(math.NaN(), "p"))
+	if e.Pooled.Verdict.Outcome != Inconclusive {
+		t.Errorf("verdict %s without traits, want inconclusive", e.Pooled.Verdict.Outcome)
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Evaluation
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(back)
+	if err != nil || !bytes.Equal(data, again) {
+		t.Errorf("read back differently: %v\n%s\n%s", err, data, again)
+	}
+}
+
+func TestEvaluateRefusesBadInput(t *testing.T) {
+	good := simulate(2, []string{"p"}, map[string]map[float64]effect{"none": {0: {1, 4, 0}}, "ridge": {1: {3, 4, 0}}}, 2)
+	change := func(f func(r *Row)) []Row {
+		rows := slices.Clone(good)
+		f(&rows[3])
+		return rows
+	}
+	for name, rows := range map[string][]Row{
+		"nothing":       nil,
+		"no baseline":   slices.DeleteFunc(slices.Clone(good), func(r Row) bool { return r.Condition == "none" }),
+		"no ridge":      slices.DeleteFunc(slices.Clone(good), func(r Row) bool { return r.Condition == "ridge" }),
+		"twice":         append(slices.Clone(good), good[0]),
+		"no persona":    change(func(r *Row) { r.Persona = "" }),
+		"alpha NaN":     change(func(r *Row) { r.Alpha = math.NaN() }),
+		"trait Inf":     change(func(r *Row) { r.Trait = math.Inf(1) }),
+		"prompt below":  change(func(r *Row) { r.Prompt = -1 }),
+		"tokens below":  change(func(r *Row) { r.Tokens = -1 }),
+		"coherence Inf": change(func(r *Row) { r.Coherence = math.Inf(-1) }),
+	} {
+		if _, err := Evaluate(rows, options(1, "p")); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	bad := options(1, "p")
+	bad.Level, bad.Resamples, bad.Measure = 1, 0, "taste"
+	if _, err := Evaluate(good, bad); err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("error %v, want all three problems", err)
+	}
+}
+
+func TestPrimaryEndpoint(t *testing.T) {
+	rows := simulate(20, []string{"p"}, scenario(effect{3.8, 4.2, 0}, 3.9, 1.5), 11)
+	for measure, want := range map[string]bool{MeasureTrait: true, MeasureCoherence: false, MeasureCollapse: false} {
+		o := options(1, "p")
+		o.Measure, o.Versus = measure, []string{"none", "absent"}
+		got := evaluate(t, rows, o).Pooled.Primary
+		if len(got) != 1 || got[0].Versus != "none" || got[0].Pass != want {
+			t.Errorf("%s: %+v, want one comparison with none, pass %t", measure, got, want)
+		}
+	}
+}
+
+func TestDrawsAreReported(t *testing.T) {
+	rows := simulate(6, []string{"p"}, scenario(effect{3.8, 4.2, 0}, 3.9, 1.5), 13)
+	for i, r := range rows {
+		if r.Condition == "random_direction" {
+			rows[i].Draw = r.Seed
+		}
+	}
+	e := evaluate(t, rows, options(1, "p"))
+	if got := condition(t, e.Pooled, "random_direction").Draws; len(got) != 3 || got[2].Texts != 6 {
+		t.Errorf("draws %+v, want three of six texts", got)
+	}
+	if got := condition(t, e.Pooled, "ridge").Draws; len(got) != 0 {
+		t.Errorf("ridge has draws %+v", got)
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	personas := []string{"silly", "angry", "pirate"}
+	rows := simulate(30, personas, scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.5), 3)
+	o := options(1, personas...)
+	o.Resamples = 10000
+	for b.Loop() {
+		if _, err := Evaluate(rows, o); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(rows)), "rows")
+}

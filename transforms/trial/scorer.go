@@ -1,0 +1,222 @@
+package trial
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A ScorerKind says what a scorer reads.
+type ScorerKind string
+
+const (
+	// Combined reads words, character n-grams and the sentiment lexicon, and lets one regression
+	// weigh them. It is the rule for every persona: nothing is chosen per persona.
+	Combined ScorerKind = "combined"
+	// Words reads words and character n-grams only.
+	Words ScorerKind = "words"
+	// Lexicon reads the valence and the intensity of the sentiment lexicon only.
+	Lexicon ScorerKind = "lexicon"
+)
+
+// MinTexts is the smallest number of texts a side that a scorer is fitted on: half of the eight a
+// side below which a persona has no trait, since the other half fits the vectors.
+const MinTexts = 4
+
+// A Scorer tells a persona's positive texts from its negative ones: logistic regression on the
+// features of its kind. It is fitted on texts that made neither vector nor map and sees no
+// activation, so it owes nothing to what was injected.
+type Scorer struct {
+	Kind ScorerKind
+	// AUROC is the area under the ROC of out-of-fold scores ([AUROC]), on the texts it was fitted
+	// on. HeldOutPositive and HeldOutNegative are the mean out-of-fold logits of each side, and the
+	// first is the upper anchor of [Trait].
+	AUROC                            float64
+	HeldOutPositive, HeldOutNegative float64
+	Positives, Negatives             int // texts
+
+	vocabulary *vocabulary
+	weights    []float64 // one per term, then valence and intensity
+	bias       float64
+}
+
+// FitScorer fits a scorer of the given kind and cross-validates it: K = min(5, texts a side) folds,
+// text i of either side in fold i mod K, so that a matched pair is never torn apart. Everything,
+// the vocabulary included, is fitted again in every fold. It returns an error if a side has fewer
+// than [MinTexts] texts or the kind is unknown.
+func FitScorer(positive, negative []string, kind ScorerKind) (*Scorer, error) {
+	if len(positive) < MinTexts || len(negative) < MinTexts {
+		return nil, fmt.Errorf("trait scorer: %d positive and %d negative texts, want at least %d each", len(positive), len(negative), MinTexts)
+	}
+	if kind != Combined && kind != Words && kind != Lexicon {
+		return nil, fmt.Errorf("trait scorer: unknown kind %q, want %q, %q or %q", kind, Combined, Words, Lexicon)
+	}
+	s, err := fitOnce(positive, negative, kind)
+	if err != nil {
+		return nil, err
+	}
+	folds := min(5, len(positive), len(negative))
+	var p, n []float64
+	for k := range folds {
+		inP, outP := split(positive, k, folds)
+		inN, outN := split(negative, k, folds)
+		f, err := fitOnce(inP, inN, kind)
+		if err != nil {
+			return nil, err
+		}
+		p, n = append(p, f.scores(outP)...), append(n, f.scores(outN)...)
+	}
+	s.AUROC, s.HeldOutPositive, s.HeldOutNegative = AUROC(p, n), Mean(p), Mean(n)
+	return s, nil
+}
+
+// split returns the texts outside and inside fold k.
+func split(texts []string, k, folds int) (in, out []string) {
+	for i, t := range texts {
+		if i%folds == k {
+			out = append(out, t)
+		} else {
+			in = append(in, t)
+		}
+	}
+	return in, out
+}
+
+func fitOnce(positive, negative []string, kind ScorerKind) (*Scorer, error) {
+	texts := slices.Concat(positive, negative)
+	s := &Scorer{Kind: kind, Positives: len(positive), Negatives: len(negative), vocabulary: newVocabulary(nil)}
+	if kind != Lexicon {
+		s.vocabulary = newVocabulary(texts)
+	}
+	samples := make([]sample, len(texts))
+	for i, t := range texts {
+		samples[i] = sample{s.features(t), i < len(positive)}
+	}
+	var err error
+	s.weights, s.bias, err = fitLogistic(samples, len(s.vocabulary.terms)+2)
+	if err != nil {
+		return nil, fmt.Errorf("trait scorer: %w", err)
+	}
+	return s, nil
+}
+
+// features returns the representation of a text: TF-IDF, then valence and intensity.
+func (s *Scorer) features(text string) []feature {
+	out := s.vocabulary.tfidf(text)
+	if s.Kind != Words {
+		valence, intensity := sentiment(text)
+		n := len(s.vocabulary.terms)
+		out = append(out, feature{n, lexiconWeight * valence}, feature{n + 1, lexiconWeight * intensity})
+	}
+	return out
+}
+
+// Score returns the logit that text is positive: 0 means undecided. It is always finite.
+func (s *Scorer) Score(text string) float64 {
+	z := s.bias
+	for _, f := range s.features(text) {
+		z += s.weights[f.index] * f.value
+	}
+	return z
+}
+
+func (s *Scorer) scores(texts []string) []float64 {
+	out := make([]float64, len(texts))
+	for i, t := range texts {
+		out[i] = s.Score(t)
+	}
+	return out
+}
+
+// scorerVersion is the format and the meaning of a stored scorer.
+const scorerVersion = 1
+
+// storedScorer is a scorer as JSON. Terms are sorted and floats are written shortest, so the same
+// scorer has the same bytes and reads back to the bit.
+type storedScorer struct {
+	Version         int        `json:"version"`
+	Kind            ScorerKind `json:"kind"`
+	AUROC           Number     `json:"auroc"`
+	HeldOutPositive Number     `json:"held_out_positive"`
+	HeldOutNegative Number     `json:"held_out_negative"`
+	Positives       int        `json:"positives"`
+	Negatives       int        `json:"negatives"`
+	Lexicon         string     `json:"lexicon,omitempty"`
+	Terms           []string   `json:"terms"`
+	IDF             []float64  `json:"idf"`
+	Weights         []float64  `json:"weights"`
+	Bias            float64    `json:"bias"`
+}
+
+// MarshalJSON writes s; see [Scorer.UnmarshalJSON].
+func (s *Scorer) MarshalJSON() ([]byte, error) {
+	if s.vocabulary == nil {
+		return nil, errors.New("trait scorer: not fitted")
+	}
+	stored := storedScorer{
+		Version: scorerVersion, Kind: s.Kind, AUROC: Number(s.AUROC),
+		HeldOutPositive: Number(s.HeldOutPositive), HeldOutNegative: Number(s.HeldOutNegative),
+		Positives: s.Positives, Negatives: s.Negatives,
+		Terms: s.vocabulary.terms, IDF: s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
+	}
+	if s.Kind != Words {
+		stored.Lexicon = lexiconDigest()
+	}
+	return json.Marshal(stored)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. Unknown fields, another version, another lexicon than
+// the embedded one, unsorted terms and lengths that do not fit are errors, and leave s as it was.
+func (s *Scorer) UnmarshalJSON(data []byte) error {
+	var stored storedScorer
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&stored); err != nil {
+		return fmt.Errorf("trait scorer: %w", err)
+	}
+	if err := stored.check(); err != nil {
+		return fmt.Errorf("trait scorer: %w", err)
+	}
+	*s = Scorer{
+		Kind: stored.Kind, AUROC: float64(stored.AUROC),
+		HeldOutPositive: float64(stored.HeldOutPositive), HeldOutNegative: float64(stored.HeldOutNegative),
+		Positives: stored.Positives, Negatives: stored.Negatives,
+		vocabulary: &vocabulary{terms: stored.Terms, idf: stored.IDF},
+		weights:    stored.Weights, bias: stored.Bias,
+	}
+	s.vocabulary.reindex()
+	return nil
+}
+
+func (s *storedScorer) check() error {
+	wantLexicon := lexiconDigest()
+	switch s.Kind {
+	case Words:
+		wantLexicon = ""
+	case Combined, Lexicon:
+	default:
+		return fmt.Errorf("unknown kind %q", s.Kind)
+	}
+	switch {
+	case s.Version != scorerVersion:
+		return fmt.Errorf("version %d, want %d", s.Version, scorerVersion)
+	case s.Lexicon != wantLexicon:
+		return fmt.Errorf("made with lexicon %.12q, this is %.12q", s.Lexicon, wantLexicon)
+	case len(s.IDF) != len(s.Terms) || len(s.Weights) != len(s.Terms)+2:
+		return fmt.Errorf("%d terms, %d frequencies, %d weights", len(s.Terms), len(s.IDF), len(s.Weights))
+	}
+	for i, t := range s.Terms {
+		if t == "" || i > 0 && t <= s.Terms[i-1] {
+			return fmt.Errorf("terms are not sorted at %d", i)
+		}
+	}
+	for _, v := range slices.Concat(s.IDF, s.Weights, []float64{s.Bias}) {
+		if math.Abs(v) > 1e100 {
+			return fmt.Errorf("value %g is out of range", v)
+		}
+	}
+	return nil
+}
