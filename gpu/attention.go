@@ -32,30 +32,42 @@ func (f *forward) attention(l int, x *node) *node {
 		scores = graph.Add(scores, mask)
 	}
 	p := graph.BackendFusedSoftmax(scores, 2)
-	return f.joinHeads(graph.Dot(p, values).General([]int{2}, []int{0}, []int{1}, []int{0}))
+	o := graph.Dot(p, values).General([]int{2}, []int{0}, []int{1}, []int{0})
+	f.tape.attention(o, q, keys, values, p)
+	joined := f.joinHeads(o, f.c.Heads)
+	f.tape.move(joined, o, func(back *node) *node { return f.splitHeads(f.asHeads(back), f.c.Heads, o) })
+	return joined
 }
 
 // project makes queries, scaled, and keys, both turned by their positions, and values:
 // q [B·K, G·S, h], k and v [B·K, S, h].
 func (f *forward) project(l int, x *node) (q, k, v *node) {
 	c, w := f.c, f.w.block(l)
-	m, n := f.b*f.s, c.Heads+c.KVHeads
-	y := f.linear(x, w("qkv"), w("qkv_bias"))
-	y = graph.Reshape(y, m, n+c.KVHeads, c.HeadDim)
+	n := c.Heads + c.KVHeads
+	flat := f.linear(x, w("qkv"), w("qkv_bias"))
+	y := f.asHeads(flat)
 	qk := heads(y, 0, n)
 	if c.QKNorm {
 		qk = f.normHeads(qk, w("qk_norm"))
 	}
-	qk = f.ropes[c.rope(l)].turn(qk)
+	rope := f.ropes[c.rope(l)]
+	qk = rope.turn(qk)
 	q = graph.MulScalar(heads(qk, 0, c.Heads), c.QueryScale)
 	if f.logn != nil {
-		width := c.QueryDim()
-		ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, width))
-		q = graph.Mul(q, graph.Reshape(matmul(f.logn, ones), m, c.Heads, c.HeadDim))
+		ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, c.QueryDim()))
+		q = graph.Mul(q, f.asHeads(matmul(f.logn, ones)))
 	}
-	q = f.splitHeads(q, c.Heads)
-	q = graph.Reshape(q, f.b*c.KVHeads, c.Heads/c.KVHeads*f.s, c.HeadDim)
-	return q, f.splitHeads(heads(qk, c.Heads, n), c.KVHeads), f.splitHeads(heads(y, n, n+c.KVHeads), c.KVHeads)
+	q = graph.Reshape(f.splitHeads(q, c.Heads, nil), f.b*c.KVHeads, c.Heads/c.KVHeads*f.s, c.HeadDim)
+	k = f.splitHeads(heads(qk, c.Heads, n), c.KVHeads, nil)
+	v = f.splitHeads(heads(y, n, n+c.KVHeads), c.KVHeads, nil)
+	f.tape.project(f, flat, q, k, v, rope)
+	return q, k, v
+}
+
+// asHeads is x [M, n·h] as [M, n, h].
+func (f *forward) asHeads(x *node) *node {
+	d := x.Shape().Dimensions
+	return graph.Reshape(x, d[0], d[1]/f.c.HeadDim, f.c.HeadDim)
 }
 
 // keysAndValues is project without the queries.
@@ -77,37 +89,34 @@ func heads(x *node, from, to int) *node {
 	return graph.Slice(x, graph.AxisRange(), graph.AxisRange(from, to))
 }
 
-// splitHeads brings x [M, n, h] into the order [B·n, S, h].
-//
-// For inference it copies head by head: the backend moves slices three times faster than it
-// transposes. Slices have a slow gradient, though.
-func (f *forward) splitHeads(x *node, n int) *node {
+// splitHeads brings x [M, n, h] into the order [B·n, S, h], or that shape of the same order
+// which like has. It copies head by head: the backend moves slices three times faster than
+// it transposes.
+func (f *forward) splitHeads(x *node, n int, like *node) *node {
 	h := f.c.HeadDim
+	dims := []int{f.b * n, f.s, h}
+	if like != nil {
+		dims = like.Shape().Dimensions
+	}
 	if f.s == 1 {
-		return graph.Reshape(x, f.b*n, 1, h)
+		return graph.Reshape(x, dims...)
 	}
 	x = graph.Reshape(x, f.b, f.s, n, h)
-	if f.train {
-		return graph.Reshape(graph.TransposeAllAxes(x, 0, 2, 1, 3), f.b*n, f.s, h)
-	}
 	parts := make([]*node, n)
 	for i := range parts {
 		part := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(i, i+1))
 		parts[i] = graph.Reshape(part, f.b, 1, f.s, h)
 	}
-	return graph.Reshape(concat(1, parts...), f.b*n, f.s, h)
+	return graph.Reshape(concat(1, parts...), dims...)
 }
 
-// joinHeads is the way back: x [B·K, G·S, h] → [M, H·h].
-func (f *forward) joinHeads(x *node) *node {
-	n, h := f.c.Heads, f.c.HeadDim
+// joinHeads is the way back: x [B·n, S, h] or of another shape in this order → [M, n·h].
+func (f *forward) joinHeads(x *node, n int) *node {
+	h := f.c.HeadDim
 	if f.s == 1 {
 		return graph.Reshape(x, f.b, n*h)
 	}
 	x = graph.Reshape(x, f.b, n, f.s, h)
-	if f.train {
-		return graph.Reshape(graph.TransposeAllAxes(x, 0, 2, 1, 3), f.b*f.s, n*h)
-	}
 	parts := make([]*node, n)
 	for i := range parts {
 		part := graph.Slice(x, graph.AxisRange(), graph.AxisRange(i, i+1))
@@ -139,6 +148,9 @@ func newAngles(c *Config, cos, sin *node) angles {
 	}
 	return angles{spread(cos), spread(sin)}
 }
+
+// back turns the other way.
+func (a angles) back(x *node) *node { return angles{a.cos, graph.Neg(a.sin)}.turn(x) }
 
 // turn rotates the pairs (i, i+Dim/2) of the heads of x [M, n, h].
 func (a angles) turn(x *node) *node {

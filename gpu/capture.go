@@ -21,7 +21,16 @@ const batchTokens = 2048
 // It runs no block after the last that is asked for and computes no logits. The error names
 // the first text that does not fit the model.
 func (d *Decoder) Capture(ctx context.Context, tokens [][]int32, positions [][]int, sites []Site) ([][]float32, error) {
+	return d.CaptureSteered(ctx, tokens, positions, sites, nil)
+}
+
+// CaptureSteered is Capture with push[i], if push is not nil, steering text i; its last token
+// counts as the last prompt token. What a push adds at a site is in what is read there.
+func (d *Decoder) CaptureSteered(ctx context.Context, tokens [][]int32, positions [][]int, sites []Site, push [][]Push) ([][]float32, error) {
 	if err := d.checkCapture(tokens, positions, sites); err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	if err := d.config.checkTextPushes(len(tokens), push); err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
 	}
 	free, err := d.dev.take(ctx)
@@ -38,7 +47,7 @@ func (d *Decoder) Capture(ctx context.Context, tokens [][]int32, positions [][]i
 	layers := layersOf(sites)
 	plan := planBatches(lengths, bucket, batchTokens)
 	err = each(ctx, len(plan), func(i int) error {
-		return d.captureBatch(plan[i], tokens, positions, sites, layers, out)
+		return d.captureBatch(plan[i], tokens, positions, sites, layers, push, out)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
@@ -81,8 +90,8 @@ func layersOf(sites []Site) []int {
 	return slices.Compact(layers)
 }
 
-func (d *Decoder) captureBatch(plan batch, tokens [][]int32, positions [][]int, sites []Site, layers []int, out [][]float32) error {
-	residuals, err := d.runFull(plan, tokens, layers, nil)
+func (d *Decoder) captureBatch(plan batch, tokens [][]int32, positions [][]int, sites []Site, layers []int, push [][]Push, out [][]float32) error {
+	residuals, err := d.runFull(plan, tokens, layers, d.textPushes(plan, tokens, push))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package gpu
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"sync"
 
@@ -44,7 +43,7 @@ func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string)
 		return nil, wrap(fmt.Errorf("missing files %v: %w", missing, checkpoint.ErrNotFound))
 	}
 	if tok == nil {
-		if tok, err = openTokenizer(c); err != nil {
+		if tok, err = OpenTokenizer(c); err != nil {
 			return nil, wrap(err)
 		}
 	}
@@ -87,19 +86,6 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 	d.full.build, d.prefix.build, d.step.build = d.buildFull, d.buildPrefix, d.buildStep
 	d.extend.build, d.head.build = d.buildExtend, d.buildHead
 	return d, nil
-}
-
-// openTokenizer makes the tokenizer that a checkpoint's files describe.
-func openTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
-	config, err := c.File("tokenizer_config.json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	data, err := c.File("tokenizer.json")
-	if err != nil {
-		return nil, err
-	}
-	return tokenizer.FromJSON(data, config)
 }
 
 // Config is the model's architecture; it must not be changed.

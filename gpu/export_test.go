@@ -10,3 +10,42 @@ func OpenSource(c *Config, src source, tok *tokenizer.Tokenizer) (*Decoder, erro
 	}
 	return d, err
 }
+
+// Gradient returns the mean loss of rows of tokens and its gradient by every stored tensor,
+// at the weights of src.
+func Gradient(c *Config, src source, rows, length int, tokens []int32) (float64, map[string][]float32, error) {
+	o := DefaultTrain()
+	o.Rows, o.Length, o.Steps = rows, length, 1
+	t, err := newTrainer(c, o)
+	if err != nil {
+		return 0, nil, err
+	}
+	weights, err := loadWeights(t.dev, src, t.slots)
+	if err != nil {
+		return 0, nil, err
+	}
+	p, err := t.dev.newProgram("gradient", func(in []*node) []*node {
+		tape := newTape()
+		w := bind(t.slots, in[1:])
+		out := []*node{t.loss(tape, w, in[0])}
+		for _, x := range in[1:] {
+			out = append(out, tape.grads[x])
+		}
+		return out
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	call := &call{dev: t.dev}
+	call.ints(func(x []int32) { copy(x, tokens) }, rows, length+1)
+	call.keep(weights...)
+	out, err := call.run(p)
+	if err != nil {
+		return 0, nil, err
+	}
+	var loss float64
+	err = read(out[0], func(x []float32) { loss = float64(x[0]) })
+	t.state = out[1:]
+	grads, err2 := t.tensors()
+	return loss, grads, firstError(err, err2)
+}

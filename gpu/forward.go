@@ -1,8 +1,6 @@
 package gpu
 
 import (
-	"math"
-
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -43,7 +41,7 @@ type forward struct {
 	masks map[int]*node // by window: added to scores [B·K, G·S, T]
 	push  *pushes       // steering; nil: none
 	cache kvCache       // where keys and values of earlier tokens are
-	train bool          // choose operations that have a fast gradient
+	tape  *tape         // records how to go back; nil: no training
 }
 
 // block runs block l on the residual stream x [M, d].
@@ -54,13 +52,12 @@ func (f *forward) block(l int, x *node) *node {
 	if c.PostNorms {
 		y = f.norm(y, w("post_attn"))
 	}
-	x = graph.Add(x, y)
+	x = f.add(x, y)
 	y = f.mlp(w, f.norm(x, w("mlp_norm")))
 	if c.PostNorms {
 		y = f.norm(y, w("post_mlp"))
 	}
-	x = graph.Add(x, y)
-	return f.push.apply(l, x)
+	return f.push.apply(l, f.add(x, y))
 }
 
 // mlp is down(act(gate(x))·up(x)).
@@ -74,29 +71,17 @@ func (f *forward) mlp(w func(string) *node, x *node) *node {
 func (f *forward) gated(gate, up *node) *node {
 	switch f.c.Activation {
 	case GELUTanh:
-		return graph.Mul(f.gelu(gate, false), up)
+		return graph.Mul(graph.BackendFusedGelu(gate, false), up)
 	case GELU:
-		return graph.Mul(f.gelu(gate, true), up)
+		return graph.Mul(graph.BackendFusedGelu(gate, true), up)
 	}
 	// x·σ(x) = x/(1+e⁻ˣ). The backend's σ costs twice as much as the quotient, which is right
-	// even where e⁻ˣ overflows; its gradient is not.
-	if f.train {
-		return graph.Mul(graph.Mul(gate, graph.Sigmoid(gate)), up)
+	// even where e⁻ˣ overflows.
+	wave := graph.AddScalar(graph.Exp(graph.MulScalar(gate, -1)), 1)
+	if f.tape != nil {
+		return f.tape.gated(gate, up, graph.Reciprocal(wave))
 	}
-	return graph.Div(graph.Mul(gate, up), graph.AddScalar(graph.Exp(graph.MulScalar(gate, -1)), 1))
-}
-
-// gelu is x·Φ(x), with Φ exact or by its tanh approximation.
-func (f *forward) gelu(x *node, exact bool) *node {
-	if !f.train {
-		return graph.BackendFusedGelu(x, exact)
-	}
-	if exact {
-		return graph.Mul(graph.MulScalar(x, 0.5), graph.AddScalar(graph.Erf(graph.MulScalar(x, math.Sqrt2/2)), 1))
-	}
-	cube := graph.MulScalar(graph.Mul(x, graph.Mul(x, x)), 0.044715)
-	t := graph.Tanh(graph.MulScalar(graph.Add(x, cube), math.Sqrt(2/math.Pi)))
-	return graph.Mul(graph.MulScalar(x, 0.5), graph.AddScalar(t, 1))
+	return graph.Div(graph.Mul(gate, up), wave)
 }
 
 // linear is x·w + bias; bias may be nil.
@@ -104,10 +89,20 @@ func (f *forward) gelu(x *node, exact bool) *node {
 //	x [M, in]   w [in, out]   bias [1, out]   → [M, out]
 func (f *forward) linear(x, w, bias *node) *node {
 	y := matmul(x, w)
+	f.tape.matmul(y, x, w)
 	if bias == nil {
 		return y
 	}
-	return graph.Add(y, repeatRows(bias, x.Shape().Dimensions[0]))
+	z := graph.Add(y, repeatRows(bias, x.Shape().Dimensions[0]))
+	f.tape.bias(z, y, bias)
+	return z
+}
+
+// add is x + y.
+func (f *forward) add(x, y *node) *node {
+	z := graph.Add(x, y)
+	f.tape.add(z, x, y)
+	return z
 }
 
 // norm is RMSNorm: x/√(mean x² + ε)·gain (Zhang & Sennrich 2019, arXiv:1910.07467).
@@ -118,11 +113,19 @@ func (f *forward) linear(x, w, bias *node) *node {
 // faster than reductions and broadcasting operators.
 func (f *forward) norm(x, gain *node) *node {
 	m, n := x.Shape().Dimensions[0], x.Shape().Dimensions[1]
-	lines := graph.Reshape(x, m, 1, n)
-	squares := graph.Dot(lines, lines).General([]int{2}, []int{0}, []int{2}, []int{0})
 	inverse := graph.Reciprocal(graph.Sqrt(graph.AddScalar(
-		graph.MulScalar(graph.Reshape(squares, m, 1), 1/float64(n)), f.c.NormEps)))
-	return graph.Mul(x, matmul(inverse, gain))
+		graph.MulScalar(graph.Reshape(dotRows(x, x), m, 1), 1/float64(n)), f.c.NormEps)))
+	scale := matmul(inverse, gain)
+	y := graph.Mul(x, scale)
+	f.tape.norm(y, x, gain, inverse, scale)
+	return y
+}
+
+// dotRows is the products of the rows of x and y [M, n], each with its own: [M, 1, 1].
+func dotRows(x, y *node) *node {
+	d := x.Shape().Dimensions
+	x, y = graph.Reshape(x, d[0], 1, d[1]), graph.Reshape(y, d[0], 1, d[1])
+	return graph.Dot(x, y).General([]int{2}, []int{0}, []int{2}, []int{0})
 }
 
 // logits is the output matrix's product with the final norm of x [M, d], in blocks [M, ≤2048].

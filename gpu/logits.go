@@ -12,18 +12,13 @@ import (
 // texts without a cache. push[i], if push is not nil, steers text i; its last token counts
 // as the last prompt token.
 func (d *Decoder) Logits(ctx context.Context, tokens [][]int32, push [][]Push) ([][]float32, error) {
-	if push != nil && len(push) != len(tokens) {
-		return nil, fmt.Errorf("logits: %d texts with %d lists of pushes", len(tokens), len(push))
+	if err := d.config.checkTextPushes(len(tokens), push); err != nil {
+		return nil, fmt.Errorf("logits: %w", err)
 	}
 	lengths := make([]int, len(tokens))
 	for i, t := range tokens {
 		if err := d.config.checkTokens(t); err != nil {
 			return nil, fmt.Errorf("logits: text %d: %w", i, err)
-		}
-		if push != nil {
-			if err := d.config.checkPushes(push[i]); err != nil {
-				return nil, fmt.Errorf("logits: text %d: %w", i, err)
-			}
 		}
 		lengths[i] = len(t)
 	}
@@ -42,17 +37,7 @@ func (d *Decoder) Logits(ctx context.Context, tokens [][]int32, push [][]Push) (
 }
 
 func (d *Decoder) logitsBatch(plan batch, tokens [][]int32, push [][]Push, out [][]float32) error {
-	table := newPushTable(d.config.Hidden, plan.b, func(row int) []Push {
-		if push == nil || row >= len(plan.members) {
-			return nil
-		}
-		return push[plan.members[row]]
-	})
-	inputs := table.at(plan.b, plan.s, func(p Positions, row, j int) bool {
-		last := len(tokens[plan.members[row]]) - 1
-		return j == last || p == All && j < last
-	})
-	residual, err := d.runFull(plan, tokens, []int{d.config.Layers - 1}, inputs)
+	residual, err := d.runFull(plan, tokens, []int{d.config.Layers - 1}, d.textPushes(plan, tokens, push))
 	if err != nil {
 		return err
 	}

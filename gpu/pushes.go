@@ -77,3 +77,18 @@ func (t *pushTable) at(rows, s int, on func(p Positions, row, j int) bool) *push
 	}
 	return &p
 }
+
+// textPushes are the steering inputs of a batch of whole texts, whose last tokens count as their
+// last prompt tokens.
+func (d *Decoder) textPushes(plan batch, tokens [][]int32, push [][]Push) *pushInputs {
+	table := newPushTable(d.config.Hidden, plan.b, func(row int) []Push {
+		if push == nil || row >= len(plan.members) {
+			return nil
+		}
+		return push[plan.members[row]]
+	})
+	return table.at(plan.b, plan.s, func(p Positions, row, j int) bool {
+		last := len(tokens[plan.members[row]]) - 1
+		return j == last || p == All && j < last
+	})
+}

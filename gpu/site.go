@@ -63,6 +63,19 @@ func (c *Config) checkPushes(pushes []Push) error {
 	return nil
 }
 
+// checkTextPushes checks the pushes of n texts; nil is none.
+func (c *Config) checkTextPushes(n int, push [][]Push) error {
+	if push != nil && len(push) != n {
+		return fmt.Errorf("%d texts with %d lists of pushes", n, len(push))
+	}
+	for i, p := range push {
+		if err := c.checkPushes(p); err != nil {
+			return fmt.Errorf("text %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
 func (c *Config) checkSite(s Site) error {
 	if s.Layer < 0 || s.Layer >= c.Layers {
 		return fmt.Errorf("%s: the model has layers 0 to %d", s, c.Layers-1)

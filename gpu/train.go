@@ -1,0 +1,337 @@
+package gpu
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// TrainOptions say how a small model is trained from nothing.
+type TrainOptions struct {
+	Seed   uint64  // of the initial weights
+	Steps  int     // optimiser steps
+	Rows   int     // texts per step
+	Length int     // tokens that are predicted in each; a row has Length+1
+	Rate   float64 // peak learning rate
+	WarmUp float64 // share of the steps in which the rate rises to its peak
+	Final  float64 // rate at the end, relative to the peak; between, half a cosine
+	Clip   float64 // largest norm of the gradient of all weights together
+}
+
+// DefaultTrain is what suits models of about a million parameters: a rate of 1e-2 diverges,
+// 2e-3 is slow.
+func DefaultTrain() TrainOptions {
+	return TrainOptions{Rows: 16, Length: 128, Rate: 5e-3, WarmUp: 0.04, Final: 0.05, Clip: 1}
+}
+
+// Adam's constants (Kingma & Ba 2015); there is no weight decay.
+const (
+	beta1   = 0.9
+	beta2   = 0.95
+	adamEps = 1e-8
+)
+
+// initialStd is the spread of the initial weights; matrices that write to the residual
+// stream get 1/√(2·Layers) of it, so that the stream does not grow with depth.
+const initialStd = 0.02
+
+// rate is the learning rate of a step: a straight rise, then half a cosine.
+func (o TrainOptions) rate(step int) float64 {
+	warm := o.WarmUp * float64(o.Steps)
+	if float64(step) < warm {
+		return o.Rate * float64(step+1) / math.Max(warm, 1)
+	}
+	done := (float64(step) - warm) / math.Max(1, float64(o.Steps)-warm)
+	return o.Rate * (o.Final + (1-o.Final)*(1+math.Cos(math.Pi*done))/2)
+}
+
+// Train trains a decoder and returns its tensors under Hugging Face's names and in its
+// layout, linear weights [out, in].
+//
+// batch returns the Rows·(Length+1) tokens of a step, row after row; progress, if not nil,
+// sees the loss of each step in nats per token. The same arguments give the same bytes on
+// the same kind of machine. Families with norms of heads, GELU or capped scores cannot be
+// trained.
+func Train(ctx context.Context, c *Config, o TrainOptions, batch func(step int) []int32, progress func(step int, loss float64)) (map[string][]float32, error) {
+	t, err := newTrainer(c, o)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	release, err := t.dev.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	defer func() { free(t.state) }()
+	for step := range o.Steps {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		loss, err := t.step(batch(step), o.rate(step), step)
+		if err != nil {
+			return nil, fmt.Errorf("train: step %d: %w", step, err)
+		}
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return nil, fmt.Errorf("train: step %d: the loss is %g", step, loss)
+		}
+		if progress != nil {
+			progress(step, loss)
+		}
+	}
+	return t.tensors()
+}
+
+// A trainer holds the weights and both moments of their gradients.
+type trainer struct {
+	c       *Config
+	o       TrainOptions
+	dev     *device
+	slots   []slot
+	state   []*tensors.Tensor // weights, first moments, second moments, each in the order of slots
+	program *program
+}
+
+func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
+	if c.QKNorm || c.PostNorms || c.Activation != SiLU || c.AttnCap > 0 || c.LogitCap > 0 || c.EmbedScale != 0 || c.LognBase > 0 {
+		return nil, fmt.Errorf("models of type %s cannot be trained", c.ModelType)
+	}
+	if o.Steps < 1 || o.Rows < 1 || o.Length < 1 || !(o.Rate > 0) || !(o.Clip > 0) {
+		return nil, fmt.Errorf("steps, rows, length, rate and clip must be positive: %+v", o)
+	}
+	dev, err := openDevice("cpu")
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{c: c, o: o, dev: dev, slots: trainSlots(c)}
+	if t.program, err = dev.newProgram("training step", t.build); err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(o.Seed, 0))
+	for _, s := range t.slots {
+		w, err := newTensor(dev, f32, func(x []float32) { c.initial(rng, s, x) }, s.dims...)
+		if err != nil {
+			return nil, err
+		}
+		t.state = append(t.state, w)
+	}
+	for range 2 {
+		for _, s := range t.slots {
+			zero, err := newTensor(dev, f32, func([]float32) {}, s.dims...)
+			if err != nil {
+				return nil, err
+			}
+			t.state = append(t.state, zero)
+		}
+	}
+	return t, nil
+}
+
+// trainSlots are the decoder's slots with embedding and output matrix as they are stored,
+// [V, d].
+func trainSlots(c *Config) []slot {
+	var out []slot
+	for _, s := range c.slots() {
+		if len(s.parts) == 1 && s.parts[0].shape[0] == c.Vocab && len(s.parts[0].shape) == 2 {
+			continue // a block of the output matrix, or the embedding
+		}
+		out = append(out, s)
+	}
+	whole := func(name, tensor string) slot {
+		shape := []int{c.Vocab, c.Hidden}
+		return slot{name: name, dims: shape, kind: table, parts: []part{{tensor: tensor + ".weight", shape: shape, n: c.Vocab}}}
+	}
+	out = append(out, whole(slotEmbed, c.names.embed))
+	if !c.Tied {
+		out = append(out, whole(slotHead, c.names.head))
+	}
+	return out
+}
+
+// initial draws a weight: gains are one, biases zero, matrices normal.
+func (c *Config) initial(rng *rand.Rand, s slot, x []float32) {
+	std := float64(initialStd)
+	switch {
+	case s.kind == vector:
+		if !strings.HasSuffix(s.name, "_bias") {
+			for i := range x {
+				x[i] = 1
+			}
+		}
+		return
+	case s.kind == matrix && s.dims[1] == c.Hidden:
+		std /= math.Sqrt(float64(2 * c.Layers))
+	}
+	for i := range x {
+		x[i] = float32(std * rng.NormFloat64())
+	}
+}
+
+// step runs one optimiser step and returns the loss before it.
+func (t *trainer) step(tokens []int32, rate float64, step int) (loss float64, err error) {
+	if want := t.o.Rows * (t.o.Length + 1); len(tokens) != want {
+		return 0, fmt.Errorf("%d tokens, want %d", len(tokens), want)
+	}
+	for _, id := range tokens {
+		if id < 0 || int(id) >= t.c.Vocab {
+			return 0, fmt.Errorf("token %d, the vocabulary has %d", id, t.c.Vocab)
+		}
+	}
+	c := &call{dev: t.dev}
+	c.ints(func(x []int32) { copy(x, tokens) }, t.o.Rows, t.o.Length+1)
+	c.floats(func(x []float32) {
+		x[0] = float32(rate / (1 - math.Pow(beta1, float64(step+1))))
+		x[1] = float32(1 / (1 - math.Pow(beta2, float64(step+1))))
+	}, 2)
+	c.donate(t.state...)
+	t.state = nil
+	out, err := c.run(t.program)
+	if err != nil {
+		return 0, err
+	}
+	t.state = out[1:]
+	defer free(out[:1])
+	err = read(out[0], func(x []float32) { loss = float64(x[0]) })
+	return loss, err
+}
+
+// build is the graph of a step.
+func (t *trainer) build(in []*graph.Node) []*graph.Node {
+	tokens, rates := in[0], in[1]
+	n := len(t.slots)
+	w := bind(t.slots, in[2:2+n])
+	tape := newTape()
+	// Halves of the rows are independent until the update, so that one's single-threaded
+	// operations run beside the other's.
+	rows := t.o.Rows
+	var loss *node
+	for _, part := range [][2]int{{0, rows / 2}, {rows / 2, rows}} {
+		if part[0] == part[1] {
+			continue
+		}
+		l := t.loss(tape, w, graph.Slice(tokens, graph.AxisRange(part[0], part[1])))
+		if loss == nil {
+			loss = l
+		} else {
+			loss = graph.Add(loss, l)
+		}
+	}
+	return append([]*node{graph.Reshape(loss, 1)}, t.update(tape, in[2:], rates)...)
+}
+
+// loss is the part of the mean loss that rows tokens [B, S+1] make, with its gradients on tape.
+func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
+	c, b, s := t.c, tokens.Shape().Dimensions[0], t.o.Length
+	g := tokens.Graph()
+	seen := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s)), b*s, 1)
+	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
+	f := &forward{c: c, w: w, b: b, s: s, cache: &noPast{}, tape: tape, masks: map[int]*node{}}
+	for _, window := range c.windows() {
+		f.masks[window] = causalMask(g, c, b, s, window)
+	}
+	for i := range c.Ropes {
+		cos, sin := t.angles(i, b)
+		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
+	}
+	x := graph.Gather(w[slotEmbed], seen)
+	tape.embedded(x, w[slotEmbed], seen)
+	for l := range c.Layers {
+		x = f.block(l, x)
+	}
+	head := w[slotEmbed]
+	if !c.Tied {
+		head = w[slotHead]
+	}
+	loss := tape.crossEntropy(f.norm(x, w[slotNorm]), head, next, t.o.Rows*s)
+	tape.rewind()
+	return loss
+}
+
+// angles are the cosines and sines of b rows.
+func (t *trainer) angles(i, b int) (cos, sin [][]float32) {
+	r := t.c.Ropes[i]
+	table := &ropeTable{freq: r.frequencies(t.o.Length, t.c.MaxPositions), factor: r.AttnFactor}
+	table.at(t.o.Length)
+	for range b {
+		for p := range t.o.Length {
+			c, s := table.at(p)
+			cos, sin = append(cos, c), append(sin, s)
+		}
+	}
+	return cos, sin
+}
+
+// update is Adam with the gradients' common norm clipped. rates are the learning rate over
+// the first moment's bias and one over the second's.
+func (t *trainer) update(tape *tape, state []*node, rates *node) []*node {
+	n := len(t.slots)
+	grads := make([]*node, n)
+	var squares *node
+	for i := range grads {
+		grads[i] = tape.grads[state[i]]
+		flat := graph.Reshape(grads[i], 1, t.slots[i].size())
+		s := graph.Reshape(dotRows(flat, flat))
+		if squares == nil {
+			squares = s
+		} else {
+			squares = graph.Add(squares, s)
+		}
+	}
+	one := graph.Const(rates.Graph(), float32(1))
+	factor := graph.Min(one, graph.Div(graph.Const(rates.Graph(), float32(t.o.Clip)), graph.AddScalar(graph.Sqrt(squares), 1e-6)))
+	rate := graph.Reshape(graph.Slice(rates, graph.AxisRange(0, 1)))
+	unbias := graph.Reshape(graph.Slice(rates, graph.AxisRange(1, 2)))
+	out := make([]*node, 3*n)
+	for i, g := range grads {
+		g = graph.Mul(g, factor)
+		m := graph.Add(graph.MulScalar(state[n+i], beta1), graph.MulScalar(g, 1-beta1))
+		v := graph.Add(graph.MulScalar(state[2*n+i], beta2), graph.MulScalar(graph.Mul(g, g), 1-beta2))
+		step := graph.Div(graph.Mul(m, rate), graph.AddScalar(graph.Sqrt(graph.Mul(v, unbias)), adamEps))
+		out[i], out[n+i], out[2*n+i] = graph.Sub(state[i], step), m, v
+	}
+	return out
+}
+
+// tensors returns the weights as they are stored.
+func (t *trainer) tensors() (map[string][]float32, error) {
+	out := map[string][]float32{}
+	for i, s := range t.slots {
+		err := read(t.state[i], func(x []float32) {
+			at := 0
+			for _, p := range s.parts {
+				at += storePart(out, s, p, x, at)
+			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("train: read weight %s: %w", s.name, err)
+		}
+	}
+	return out, nil
+}
+
+// storePart writes part p of slot s, whose values are x, to its tensor: from column at in a
+// matrix, from value at in a vector. It returns how far at moves.
+func storePart(out map[string][]float32, s slot, p part, x []float32, at int) int {
+	width := 1
+	for _, d := range p.shape[1:] {
+		width *= d
+	}
+	if out[p.tensor] == nil {
+		out[p.tensor] = make([]float32, p.shape[0]*width)
+	}
+	dst := out[p.tensor][p.from*width : (p.from+p.n)*width]
+	if s.kind != matrix {
+		copy(dst, x[at:])
+		return len(dst)
+	}
+	for j := range p.n {
+		for i := range width {
+			dst[j*width+i] = x[i*s.dims[1]+at+j]
+		}
+	}
+	return p.n
+}
