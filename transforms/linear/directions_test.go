@@ -53,6 +53,39 @@ func TestCrossRefusesWrongPermutations(t *testing.T) {
 	}
 }
 
+// Shards merge into the whole, and what is stored reads back.
+func TestCrossMergesAndStores(t *testing.T) {
+	x, y, _ := planted(6, 2, 3, 1, 72)
+	whole, a, b := NewCross(2, 3), NewCross(2, 3), NewCross(2, 3)
+	for _, err := range []error{
+		whole.AddShuffled(x, y, []int{2, 0, 1, 4, 5, 3}),
+		a.AddShuffled(x[:6], y[:9], []int{2, 0, 1}),
+		b.AddShuffled(x[6:], y[9:], []int{1, 2, 0}),
+		a.Merge(b),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range whole.XtY {
+		if math.Abs(a.XtY[i]-whole.XtY[i]) > 1e-10 {
+			t.Errorf("XtY[%d] = %g merged, want %g", i, a.XtY[i], whole.XtY[i])
+		}
+	}
+	back, err := CrossFromFlat(a.Flat())
+	if err != nil || !reflect.DeepEqual(a, back) || back.N != 6 {
+		t.Errorf("CrossFromFlat = %+v, %v, want %+v", back, err, a)
+	}
+	if a.Merge(NewCross(3, 2)) == nil {
+		t.Error("a Cross of another shape was merged")
+	}
+	for _, flat := range [][]float64{nil, {1, 2}, {1, 2, 3}, {1, 1, 1, math.NaN()}, {0.5, 1, 1, 2}} {
+		if c, err := CrossFromFlat(flat); err == nil {
+			t.Errorf("CrossFromFlat(%v) = %+v, want an error", flat, c)
+		}
+	}
+}
+
 func TestZeroPadAndInterpolate(t *testing.T) {
 	v := []float32{1, 2, 4}
 	for _, c := range []struct {

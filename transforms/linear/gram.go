@@ -167,28 +167,15 @@ func (g *Gram) Flat() []float64 {
 // FromFlat reads what [Gram.Flat] wrote. Anything else (counts that are not whole, a wrong
 // length, a value that is not finite) is an error.
 func FromFlat(flat []float64) (*Gram, error) {
-	if len(flat) < flatHeader {
-		return nil, fmt.Errorf("gram: %d values are too few for a header", len(flat))
+	n, d, e, err := readHeader(flat)
+	if err != nil {
+		return nil, fmt.Errorf("gram: %w", err)
 	}
-	for i, v := range flat {
-		if v-v != 0 {
-			return nil, fmt.Errorf("gram: value %d is %v", i, v)
-		}
-	}
-	head := [flatHeader]int{}
-	for i := range head {
-		v := flat[i]
-		if v != math.Trunc(v) || v < 0 || v > 1<<40 || i > 0 && (v < 1 || v > 1<<20) {
-			return nil, fmt.Errorf("gram: header value %d is %v", i, v)
-		}
-		head[i] = int(v)
-	}
-	d, e := head[1], head[2]
 	if want := flatLen(d, e); len(flat) != want {
 		return nil, fmt.Errorf("gram: %d values for %d × %d dimensions, want %d", len(flat), d, e, want)
 	}
 	g := NewGram(d, e)
-	g.N = head[0]
+	g.N = n
 	rest := flat[flatHeader:]
 	for i := range d {
 		for j := i; j < d; j++ {
@@ -200,4 +187,22 @@ func FromFlat(flat []float64) (*Gram, error) {
 		rest = rest[copy(p, rest):]
 	}
 	return g, nil
+}
+
+// readHeader returns what stands before the products, or what is wrong with flat.
+func readHeader(flat []float64) (n, d, e int, err error) {
+	if len(flat) < flatHeader {
+		return 0, 0, 0, fmt.Errorf("%d values are too few for a header", len(flat))
+	}
+	for i, v := range flat {
+		if v-v != 0 {
+			return 0, 0, 0, fmt.Errorf("value %d is %v", i, v)
+		}
+	}
+	for i, v := range flat[:flatHeader] {
+		if v != math.Trunc(v) || v < 0 || v > 1<<40 || i > 0 && (v < 1 || v > 1<<20) {
+			return 0, 0, 0, fmt.Errorf("header value %d is %v", i, v)
+		}
+	}
+	return int(flat[0]), int(flat[1]), int(flat[2]), nil
 }

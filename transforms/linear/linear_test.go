@@ -324,3 +324,52 @@ func TestApplyLeavesTheMeansOut(t *testing.T) {
 		}
 	}
 }
+
+func TestNewMapRefusesWhatDoesNotFit(t *testing.T) {
+	w := []float32{1, 2, 3, 4, 5, 6}
+	if m, err := NewMap(2, 3, w, nil, nil); err != nil || len(m.MeanX) != 2 || len(m.MeanY) != 3 {
+		t.Errorf("map without means: %+v, %v", m, err)
+	}
+	for name, f := range map[string]func() (*Map, error){
+		"too short":   func() (*Map, error) { return NewMap(2, 3, w[:5], nil, nil) },
+		"no rows":     func() (*Map, error) { return NewMap(0, 3, nil, nil, nil) },
+		"NaN":         func() (*Map, error) { return NewMap(1, 1, []float32{float32(math.NaN())}, nil, nil) },
+		"source mean": func() (*Map, error) { return NewMap(2, 3, w, []float64{1}, nil) },
+		"target mean": func() (*Map, error) { return NewMap(2, 3, w, nil, []float64{1}) },
+	} {
+		if m, err := f(); err == nil {
+			t.Errorf("%s: %+v was accepted", name, m)
+		}
+	}
+}
+
+// A map scores as its definition says, and a target dimension that does not vary counts as
+// scikit-learn counts it: 1 if it is predicted exactly, else 0.
+func TestScore(t *testing.T) {
+	m, err := NewMap(1, 3, []float32{2, 0, 0}, nil, []float64{0, 7, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Errors: 1, −1, 0 in dimension 0 (total squares 6 about the mean 2); none in 1; 1 each in 2.
+	g := gramOf(t, 1, 3, []float32{0, 1, 2}, []float32{1, 7, 2, 1, 7, 2, 4, 7, 2})
+	s, err := m.Score(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := 1 - 2.0/6
+	want := Score{N: 3, R2: 1 - 5.0/6, R2Standardised: (first + 1) / 3, R2Median: first, MeanSquaredError: 5.0 / 9}
+	for name, p := range map[string][2]float64{
+		"R²": {s.R2, want.R2}, "standardised": {s.R2Standardised, want.R2Standardised},
+		"median": {s.R2Median, want.R2Median}, "mean squared error": {s.MeanSquaredError, want.MeanSquaredError},
+	} {
+		if math.Abs(p[0]-p[1]) > 1e-12 {
+			t.Errorf("%s = %g, want %g", name, p[0], p[1])
+		}
+	}
+	if _, err := m.Score(NewGram(1, 3)); err == nil {
+		t.Error("a score of no rows")
+	}
+	if _, err := m.Score(NewGram(3, 1)); err == nil {
+		t.Error("a score on another shape")
+	}
+}

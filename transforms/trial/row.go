@@ -2,6 +2,7 @@ package trial
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -10,22 +11,58 @@ import (
 
 // A Row is one scored text.
 type Row struct {
-	Condition string  `json:"condition"`
-	Persona   string  `json:"persona"`
-	Alpha     float64 `json:"alpha"` // in the unit of the configuration; 0 for unsteered text
-	Prompt    int     `json:"prompt"`
-	Seed      int     `json:"seed"`
+	Condition string
+	Persona   string
+	Alpha     float64 // in the unit of the configuration; 0 for unsteered text
+	Prompt    int
+	Seed      int
 	// Draw is which random direction, projection or permutation made the vector; 0 where the
 	// condition has none.
-	Draw int `json:"draw"`
+	Draw int
 	// Trait is 1 to 5 by the persona's scorer, Coherence 1 to 5; NaN is missing. An unsteered text
 	// has one row per persona, which differ in Trait only. The trait of a collapsed text is kept
 	// here and left out of means by Evaluate.
-	Trait      float64 `json:"trait"`
-	Coherence  float64 `json:"coherence"`
+	Trait      float64
+	Coherence  float64
+	Collapsed  bool
+	Tokens     int
+	Perplexity float64 // of the continuation, under the unsteered model; NaN is missing
+}
+
+// rowJSON is a Row whose missing values are null.
+type rowJSON struct {
+	Condition  string  `json:"condition"`
+	Persona    string  `json:"persona"`
+	Alpha      float64 `json:"alpha"`
+	Prompt     int     `json:"prompt"`
+	Seed       int     `json:"seed"`
+	Draw       int     `json:"draw"`
+	Trait      Number  `json:"trait"`
+	Coherence  Number  `json:"coherence"`
 	Collapsed  bool    `json:"collapsed"`
 	Tokens     int     `json:"tokens"`
-	Perplexity float64 `json:"perplexity"` // of the continuation, under the unsteered model; NaN is missing
+	Perplexity Number  `json:"perplexity"`
+}
+
+// MarshalJSON writes r with null for missing values.
+func (r Row) MarshalJSON() ([]byte, error) {
+	return json.Marshal(rowJSON{
+		r.Condition, r.Persona, r.Alpha, r.Prompt, r.Seed, r.Draw,
+		Number(r.Trait), Number(r.Coherence), r.Collapsed, r.Tokens, Number(r.Perplexity),
+	})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; a score that is null or absent is missing.
+func (r *Row) UnmarshalJSON(data []byte) error {
+	v := rowJSON{Trait: missing, Coherence: missing, Perplexity: missing}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	*r = Row{
+		v.Condition, v.Persona, v.Alpha, v.Prompt, v.Seed, v.Draw,
+		float64(v.Trait), float64(v.Coherence), v.Collapsed, v.Tokens, float64(v.Perplexity),
+	}
+	return nil
 }
 
 // compareRows orders rows by everything that identifies them.
