@@ -138,11 +138,6 @@ func (b *builder) addTokens(tokens []addedToken) {
 		byContent[a.Content] = len(b.added)
 		b.added = append(b.added, a)
 	}
-	for _, a := range b.added {
-		if a.Special && a.ID >= 0 && int(a.ID) < len(b.tokenizer.special) {
-			b.tokenizer.special[a.ID] = true
-		}
-	}
 }
 
 // finish returns what was wrong, or completes the tokenizer.
@@ -153,8 +148,12 @@ func (b *builder) finish() error {
 	}
 	t := b.tokenizer
 	var raw, normalized []addedToken
+	specials := map[string]bool{}
 	var rawTexts, normalizedTexts []string
 	for _, a := range b.added {
+		if a.Special {
+			specials[a.Content] = true
+		}
 		if a.Normalized {
 			normalized = append(normalized, a)
 			normalizedTexts = append(normalizedTexts, t.normal(span{text: a.Content}).text)
@@ -162,6 +161,9 @@ func (b *builder) finish() error {
 			raw = append(raw, a)
 			rawTexts = append(rawTexts, a.Content)
 		}
+	}
+	for id, text := range t.texts { // by text: some files have a special token under two ids
+		t.special[id] = t.known[id] && specials[text]
 	}
 	t.raw, t.normalized = newMatcher(raw, rawTexts), newMatcher(normalized, normalizedTexts)
 	if len(t.decoders) == 0 {

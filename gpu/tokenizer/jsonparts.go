@@ -68,7 +68,7 @@ func (b *builder) normalizers(data json.RawMessage) {
 	case "Replace":
 		add(replaceAll(b.pattern("normalizer Replace", p.Pattern), p.Content))
 	case "Precompiled":
-		n, err := precompiled(p.PrecompiledCharsmap)
+		n, err := precompiledGraphemes(p.PrecompiledCharsmap)
 		if err != nil {
 			b.refuse("normalizer Precompiled: %v", err)
 		}

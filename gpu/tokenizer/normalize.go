@@ -123,3 +123,7 @@ func squeezeSpaces(s span) span {
 	}
 	return e.done()
 }
+
+// trimMarks takes ▁ from the end of a text, as remove_extra_whitespaces does even where the text
+// had that character.
+func trimMarks(s span) span { return s.slice(0, len(strings.TrimRight(s.text, "▁"))) }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -37,6 +38,16 @@ func newCharsmap(data []byte) (*charsmap, error) {
 
 // longest returns the longest prefix of text that has a replacement, and that replacement.
 func (c *charsmap) longest(text string) (length int, with string, ok bool) {
+	return c.prefix(text, false)
+}
+
+// shortest returns the replacement of the shortest prefix of text that has one.
+func (c *charsmap) shortest(text string) (with string, ok bool) {
+	_, with, ok = c.prefix(text, true)
+	return with, ok
+}
+
+func (c *charsmap) prefix(text string, first bool) (length int, with string, ok bool) {
 	unit := c.units[0]
 	node := childOffset(unit)
 	for i := 0; i < len(text) && text[i] != 0; i++ {
@@ -53,6 +64,9 @@ func (c *charsmap) longest(text string) (length int, with string, ok bool) {
 			if at := int(c.units[node] &^ (1 << 31)); at <= len(c.texts) {
 				length, ok = i+1, true
 				with, _, _ = strings.Cut(c.texts[at:], "\x00")
+				if first {
+					break
+				}
 			}
 		}
 	}
@@ -62,8 +76,8 @@ func (c *charsmap) longest(text string) (length int, with string, ok bool) {
 // childOffset returns where a unit's children are, relative to it.
 func childOffset(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }
 
-// precompiled returns the normalizer of a precompiled_charsmap: from left to right the longest
-// prefix that has a replacement is replaced.
+// precompiled returns SentencePiece's own normalizer of a precompiled_charsmap: from left to right
+// the longest prefix that has a replacement is replaced.
 func precompiled(data []byte) (normalizer, error) {
 	c, err := newCharsmap(data)
 	if err != nil {
@@ -72,19 +86,97 @@ func precompiled(data []byte) (normalizer, error) {
 	return func(s span) span {
 		e := edit(s)
 		for i := 0; i < len(s.text); {
-			if n, with, ok := c.longest(s.text[i:]); ok {
-				if with == s.text[i:i+n] {
-					e.keep(i, i+n)
-				} else {
-					e.put(with, i+n)
-				}
-				i += n
-				continue
+			n, with, ok := c.longest(s.text[i:])
+			if !ok {
+				_, n = utf8.DecodeRuneInString(s.text[i:])
 			}
-			_, n := utf8.DecodeRuneInString(s.text[i:])
-			e.keep(i, i+n)
+			e.replace(i, i+n, with, ok)
 			i += n
 		}
 		return e.done()
 	}, nil
+}
+
+// precompiledGraphemes returns the normalizer that Hugging Face's library makes of a
+// precompiled_charsmap. It looks at graphemes of up to five bytes as a whole, else at single
+// characters, and replaces either if any prefix of it has a replacement, by that of the shortest.
+func precompiledGraphemes(data []byte) (normalizer, error) {
+	c, err := newCharsmap(data)
+	if err != nil {
+		return nil, err
+	}
+	return func(s span) span {
+		e := edit(s)
+		for i := 0; i < len(s.text); {
+			end := graphemeEnd(s.text, i)
+			if end-i < 6 {
+				if with, ok := c.shortest(s.text[i:end]); ok {
+					e.replace(i, end, with, true)
+					i = end
+					continue
+				}
+			}
+			for i < end {
+				_, n := utf8.DecodeRuneInString(s.text[i:])
+				with, ok := c.shortest(s.text[i : i+n])
+				e.replace(i, i+n, with, ok)
+				i += n
+			}
+		}
+		return e.done()
+	}, nil
+}
+
+// replace writes with for bytes i to j of the source if ok, and keeps them if not.
+func (e *editor) replace(i, j int, with string, ok bool) {
+	if !ok || with == e.src.text[i:j] {
+		e.keep(i, j)
+		return
+	}
+	e.put(with, j)
+}
+
+// graphemeEnd returns the end of the grapheme at i (UAX 29), exactly for those of up to five bytes:
+// a line end, or a character and the marks on it. Longer ones are taken character by character.
+func graphemeEnd(text string, i int) int {
+	r, n := utf8.DecodeRuneInString(text[i:])
+	end := i + n
+	if r == '\r' && end < len(text) && text[end] == '\n' {
+		return end + 1
+	}
+	for unicode.Is(unicode.Prepended_Concatenation_Mark, r) && end < len(text) {
+		next, n := utf8.DecodeRuneInString(text[end:])
+		if breaks(next) {
+			return end
+		}
+		r, end = next, end+n
+	}
+	if breaks(r) {
+		return end
+	}
+	for end < len(text) {
+		next, n := utf8.DecodeRuneInString(text[end:])
+		if !extends(next) {
+			break
+		}
+		end += n
+	}
+	return end
+}
+
+// extends reports whether r belongs to the grapheme of the character before it.
+func extends(r rune) bool {
+	switch r {
+	case 0x200C, 0x200D, 0xFF9E, 0xFF9F, 0x0E33, 0x0EB3:
+		return true
+	}
+	return r >= 0x1F3FB && r <= 0x1F3FF || unicode.IsMark(r)
+}
+
+// breaks reports whether r is a grapheme by itself.
+func breaks(r rune) bool {
+	if r == 0x200C || r == 0x200D || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }

@@ -120,9 +120,16 @@ func (b *builder) pieceText(p *pieceModel, everyPiece bool) {
 		t.normalize = append(t.normalize, prependTo(" "))
 	}
 	t.normalize = append(t.normalize, replaceAll(literal(" "), "▁"))
+	if p.squeeze {
+		t.normalize = append(t.normalize, trimMarks)
+	}
 	t.decoders = []decoder{decodeReplace(literal("▁"), " "), decodeFallback, decodeFuse}
 	if p.dummyPrefix {
-		t.decoders = append(t.decoders, decodeStrip(" ", 1, 0))
+		spaces := 1
+		if p.squeeze { // no text began with a space of its own
+			spaces = math.MaxInt32
+		}
+		t.decoders = append(t.decoders, decodeStrip(" ", spaces, 0))
 		if !everyPiece {
 			t.words = metaspace('▁', prependFirst, false)
 		}
@@ -208,9 +215,9 @@ func (b *builder) scoredUnigram(p *pieceModel) {
 	if p.unk >= 0 && p.unk < int64(len(p.tokens)) {
 		unk = int32(p.unk)
 	}
-	b.tokenizer.model = newUnigram(p.tokens, p.scores, unk, p.byteFallback, func(id int) bool {
-		return p.types[id] != normalToken
-	})
+	m := newUnigram(p.tokens, p.scores, unk, p.byteFallback, func(id int) bool { return p.types[id] != normalToken })
+	m.float32 = true
+	b.tokenizer.model = m
 }
 
 // parsePieces reads a ModelProto.

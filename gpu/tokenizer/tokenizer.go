@@ -47,6 +47,12 @@ func (t *Tokenizer) EncodePlain(text string) []int32 {
 	return ids
 }
 
+// EncodeRendered returns the tokens of EncodePlain and where they end, as EncodeEnds does: for text
+// that a chat template has put its own special tokens around.
+func (t *Tokenizer) EncodeRendered(text string) (ids []int32, ends []int) {
+	return t.encode(span{text: text, tracked: true}, nil, make([]int, 0, len(text)/3+1))
+}
+
 // EncodeEnds returns the tokens of Encode and where they end: ends[i] is the number of bytes of
 // text up to and including token i. It is 0 for tokens that stand for no text before the first
 // that does, and for those that are put around every text; it is -1 where a token ends inside

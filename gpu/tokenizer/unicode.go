@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -73,7 +74,9 @@ func decomposed(form norm.Form, text string) []char {
 	var out []char
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
-		if r >= 0xAC00 && r < 0xAC00+11172 {
+		if unicode.Is(unknownForms, r) {
+			out = append(out, char{r, 0})
+		} else if r >= 0xAC00 && r < 0xAC00+11172 {
 			out = append(out, hangul(r)...)
 		} else if d := form.PropertiesString(text[i:]).Decomposition(); d != nil {
 			for _, r := range string(d) {
@@ -133,5 +136,5 @@ func composePair(a, b rune) (rune, bool) {
 	pair := string(a) + string(b)
 	whole := norm.NFC.String(pair)
 	r, n := utf8.DecodeRuneInString(whole)
-	return r, n == len(whole) && whole != pair
+	return r, n == len(whole) && whole != pair && !unicode.Is(unknownForms, r)
 }

@@ -19,6 +19,7 @@ type unigram struct {
 	unkScore     float64
 	bytes        [256]int32 // <0xNN> tokens
 	byteFallback bool       // every byte has its token
+	float32      bool       // scores add up in single precision, as in SentencePiece itself
 	pool         sync.Pool  // *[]unigramStep
 }
 
@@ -163,7 +164,7 @@ func (m *unigram) walk(word string, steps []unigramStep) {
 		node := m.root[word[i]]
 		for j := i + 1; node != 0; j++ {
 			if id := m.nodes[node].id; id >= 0 {
-				if score := here + m.scores[id]; steps[j].start < 0 || score > steps[j].score {
+				if score := m.add(here, m.scores[id]); steps[j].start < 0 || score > steps[j].score {
 					steps[j] = unigramStep{score, id, int32(i)}
 				}
 				single = single || j == i+n
@@ -174,12 +175,20 @@ func (m *unigram) walk(word string, steps []unigramStep) {
 			node = m.nodes[node].next[word[j]]
 		}
 		if !single {
-			if score := here + m.unkScore; steps[i+n].start < 0 || score > steps[i+n].score {
+			if score := m.add(here, m.unkScore); steps[i+n].start < 0 || score > steps[i+n].score {
 				steps[i+n] = unigramStep{score, m.unk, int32(i)}
 			}
 		}
 		i += n
 	}
+}
+
+// add returns a + b in the model's precision: it decides between ways that are equally good.
+func (m *unigram) add(a, b float64) float64 {
+	if m.float32 {
+		return float64(float32(a) + float32(b))
+	}
+	return a + b
 }
 
 // unigram sets a Unigram model.
