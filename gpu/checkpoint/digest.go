@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -73,6 +75,22 @@ func (b *blob) digest() (_ string, err error) {
 		return "", fmt.Errorf("%s changed while it was open: %w", b.name, ErrFormat)
 	}
 	sum := hex.EncodeToString(h.Sum(nil))
+	if want := b.announced(); want != "" && sum != want {
+		return "", fmt.Errorf("%s does not have the checksum that the hub announced: delete %s: %w", b.name, b.path, ErrFormat)
+	}
 	rememberDigest(b, sum)
 	return sum, nil
+}
+
+// announced returns the SHA-256 that a big file of the hub's cache should have: the name of
+// the blob that the snapshot links to. It is "" for any other file.
+func (b *blob) announced() string {
+	if b.path == "" {
+		return ""
+	}
+	target, err := os.Readlink(b.path)
+	if err != nil || filepath.Base(filepath.Dir(target)) != "blobs" || len(filepath.Base(target)) != 2*sha256.Size {
+		return ""
+	}
+	return filepath.Base(target)
 }

@@ -38,12 +38,19 @@ var textFiles = []string{
 
 // openFolder opens the Hugging Face folder at the root of fsys. With metadataOnly, missing
 // shards are noted instead of refused.
-func openFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err error) {
+func openFolder(fsys fs.FS, name string, metadataOnly bool) (*Checkpoint, error) {
+	c, err := newFolder(fsys, name, metadataOnly)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return c, nil
+}
+
+func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err error) {
 	c := &Checkpoint{name: name, folder: fsys, tensors: make(map[string]*tensor)}
 	defer func() {
 		if err != nil {
 			c.Close()
-			err = fmt.Errorf("open %s: %w", name, err)
 		}
 	}()
 	if c.config, err = readConfig(fsys); err != nil {
@@ -59,7 +66,7 @@ func openFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err 
 		}
 	}
 	if len(c.missing) > 0 && !metadataOnly {
-		return nil, fmt.Errorf("%d of %d weight files: %s: %w", len(c.missing), len(shards), strings.Join(c.missing, ", "), ErrNotFound)
+		return nil, fmt.Errorf("missing %d of %d weight files: %s: %w", len(c.missing), len(shards), strings.Join(c.missing, ", "), ErrNotFound)
 	}
 	sortInfos(c.infos)
 	return c, c.addTextParts(fsys)

@@ -37,7 +37,7 @@ func Open(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
 	case err == nil:
 		return nil, fmt.Errorf("open %s: neither a folder nor a GGUF file: %w", ref, ErrFormat)
 	}
-	return nil, fmt.Errorf("open %s: %w", ref, ErrNotFound)
+	return openHub(ctx, ref, opts)
 }
 
 // isGGUF tells a GGUF by its name or its first bytes.
@@ -53,4 +53,10 @@ func isGGUF(path string) bool {
 	magic := make([]byte, 4)
 	_, err = io.ReadFull(f, magic)
 	return err == nil && string(magic) == "GGUF"
+}
+
+// IsLocal reports whether Open takes ref as a folder or file of this machine, not as a hub id.
+func IsLocal(ref string) bool {
+	_, err := os.Stat(ref)
+	return err == nil || strings.HasSuffix(ref, ".gguf") || strings.HasPrefix(ref, ".") || filepath.IsAbs(ref)
 }

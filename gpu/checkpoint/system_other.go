@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
 
 package checkpoint
 
@@ -11,3 +11,6 @@ import (
 func mmap(*os.File, int64) ([]byte, func() error, error) {
 	return nil, nil, errors.ErrUnsupported
 }
+
+// tryLock is not available here.
+func tryLock(*os.File) error { return errors.ErrUnsupported }

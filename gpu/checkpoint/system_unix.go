@@ -1,4 +1,4 @@
-//go:build unix
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package checkpoint
 
@@ -21,4 +21,16 @@ func mmap(f *os.File, size int64) ([]byte, func() error, error) {
 		return nil, nil, err
 	}
 	return data, func() error { return unix.Munmap(data) }, nil
+}
+
+// tryLock takes an exclusive lock on f, as filelock does for Python; closing f lets go.
+func tryLock(f *os.File) error {
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
+	case nil:
+		return nil
+	case unix.EWOULDBLOCK:
+		return errLocked
+	default: // a file system without locks
+		return errors.ErrUnsupported
+	}
 }

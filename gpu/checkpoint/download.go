@@ -1,0 +1,293 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// tries is how often a download is begun or taken up again without a byte of progress.
+	tries = 4
+
+	// stall is how long a download may stand still before the connection is given up.
+	stall = 60 * time.Second
+)
+
+// backoff is the time between two tries, times the number of the try. Tests change it.
+var backoff = time.Second
+
+// openPart opens the beginning of a file to be continued. Tests change it.
+var openPart = func(name string) (partFile, error) {
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+}
+
+// A partFile is the beginning of a file that is being downloaded.
+type partFile interface {
+	io.ReadWriteSeeker
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+}
+
+// errStalled reports a connection on which nothing arrives any more.
+var errStalled = fmt.Errorf("nothing arrived for %v", stall)
+
+// errChecksum reports that a file arrived as something else than was announced.
+var errChecksum = errors.New("checksum differs from the announced one")
+
+// file makes sure that a snapshot has a file, downloading it if the cache lacks it.
+func (h *hub) file(ctx context.Context, commit, name string) error {
+	if _, err := os.Stat(filepath.Join(h.cache.snapshot(commit), name)); err == nil {
+		return nil
+	}
+	f, err := h.head(ctx, commit, name)
+	if err == nil {
+		err = h.blob(ctx, f)
+	}
+	if err == nil {
+		err = h.cache.link(f.etag, commit, name)
+	}
+	if err != nil {
+		return fmt.Errorf("download %s: %w", name, err)
+	}
+	return nil
+}
+
+// blob makes sure that the cache has the content of a file.
+func (h *hub) blob(ctx context.Context, f *remoteFile) error {
+	unlock, err := h.cache.lock(ctx, f.etag)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	done := h.cache.blob(f.etag)
+	if info, err := os.Stat(done); err == nil && (f.size < 0 || info.Size() == f.size) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(done), 0o755); err != nil {
+		return err
+	}
+	name := done + ".incomplete"
+	part, err := openPart(name)
+	if err != nil {
+		return err
+	}
+	err = h.complete(ctx, f, part)
+	if errors.Is(err, errChecksum) {
+		// Nothing of it can be trusted to be taken up again.
+		part.Truncate(0)
+	}
+	if closed := part.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		if info, statErr := os.Stat(name); statErr == nil && info.Size() == 0 {
+			os.Remove(name)
+		}
+		return err
+	}
+	return os.Rename(name, done)
+}
+
+// complete brings part to the end of the file and checks it. If the result is wrong and
+// the beginning was an older download's, it starts over once.
+func (h *hub) complete(ctx context.Context, f *remoteFile, part partFile) error {
+	old, err := part.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if err := h.transfer(ctx, f, part); err != nil {
+		return err
+	}
+	err = f.verify(part)
+	if errors.Is(err, errChecksum) && old > 0 {
+		if err := part.Truncate(0); err != nil {
+			return err
+		}
+		if err := h.transfer(ctx, f, part); err != nil {
+			return err
+		}
+		err = f.verify(part)
+	}
+	if err != nil {
+		return err
+	}
+	return part.Sync()
+}
+
+// verify compares part with the announced checksum.
+func (f *remoteFile) verify(part partFile) error {
+	size, err := part.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err := part.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	var sum hash.Hash
+	if len(f.etag) == 2*sha256.Size {
+		sum = sha256.New()
+	} else {
+		sum = sha1.New()
+		fmt.Fprintf(sum, "blob %d\x00", size)
+	}
+	if _, err := io.Copy(sum, part); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != f.etag {
+		return fmt.Errorf("%d bytes with %s, want %s: %w: %w", size, got, f.etag, errChecksum, ErrFormat)
+	}
+	return nil
+}
+
+// transfer downloads what part lacks, taking up again after interruptions as long as there
+// is progress.
+func (h *hub) transfer(ctx context.Context, f *remoteFile, part partFile) error {
+	for try := 1; ; {
+		before, err := part.Seek(0, io.SeekEnd)
+		if err != nil {
+			return err
+		}
+		if f.size >= 0 && before > f.size {
+			if err := part.Truncate(0); err != nil {
+				return err
+			}
+			continue
+		}
+		if f.size > 0 && before == f.size {
+			return nil
+		}
+		err = h.get(ctx, f, part, before)
+		var local *writeError
+		if err == nil || ctx.Err() != nil || errors.As(err, &local) || !passing(err) {
+			return err
+		}
+		after, seekErr := part.Seek(0, io.SeekEnd)
+		if seekErr != nil {
+			return seekErr
+		}
+		if try++; after > before {
+			try = 1
+		}
+		if try > tries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(try) * backoff):
+		}
+	}
+}
+
+// passing tells whether a failed request may succeed when repeated: a cut connection, a
+// hub that is busy.
+func passing(err error) bool {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.passing()
+	}
+	return !errors.Is(err, ErrFormat) && !errors.Is(err, errRefused)
+}
+
+// errRefused marks answers that stay what they are.
+var errRefused = errors.New("refused")
+
+// A writeError is trouble with the local file, such as a full disk.
+type writeError struct{ err error }
+
+func (e *writeError) Error() string { return e.err.Error() }
+func (e *writeError) Unwrap() error { return e.err }
+
+// get requests the file from offset on and appends it to part.
+func (h *hub) get(ctx context.Context, f *remoteFile, part partFile, offset int64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := h.request(ctx, http.MethodGet, f.address)
+	if err != nil {
+		return err
+	}
+	if offset > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return h.plain(err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusPartialContent && continues(resp, offset):
+	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable, resp.StatusCode == http.StatusPartialContent:
+		if err := part.Truncate(0); err != nil {
+			return &writeError{err}
+		}
+		if resp.StatusCode != http.StatusOK {
+			return &statusError{status: http.StatusTooManyRequests, text: h.endpoint + " does not continue the file"}
+		}
+		offset = 0
+	default:
+		err := h.refusal(resp)
+		var status *statusError
+		if !errors.As(err, &status) {
+			err = fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return err
+	}
+	if _, err := part.Seek(offset, io.SeekStart); err != nil {
+		return &writeError{err}
+	}
+	watch := time.AfterFunc(stall, func() { cancel(errStalled) })
+	defer watch.Stop()
+	err = h.copy(f, part, resp.Body, offset, func() { watch.Reset(stall) })
+	if err != nil && context.Cause(ctx) == errStalled {
+		return h.plain(errStalled)
+	}
+	return err
+}
+
+// continues tells whether a partial answer begins where it was asked to.
+func continues(resp *http.Response, offset int64) bool {
+	var from int64
+	_, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from)
+	return err == nil && from == offset
+}
+
+// copy appends body to part, telling about progress; it calls alive when something arrives.
+func (h *hub) copy(f *remoteFile, part partFile, body io.Reader, done int64, alive func()) error {
+	buf := make([]byte, 1<<17)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			alive()
+			if f.size >= 0 && done+int64(n) > f.size {
+				return fmt.Errorf("more bytes than the announced %d: %w: %w", f.size, errChecksum, ErrFormat)
+			}
+			if _, err := part.Write(buf[:n]); err != nil {
+				return &writeError{err}
+			}
+			done += int64(n)
+			if h.opts.Progress != nil {
+				h.opts.Progress(f.name, done, f.size)
+			}
+		}
+		if err == io.EOF && (f.size < 0 || done == f.size) {
+			return nil
+		}
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return h.plain(err)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answerTime is how long the hub may take to begin an answer.
+const answerTime = 30 * time.Second
+
+// newClient returns a client that sends the token to the hub only: a redirect to another
+// host, where big files lie, loses it.
+func newClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = answerTime
+	return &http.Client{
+		Transport: transport,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if len(via) >= 10 {
+				return errors.New("too many redirects")
+			}
+			if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+				req.Header.Del("Authorization")
+			}
+			return nil
+		},
+	}
+}
+
+// request prepares a request to the hub.
+func (h *hub) request(ctx context.Context, method, address string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a hub's address", h.endpoint)
+	}
+	req.Header.Set("User-Agent", "persona-transfer")
+	req.Header.Set("Accept-Encoding", "identity") // sizes must be those of the files
+	if h.token != "" {
+		req.Header.Set("Authorization", "Bearer "+h.token)
+	}
+	return req, nil
+}
+
+// plain strips an error of what net/http adds: addresses of big files carry signatures.
+func (h *hub) plain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("%s cannot be reached: %w: %w", h.endpoint, err, ErrNotFound)
+}
+
+// repoInfo is what the hub says about a revision.
+type repoInfo struct {
+	SHA      string `json:"sha"`
+	Siblings []struct {
+		Name string `json:"rfilename"`
+	} `json:"siblings"`
+	names []string
+}
+
+func (r *repoInfo) has(name string) bool { return slices.Contains(r.names, name) }
+
+// info asks for the revision's commit and files.
+func (h *hub) info(ctx context.Context) (*repoInfo, error) {
+	req, err := h.request(ctx, http.MethodGet, h.endpoint+"/api/models/"+h.id+"/revision/"+url.PathEscape(h.revision))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return nil, h.plain(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, h.refusal(resp)
+	}
+	const limit = 64 << 20 // repositories list thousands of files at most
+	info := &repoInfo{}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, limit)).Decode(info); err != nil {
+		return nil, fmt.Errorf("%s: what it says about %s is not JSON: %w", h.endpoint, h.id, ErrFormat)
+	}
+	if !commitHash.MatchString(info.SHA) {
+		return nil, fmt.Errorf("%s: what it says about %s names no commit: %w", h.endpoint, h.id, ErrFormat)
+	}
+	for _, s := range info.Siblings {
+		info.names = append(info.names, s.Name)
+	}
+	return info, nil
+}
+
+// refusal says what an answer other than success means.
+func (h *hub) refusal(resp *http.Response) error {
+	code := resp.Header.Get("X-Error-Code")
+	page := h.endpoint + "/" + h.id
+	switch status := resp.StatusCode; {
+	case code == "GatedRepo" || status == http.StatusForbidden:
+		if h.token == "" {
+			return fmt.Errorf("gated: accept its terms at %s and set HF_TOKEN: %w", page, ErrNotFound)
+		}
+		return fmt.Errorf("gated: the token gives no access; ask for it at %s: %w", page, ErrNotFound)
+	case code == "RevisionNotFound":
+		return fmt.Errorf("no revision %q at %s: %w", h.revision, page, ErrNotFound)
+	case status == http.StatusUnauthorized && h.token == "":
+		return fmt.Errorf("no such model at %s, or a private one that needs HF_TOKEN: %w", h.endpoint, ErrNotFound)
+	case status == http.StatusUnauthorized:
+		return fmt.Errorf("no such model at %s, or the token is not valid for it: %w", h.endpoint, ErrNotFound)
+	case status == http.StatusNotFound:
+		return fmt.Errorf("no such model at %s: %w", h.endpoint, ErrNotFound)
+	default:
+		return &statusError{status: status, text: fmt.Sprintf("%s answers %d %s", h.endpoint, status, http.StatusText(status))}
+	}
+}
+
+// A statusError is an answer that may be another one later.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string        { return e.text + ": " + ErrNotFound.Error() }
+func (e *statusError) Is(target error) bool { return target == ErrNotFound }
+
+// passing tells whether trying again may help.
+func (e *statusError) passing() bool {
+	return e.status >= 500 || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
+}
+
+// A remoteFile is a file as the hub announces it.
+type remoteFile struct {
+	name    string
+	address string
+	etag    string // SHA-256 of a big file; SHA-1 of a small one as git computes it
+	size    int64  // -1 if the hub does not say
+}
+
+// checksum matches the two kinds of etag.
+var checksum = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// head asks for checksum and size of a file. Big files are announced by a redirect to
+// where they lie, with the headers X-Linked-Etag and X-Linked-Size; redirects within the
+// hub, to a model's new name, are followed.
+func (h *hub) head(ctx context.Context, commit, name string) (*remoteFile, error) {
+	f := &remoteFile{name: name, address: h.endpoint + "/" + h.id + "/resolve/" + commit + "/" + url.PathEscape(name)}
+	client := *h.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	address := f.address
+	for range 5 {
+		req, err := h.request(ctx, http.MethodHead, address)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return nil, h.plain(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode >= 400 {
+			return nil, h.refusal(resp)
+		}
+		linked := resp.Header.Get("X-Linked-Etag")
+		if target, err := resp.Location(); err == nil && linked == "" && target.Host == req.URL.Host && target.Scheme == req.URL.Scheme {
+			address = target.String()
+			continue
+		}
+		return f, f.announced(resp, linked, h.endpoint, commit)
+	}
+	return nil, fmt.Errorf("%s: %s is redirected too often: %w", h.endpoint, name, ErrFormat)
+}
+
+// announced takes checksum and size from the headers of an answer.
+func (f *remoteFile) announced(resp *http.Response, linked, endpoint, commit string) error {
+	f.etag = strings.Trim(strings.TrimPrefix(first(linked, resp.Header.Get("ETag")), "W/"), `"`)
+	if !checksum.MatchString(f.etag) {
+		return fmt.Errorf("%s gives no checksum for %s: %w", endpoint, f.name, ErrFormat)
+	}
+	if got := resp.Header.Get("X-Repo-Commit"); got != "" && got != commit {
+		return fmt.Errorf("%s answers with commit %s for %s: %w", endpoint, got, commit, ErrFormat)
+	}
+	f.size = -1
+	size := resp.Header.Get("X-Linked-Size")
+	if size == "" && resp.StatusCode == http.StatusOK {
+		size = resp.Header.Get("Content-Length")
+	}
+	if n, err := strconv.ParseInt(size, 10, 64); err == nil && n >= 0 {
+		f.size = n
+	}
+	return nil
+}
