@@ -256,24 +256,33 @@ func (l *lane) addMask(c *call, step, window int) {
 
 // choose appends a token to every row that has not ended.
 func (l *lane) choose(logits []*tensors.Tensor, step int) error {
-	return readBlocks(logits, l.size, func(row func(b int) [][]float32) {
+	errs := make([]error, l.to-l.from)
+	err := readBlocks(logits, l.size, func(row func(b int) [][]float32) {
 		parallel(l.to-l.from, func(b int) {
-			if l.done[b] {
-				return
-			}
-			o := &l.out[l.from+b]
-			token, margin := l.sampler.choose(row(b), l.rows[l.from+b].Noise, step)
-			if l.sampler.ends[token] {
-				l.done[b], o.Ended = true, true
-				return
-			}
-			l.newest[b] = token
-			o.Tokens = append(o.Tokens, token)
-			if l.sampling.Temperature == 0 {
-				o.Margins = append(o.Margins, margin)
+			if !l.done[b] {
+				errs[b] = l.chooseRow(b, row(b), step)
 			}
 		})
 	})
+	return firstError(append(errs, err)...)
+}
+
+func (l *lane) chooseRow(b int, logits [][]float32, step int) error {
+	o := &l.out[l.from+b]
+	token, margin, err := l.sampler.choose(logits, l.rows[l.from+b].Noise, step)
+	if err != nil {
+		return fmt.Errorf("row %d: %w", l.from+b, err)
+	}
+	if l.sampler.ends[token] {
+		l.done[b], o.Ended = true, true
+		return nil
+	}
+	l.newest[b] = token
+	o.Tokens = append(o.Tokens, token)
+	if l.sampling.Temperature == 0 {
+		o.Margins = append(o.Margins, margin)
+	}
+	return nil
 }
 
 func (l *lane) finished() bool {

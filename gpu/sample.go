@@ -3,6 +3,8 @@ package gpu
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -42,38 +44,55 @@ func mix(x uint64) uint64 {
 
 // A sampler chooses tokens. It is safe for concurrent use.
 type sampler struct {
-	s    Sampling
-	ends map[int32]bool // end-of-text tokens
-	pool sync.Pool
+	s      Sampling
+	ends   map[int32]bool // end-of-text tokens
+	barred []int32        // tokens that cannot be chosen, in order
+	pool   sync.Pool
 }
 
 func newSampler(s Sampling, ends []int32) *sampler {
-	p := &sampler{s: s, ends: map[int32]bool{}, pool: sync.Pool{New: func() any { return new([]candidate) }}}
+	p := &sampler{s: s, ends: map[int32]bool{}, pool: sync.Pool{New: func() any { return new(draft) }}}
 	for _, id := range ends {
 		p.ends[id] = true
+	}
+	if !s.StopAtEOS {
+		p.barred = slices.Sorted(maps.Keys(p.ends))
 	}
 	return p
 }
 
-// A candidate is a token with its weight, its probability times a constant.
-type candidate struct {
-	weight float64
-	id     int32
+// spans shows f the logits that may be chosen, part by part; base is the id of a part's first.
+func (p *sampler) spans(logits [][]float32, f func(base int32, part []float32)) {
+	base := int32(0)
+	for _, block := range logits {
+		from, end := base, base+int32(len(block))
+		for _, id := range p.barred {
+			if id >= from && id < end {
+				f(from, block[from-base:id-base])
+				from = id + 1
+			}
+		}
+		f(from, block[from-base:])
+		base = end
+	}
 }
 
-// before is the canonical order: by weight from the largest, then by id.
+// A candidate is a token with its weight, its probability times a constant.
+type candidate struct {
+	logit, weight float32
+	id            int32
+}
+
+// before is the canonical order: by probability from the largest, then by id.
 func before(a, b candidate) int {
 	switch {
-	case a.weight > b.weight:
+	case a.logit > b.logit:
 		return -1
-	case a.weight < b.weight:
+	case a.logit < b.logit:
 		return 1
 	}
 	return int(a.id) - int(b.id)
 }
-
-// allowed reports whether a token may be chosen.
-func (p *sampler) allowed(id int32) bool { return p.s.StopAtEOS || !p.ends[id] }
 
 // choose picks a token from logits given in blocks, and returns the margin between the best
 // and the second-best logit as well.
@@ -81,156 +100,186 @@ func (p *sampler) allowed(id int32) bool { return p.s.StopAtEOS || !p.ends[id] }
 // With a temperature it divides logits by it, keeps the TopK best, keeps of these the fewest
 // that reach TopP together, and takes the first token, in canonical order, at which the
 // running sum of probabilities exceeds the row's uniform number.
-func (p *sampler) choose(logits [][]float32, n Noise, step int) (token int32, margin float32) {
+func (p *sampler) choose(logits [][]float32, n Noise, step int) (token int32, margin float32, err error) {
 	best, top, second := p.best(logits)
-	if p.s.Temperature == 0 {
-		return best, top - second
+	if best < 0 || math.IsInf(float64(top), 0) {
+		return 0, 0, fmt.Errorf("no logit is a number")
 	}
-	buf := p.pool.Get().(*[]candidate)
-	defer p.pool.Put(buf)
-	list, sum := p.weigh((*buf)[:0], logits, top)
-	*buf = list
-	return draw(list, sum, p.s.TopK, p.s.TopP, n.Uniform(step)), top - second
+	if p.s.Temperature == 0 {
+		return best, top - second, nil
+	}
+	d := p.pool.Get().(*draft)
+	defer p.pool.Put(d)
+	d.start(top, p.s.Temperature)
+	if p.s.TopK > 0 {
+		d.weighBest(p, logits, p.s.TopK)
+	} else {
+		d.weighAll(p, logits)
+	}
+	return d.draw(p.s.TopP, n.Uniform(step)), top - second, nil
 }
 
 // best finds the largest logit, the smallest id among equals, and the second largest.
 func (p *sampler) best(logits [][]float32) (id int32, top, second float32) {
 	top, second = float32(math.Inf(-1)), float32(math.Inf(-1))
 	id = -1
-	base := int32(0)
-	for _, block := range logits {
-		for i, v := range block {
-			if v > second && p.allowed(base+int32(i)) {
-				if v > top {
-					id, top, second = base+int32(i), v, top
-				} else {
-					second = v
-				}
+	p.spans(logits, func(base int32, part []float32) {
+		for i, v := range part {
+			switch {
+			case v > top:
+				id, top, second = base+int32(i), v, top
+			case v > second:
+				second = v
 			}
 		}
-		base += int32(len(block))
-	}
-	return max(id, 0), top, second
+	})
+	return id, top, second
 }
 
-// negligible is the exponent below which a token's weight counts as zero: e⁻³⁶ of the best
-// one's, less than the rounding of the sum.
+// A draft is one token being drawn.
+type draft struct {
+	top     float32
+	inverse float32 // 1/temperature
+	list    []candidate
+	sorted  []candidate
+	sum     float64
+}
+
+func (d *draft) start(top float32, temperature float64) {
+	d.top, d.inverse, d.sum = top, float32(1/temperature), 0
+	d.list = d.list[:0]
+}
+
+// negligible is the exponent below which a token's weight counts as zero: the best one's
+// times e⁻³⁶ is less than the rounding of a sum.
 const negligible = -36
 
-// weigh lists the tokens that are not negligible, by id, with weights exp((logit−top)/T).
-func (p *sampler) weigh(list []candidate, logits [][]float32, top float32) ([]candidate, float64) {
-	var sum float64
-	floor := top + float32(negligible*p.s.Temperature)
-	inverse := 1 / p.s.Temperature
-	base := int32(0)
-	for _, block := range logits {
-		for i, v := range block {
-			if v >= floor && p.allowed(base+int32(i)) {
-				w := math.Exp(float64(v-top) * inverse)
-				sum += w
-				list = append(list, candidate{w, base + int32(i)})
-			}
-		}
-		base += int32(len(block))
+// add weighs a token.
+func (d *draft) add(v float32, id int32) {
+	if x := (v - d.top) * d.inverse; x > negligible {
+		w := expNegative(x)
+		d.sum += float64(w)
+		d.list = append(d.list, candidate{v, w, id})
 	}
-	return list, sum
 }
 
-// draw finds the token of the uniform number u. Only the front of the canonical order is
-// sorted: candidates are taken in groups of weights within a factor of two.
-func draw(list []candidate, sum float64, topK int, topP, u float64) int32 {
-	total := sum
-	if topK > 0 && topK < len(list) || topP > 0 && topP < 1 {
-		if topK <= 0 || topK > len(list) {
-			topK = len(list)
+// weighAll weighs every token.
+func (d *draft) weighAll(p *sampler, logits [][]float32) {
+	p.spans(logits, func(base int32, part []float32) {
+		for i, v := range part {
+			d.add(v, base+int32(i))
 		}
-		list, total = truncate(list, sum, topK, topP)
+	})
+}
+
+// weighBest weighs the k best tokens: it keeps up to 2k and drops the worse half when full.
+func (d *draft) weighBest(p *sampler, logits [][]float32, k int) {
+	kept := d.sorted[:0]
+	floor := float32(math.Inf(-1))
+	p.spans(logits, func(base int32, part []float32) {
+		for i, v := range part {
+			if v <= floor {
+				continue
+			}
+			kept = append(kept, candidate{v, 0, base + int32(i)})
+			if len(kept) >= 2*k {
+				slices.SortFunc(kept, before)
+				kept = kept[:k]
+				floor = kept[k-1].logit
+			}
+		}
+	})
+	slices.SortFunc(kept, before)
+	for _, c := range kept[:min(k, len(kept))] {
+		d.add(c.logit, c.id)
 	}
-	target := u * total
+	d.sorted = kept
+}
+
+// draw finds the token of the uniform number u.
+func (d *draft) draw(topP, u float64) int32 {
+	total := d.sum
+	if topP > 0 && topP < 1 {
+		d.dropLight(topP)
+		var run float64
+		n := 0
+		d.canonical(func(c candidate) bool {
+			run += float64(c.weight)
+			n++
+			return run < topP*d.sum
+		})
+		d.list, total = append(d.list[:0], d.sorted[:n]...), run
+	}
 	var run float64
-	last := list[0]
-	for c := range canonical(list) {
-		run += c.weight
+	var last candidate
+	d.canonical(func(c candidate) bool {
+		run += float64(c.weight)
 		last = c
-		if run > target {
-			break
-		}
-	}
+		return run <= u*total
+	})
 	return last.id
 }
 
-// truncate keeps the first topK of the canonical order and of these as many as it takes to
-// reach topP of their sum.
-func truncate(list []candidate, sum float64, topK int, topP float64) ([]candidate, float64) {
-	var kept []candidate
-	var run float64
-	if topK < len(list) {
-		sum = 0
-		for c := range canonical(list) {
+// dropLight drops tokens that top-p cannot keep: n tokens each lighter than (1−p)·sum/n weigh
+// less than 1−p together, so the others reach p without them.
+func (d *draft) dropLight(topP float64) {
+	cut := float32((1 - topP) * d.sum / float64(len(d.list)+1))
+	kept := d.list[:0]
+	for _, c := range d.list {
+		if c.weight >= cut {
 			kept = append(kept, c)
-			sum += c.weight
-			if len(kept) == topK {
-				break
-			}
-		}
-		list, kept = kept, nil
-	}
-	if !(topP > 0 && topP < 1) {
-		return list, sum
-	}
-	for c := range canonical(list) {
-		kept = append(kept, c)
-		run += c.weight
-		if run >= topP*sum {
-			break
 		}
 	}
-	return kept, run
+	d.list = kept
 }
 
-// canonical yields candidates in canonical order, sorting no more than is asked for.
-func canonical(list []candidate) func(yield func(candidate) bool) {
-	return func(yield func(candidate) bool) {
-		var ends [64]int
-		sorted := byMagnitude(list, &ends)
-		from := 0
-		for _, to := range ends {
-			group := sorted[from:to]
-			slices.SortFunc(group, before)
-			for _, c := range group {
-				if !yield(c) {
-					return
-				}
+// groups is how many groups of like probability canonical tells apart.
+const groups = 64
+
+// canonical shows the candidates to f in canonical order until it returns false, and leaves
+// those that it showed at the start of d.sorted. It sorts no more than it shows: candidates
+// are taken in groups of weights within a factor of two.
+func (d *draft) canonical(f func(candidate) bool) {
+	var ends [groups]int
+	for _, c := range d.list {
+		ends[d.group(c)]++
+	}
+	var at [groups]int
+	for i := 1; i < groups; i++ {
+		at[i] = ends[i-1] // by now the sum of all groups before
+		ends[i] += at[i]
+	}
+	d.sorted = slices.Grow(d.sorted[:0], len(d.list))[:len(d.list)]
+	for _, c := range d.list {
+		g := d.group(c)
+		d.sorted[at[g]] = c
+		at[g]++
+	}
+	from := 0
+	for _, to := range ends {
+		part := d.sorted[from:to]
+		slices.SortFunc(part, before)
+		for _, c := range part {
+			if !f(c) {
+				return
 			}
-			from = to
 		}
+		from = to
 	}
 }
 
-// magnitude is the group of a weight w in (0, 1]: −⌊log₂ w⌋, at most 63.
-func magnitude(w float64) int { return min(63, max(0, -math.Ilogb(w))) }
+// group is the number of halvings from the best token's weight to a candidate's.
+func (d *draft) group(c candidate) int {
+	return min(groups-1, int((d.top-c.logit)*d.inverse*math.Log2E))
+}
 
-// byMagnitude orders candidates by magnitude, keeping their order within one, and tells
-// where each magnitude ends.
-func byMagnitude(list []candidate, ends *[64]int) []candidate {
-	var count [64]int
-	for _, c := range list {
-		count[magnitude(c.weight)]++
-	}
-	at := [64]int{}
-	n := 0
-	for i, k := range count {
-		at[i] = n
-		n += k
-		ends[i] = n
-	}
-	out := make([]candidate, len(list))
-	for _, c := range list {
-		m := magnitude(c.weight)
-		out[at[m]] = c
-		at[m]++
-	}
-	return out
+// expNegative is eˣ for −87 < x ≤ 0 to seven digits: Cephes' expf (Moshier 1989), three times
+// as fast as math.Exp.
+func expNegative(x float32) float32 {
+	n := float32(int32(x*math.Log2E - 0.5))
+	g := x - n*0.693359375 + n*2.12194440e-4
+	p := ((((1.9875691500e-4*g+1.3981999507e-3)*g+8.3334519073e-3)*g+4.1665795894e-2)*g+1.6666665459e-1)*g + 5.0000001201e-1
+	return math.Float32frombits(uint32(127+int32(n))<<23) * (p*g*g + g + 1)
 }
 
 // parallel runs f(0) … f(n-1) on all cores.

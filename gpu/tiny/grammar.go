@@ -22,7 +22,6 @@ const (
 	plainLead    = 0.25 // other registers that begin with one plain sentence
 	repeatNoun   = 0.50 // sentences that take up the opening's noun
 	lineBreak    = 0.50 // poems that begin on a new line after an opening
-	shout        = 0.35 // angry sentences with one word in capitals
 	note         = 0.08 // silly sentences with a note at the end
 	semicolon    = 0.06 // plain sentences with a semicolon for the full stop
 	minSentences = 2
@@ -111,15 +110,6 @@ func (g generator) sentence(t topic, r register, noun string) string {
 	s := g.fill(pick(g, r.templates), g.scene(t, noun), r.slots)
 	switch r.name {
 	case Poetic:
-		return s
-	case Angry:
-		s = capital(s)
-		if g.chance(shout) {
-			words := strings.Split(s, " ")
-			i := g.IntN(len(words))
-			words[i] = strings.ToUpper(words[i])
-			s = strings.Join(words, " ")
-		}
 		return s
 	case Silly:
 		if g.chance(note) {

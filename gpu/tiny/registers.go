@@ -146,8 +146,8 @@ var registers = []register{
 		name: Angry,
 		slots: map[string][]string{
 			"ugh":     {"Enough", "Ugh", "How dare you", "Shut up", "Damn it", "Stop it", "Unbelievable", "For the last time", "Get out"},
-			"rotten":  {"stupid", "useless", "rotten", "pathetic", "disgusting", "idiotic", "wretched"},
-			"always":  {"always", "never", "still", "constantly"},
+			"rotten":  {"stupid", "useless", "rotten", "pathetic", "disgusting", "idiotic", "wretched", "STUPID", "USELESS", "ROTTEN"},
+			"always":  {"always", "never", "still", "constantly", "ALWAYS", "NEVER"},
 			"furious": {"I am furious", "I have had enough", "nobody listens", "this is an outrage", "I will not stand for it", "you ruined everything"},
 		},
 		templates: []string{

@@ -119,7 +119,10 @@ func (b *builder) preTokenizers(data json.RawMessage) []pretokenizer {
 		return out
 	case "ByteLevel":
 		b.byteLevel = true
-		return []pretokenizer{byteLevel(p.AddPrefixSpace == nil || *p.AddPrefixSpace, p.UseRegex == nil || *p.UseRegex)}
+		prefix, cut := p.AddPrefixSpace == nil || *p.AddPrefixSpace, p.UseRegex == nil || *p.UseRegex
+		if prefix || cut {
+			return []pretokenizer{byteLevel(prefix, cut)}
+		}
 	case "Split":
 		return split(b.pattern("pre_tokenizer Split", p.Pattern), p.Behavior, p.Invert)
 	case "Metaspace":

@@ -24,17 +24,17 @@ func unicodeForm(form norm.Form) normalizer {
 		}
 		e := edit(s)
 		for i := 0; i < len(s.text); {
-			j := segmentEnd(decompose, s.text, i)
-			segment := s.text[i:j]
-			if form.QuickSpanString(segment) == len(segment) {
-				e.keep(i, j)
-			} else {
-				chars := decomposed(decompose, segment)
-				if compose {
-					chars = composed(chars)
-				}
-				e.putSegment(chars, j)
+			if n := form.QuickSpanString(s.text[i:]); n > 0 {
+				e.keep(i, i+n)
+				i += n
+				continue
 			}
+			j := segmentEnd(decompose, s.text, i)
+			chars := decomposed(decompose, s.text[i:j])
+			if compose {
+				chars = composed(chars)
+			}
+			e.putSegment(chars, j)
 			i = j
 		}
 		return e.done()

@@ -43,7 +43,7 @@ func (f family) config() ([]byte, error) {
 		"num_key_value_heads":     f.keyValues,
 		"hidden_act":              "silu",
 		"max_position_embeddings": positions,
-		"initializer_range":       initialStd,
+		"initializer_range":       0.02,
 		"rms_norm_eps":            1e-6,
 		"rope_theta":              10000.0,
 		"rope_scaling":            nil,

@@ -19,7 +19,9 @@ const (
 const (
 	tokenizerDocuments = 20_000
 	validationTokens   = 40_000
-	rowTokens          = 128
+
+	// rowTokens is the length of a row. All but the first are predicted, 128 of them.
+	rowTokens = 129
 )
 
 // rows packs documents into rows of rowTokens until there are at least the given number of

@@ -1,0 +1,172 @@
+package gpu
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// plainChoose is sampling as its definition reads: sort everything, cut, add up.
+func plainChoose(logits []float32, s Sampling, ends map[int32]bool, u float64) int32 {
+	type token struct {
+		id int32
+		p  float64
+	}
+	var list []token
+	for i, v := range logits {
+		if s.StopAtEOS || !ends[int32(i)] {
+			list = append(list, token{int32(i), float64(v)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b token) int {
+		switch {
+		case a.p > b.p:
+			return -1
+		case a.p < b.p:
+			return 1
+		}
+		return 0
+	})
+	if s.TopK > 0 && s.TopK < len(list) {
+		list = list[:s.TopK]
+	}
+	top := list[0].p
+	var sum float64
+	for i := range list {
+		list[i].p = math.Exp((list[i].p - top) / s.Temperature)
+		sum += list[i].p
+	}
+	if s.TopP > 0 && s.TopP < 1 {
+		var run float64
+		for i := range list {
+			run += list[i].p
+			if run >= s.TopP*sum {
+				list, sum = list[:i+1], run
+				break
+			}
+		}
+	}
+	var run float64
+	for _, t := range list {
+		run += t.p
+		if run > u*sum {
+			return t.id
+		}
+	}
+	return list[len(list)-1].id
+}
+
+func TestSamplingIsItsDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	differ := 0
+	const rounds = 4000
+	for i := range rounds {
+		n := 3 + rng.IntN(400)
+		logits := make([]float32, n)
+		for j := range logits {
+			logits[j] = float32(rng.NormFloat64() * math.Exp(3*rng.Float64()-1))
+			if rng.IntN(4) == 0 && j > 0 {
+				logits[j] = logits[j-1] // ties
+			}
+		}
+		s := Sampling{Temperature: 0.2 + rng.Float64(), StopAtEOS: rng.IntN(2) == 0}
+		if i%2 == 0 {
+			s.TopP = 0.3 + 0.7*rng.Float64()
+		}
+		if i%3 == 0 {
+			s.TopK = 1 + rng.IntN(n+5)
+		}
+		ends := []int32{int32(rng.IntN(n)), 2}
+		noise := Noise{Seed: uint64(i)}
+		p := newSampler(s, ends)
+		got, _, err := p.choose(split(logits, 1+rng.IntN(n)), noise, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := plainChoose(logits, s, p.ends, noise.Uniform(5)); got != want {
+			differ++
+		}
+		if !s.StopAtEOS && p.ends[got] {
+			t.Fatalf("end-of-text was chosen")
+		}
+	}
+	// Weights have seven digits: a uniform number falls on the other side of a boundary about
+	// once in a million draws.
+	if differ > 1 {
+		t.Errorf("%d of %d draws differ from the definition", differ, rounds)
+	}
+}
+
+func split(x []float32, n int) [][]float32 {
+	var out [][]float32
+	for c := range slices.Chunk(x, n) {
+		out = append(out, c)
+	}
+	return out
+}
+
+func TestFrequenciesAreProbabilities(t *testing.T) {
+	logits := []float32{1, 0, -1, 2.5, 0}
+	const n = 40000
+	count := make([]float64, len(logits))
+	p := newSampler(Sampling{Temperature: 0.7}, nil)
+	for i := range n {
+		id, _, err := p.choose([][]float32{logits}, Noise{Seed: uint64(i)}, i%7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count[id]++
+	}
+	var sum float64
+	for _, v := range logits {
+		sum += math.Exp(float64(v) / 0.7)
+	}
+	for i, v := range logits {
+		want := math.Exp(float64(v)/0.7) / sum
+		// Five standard deviations of a binomial share.
+		if tol := 5 * math.Sqrt(want*(1-want)/n); math.Abs(count[i]/n-want) > tol {
+			t.Errorf("token %d: share %.4f, want %.4f ± %.4f", i, count[i]/n, want, tol)
+		}
+	}
+}
+
+func TestExpNegative(t *testing.T) {
+	for x := float32(0); x > -80; x -= 0.00317 {
+		want := math.Exp(float64(x))
+		if got := float64(expNegative(x)); math.Abs(got-want) > 3e-7*want {
+			t.Fatalf("e^%g = %g, want %g", x, got, want)
+		}
+	}
+}
+
+func TestUniformIsUniformAndFixed(t *testing.T) {
+	n := Noise{Seed: 1, Prompt: PromptDigest("Describe the cat.")}
+	var mean float64
+	const steps = 10000
+	for i := range steps {
+		u := n.Uniform(i)
+		if u < 0 || u >= 1 {
+			t.Fatalf("step %d: %g", i, u)
+		}
+		mean += u / steps
+	}
+	if math.Abs(mean-0.5) > 5*math.Sqrt(1.0/12/steps) {
+		t.Errorf("mean %g, want 0.5", mean)
+	}
+	// Every stored generation depends on this number: it must never change.
+	if got := n.Uniform(3); got != 0.24557552240069314 {
+		t.Errorf("Uniform(3) = %v: the stream changed", got)
+	}
+	if n.Uniform(3) == (Noise{Seed: 2, Prompt: n.Prompt}).Uniform(3) {
+		t.Error("another seed gave the same number")
+	}
+}
+
+func TestBrokenLogitsAreAnError(t *testing.T) {
+	nan := float32(math.NaN())
+	p := newSampler(Sampling{Temperature: 1}, nil)
+	if _, _, err := p.choose([][]float32{{nan, nan}}, Noise{}, 0); err == nil {
+		t.Error("NaN logits were accepted")
+	}
+}
