@@ -1,0 +1,236 @@
+package export
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+)
+
+// A Format is one of the file formats.
+type Format string
+
+// The formats, named as on the command line.
+const (
+	Safetensors Format = "safetensors"
+	GGUF        Format = "gguf"
+	JSON        Format = "json"
+)
+
+// ParseFormat returns the format of that name, or of that file name's extension.
+func ParseFormat(name string) (Format, error) {
+	name = strings.ToLower(name)
+	for _, f := range []Format{Safetensors, GGUF, JSON} {
+		if name == string(f) || strings.HasSuffix(name, "."+string(f)) {
+			return f, nil
+		}
+	}
+	return "", fmt.Errorf("format %.80q is not known; there are safetensors, gguf and json", name)
+}
+
+// A Vector is one direction at one layer, with what is known about it.
+type Vector struct {
+	Meta      artifacts.Meta
+	ModelType string // the model's architecture for programs that check it, for instance "llama"
+	Unit      string // how Row.Scale was chosen; see artifacts.Vectors
+	Row       artifacts.Vector
+	Notes     map[string]string
+}
+
+// maxFile bounds what a reader takes in: 128 layers of 16,384 float32 are 8 MiB.
+const maxFile = 256 << 20
+
+// maxWidth is far above any residual stream.
+const maxWidth = 1 << 20
+
+// WriteVector writes v in the given format. The same vector gives the same bytes.
+func WriteVector(w io.Writer, format Format, v Vector) error {
+	err := v.validate()
+	if err == nil {
+		switch format {
+		case Safetensors:
+			err = writeSafetensors(w, manifestOf(v), []tensor{{direction(v.Meta.Layer), []int{len(v.Row.Values)}, v.Row.Values}})
+		case GGUF:
+			err = writeGGUF(w, v)
+		case JSON:
+			err = writeJSON(w, manifestOf(v), v)
+		default:
+			_, err = ParseFormat(string(format))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("export vector: %w", err)
+	}
+	return nil
+}
+
+func (v Vector) validate() error {
+	n := len(v.Row.Values)
+	switch {
+	case n < 1 || n > maxWidth || v.Meta.Hidden != 0 && v.Meta.Hidden != n:
+		return fmt.Errorf("%d values, %d dimensions", n, v.Meta.Hidden)
+	case v.Meta.Layer < 0:
+		return fmt.Errorf("layer %d", v.Meta.Layer)
+	}
+	for i, x := range v.Row.Values {
+		if x-x != 0 {
+			return fmt.Errorf("value %d is %v", i, x)
+		}
+	}
+	return nil
+}
+
+// WriteMap writes a map as safetensors (w [rows, cols] and intercept [cols]) or JSON. The
+// manifest's keys begin with source. and target. where they describe one side.
+func WriteMap(w io.Writer, format Format, m *artifacts.Map) error {
+	if len(m.W) != m.Rows*m.Cols || m.Rows < 1 || m.Cols < 1 {
+		return fmt.Errorf("export map: %d values in %d × %d", len(m.W), m.Rows, m.Cols)
+	}
+	var err error
+	switch format {
+	case Safetensors:
+		tensors := []tensor{{"w", []int{m.Rows, m.Cols}, m.W}}
+		if len(m.Intercept) > 0 {
+			tensors = append([]tensor{{"intercept", []int{m.Cols}, m.Intercept}}, tensors...)
+		}
+		err = writeSafetensors(w, mapManifest(m), tensors)
+	case JSON:
+		err = writeMapJSON(w, mapManifest(m), m)
+	case GGUF:
+		err = fmt.Errorf("GGUF has no place for a map; write safetensors or json")
+	default:
+		_, err = ParseFormat(string(format))
+	}
+	if err != nil {
+		return fmt.Errorf("export map: %w", err)
+	}
+	return nil
+}
+
+// OpenVectors reads a vector file of any of the formats; see [ReadVectors].
+func OpenVectors(path string) ([]Vector, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open vector: %w", err)
+	}
+	defer f.Close()
+	vectors, err := ReadVectors(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return vectors, nil
+}
+
+// ReadVectors reads a vector file, telling the formats apart by their first bytes. It
+// returns one vector per layer, by rising layer. All that a file without our manifest says
+// is layer and values; Norm and Scale are then the length of the values.
+func ReadVectors(r io.Reader) ([]Vector, error) {
+	content, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read vector: %w", err)
+	}
+	if len(content) > maxFile {
+		return nil, fmt.Errorf("read vector: %w: it is larger than %d MiB", artifacts.ErrFormat, maxFile>>20)
+	}
+	var vectors []Vector
+	switch {
+	case bytes.HasPrefix(content, []byte(ggufMagic)):
+		vectors, err = readGGUF(content)
+	case looksLikeSafetensors(content):
+		vectors, err = readSafetensors(content)
+	case bytes.HasPrefix(bytes.TrimLeft(content, " \t\r\n"), []byte("{")):
+		vectors, err = readJSON(content)
+	default:
+		err = fmt.Errorf("it is neither safetensors nor GGUF nor JSON")
+	}
+	if err == nil {
+		err = finish(vectors)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read vector: %w: %w", artifacts.ErrFormat, err)
+	}
+	return vectors, nil
+}
+
+// At returns the vector of a layer, or an error that names the layers there are.
+func At(vectors []Vector, layer int) (Vector, error) {
+	var layers []string
+	for _, v := range vectors {
+		if v.Meta.Layer == layer {
+			return v, nil
+		}
+		layers = append(layers, strconv.Itoa(v.Meta.Layer))
+	}
+	return Vector{}, fmt.Errorf("no vector for layer %d, there are layers %s: %w", layer, strings.Join(layers, ", "), artifacts.ErrMismatch)
+}
+
+// finish checks what all formats have in common and sorts by layer.
+func finish(vectors []Vector) error {
+	if len(vectors) == 0 {
+		return fmt.Errorf("it holds no direction")
+	}
+	slices.SortFunc(vectors, func(a, b Vector) int { return a.Meta.Layer - b.Meta.Layer })
+	for i, v := range vectors {
+		if err := v.validate(); err != nil {
+			return fmt.Errorf("%s: %w", direction(v.Meta.Layer), err)
+		}
+		if i > 0 && v.Meta.Layer == vectors[i-1].Meta.Layer {
+			return fmt.Errorf("%s is there twice", direction(v.Meta.Layer))
+		}
+		if len(v.Row.Values) != len(vectors[0].Row.Values) {
+			return fmt.Errorf("%s has %d values, %s has %d", direction(v.Meta.Layer), len(v.Row.Values), direction(vectors[0].Meta.Layer), len(vectors[0].Row.Values))
+		}
+	}
+	return nil
+}
+
+// direction is the name of a layer's tensor in every format.
+func direction(layer int) string { return "direction." + strconv.Itoa(layer) }
+
+// parseDirection is the inverse of direction.
+func parseDirection(name string) (layer int, err error) {
+	digits, ok := strings.CutPrefix(name, "direction.")
+	layer, err = strconv.Atoi(digits)
+	if !ok || err != nil || layer < 0 || layer > 1<<20 || direction(layer) != name {
+		return 0, fmt.Errorf("tensor %.80q is no direction.N", name)
+	}
+	return layer, nil
+}
+
+// known builds a vector from values and a manifest, which may be empty.
+func known(layer int, values []float32, m manifest) (Vector, error) {
+	var sum float64
+	for _, x := range values {
+		sum += float64(x) * float64(x)
+	}
+	length := math.Sqrt(sum)
+	v := Vector{Meta: artifacts.Meta{Layer: layer, Hidden: len(values)}}
+	v.Row = artifacts.Vector{Values: values, Norm: length, Scale: length}
+	if len(m) == 0 {
+		return v, nil
+	}
+	return v, m.apply(&v)
+}
+
+func floatBytes(values []float32) []byte {
+	b := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+func bytesFloats(b []byte) []float32 {
+	values := make([]float32, len(b)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return values
+}

@@ -1,0 +1,397 @@
+package export
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; then run testdata/check_exports.py")
+
+func sampleVector() Vector {
+	return Vector{
+		Meta:      artifacts.Meta{Model: "tiny:llama", ModelDigest: "81c0", Layer: 2, Positions: "last", Template: "", Device: "cpu avx2", DType: "float32", Hidden: 5},
+		ModelType: "llama", Unit: "residual",
+		Row:   artifacts.Vector{Persona: "silly ♪", Condition: "ridge", Draw: 1, Scale: 12.5, Norm: 0.1, Values: []float32{0.1, -2.5, 1e-40, 3.4e38, 1.0 / 3}},
+		Notes: map[string]string{"lambda": "0.1 \"relative\""},
+	}
+}
+
+func sampleMap() *artifacts.Map {
+	return &artifacts.Map{Source: artifacts.Meta{Model: "tiny:qwen2", Layer: 1, Hidden: 3}, Target: artifacts.Meta{Model: "tiny:llama", Layer: 2, Hidden: 2},
+		Method: "ridge", Lambda: 0.25, Rows: 3, Cols: 2, W: []float32{1, 2, 3, 4, 5, 6.5}, Intercept: []float32{0.5, -0.5}}
+}
+
+var formats = []Format{Safetensors, GGUF, JSON}
+
+func written(t testing.TB, f Format, v Vector) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteVector(&b, f, v); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestVectorsComeBackToTheBit(t *testing.T) {
+	for _, f := range formats {
+		want := sampleVector()
+		got, err := ReadVectors(bytes.NewReader(written(t, f, want)))
+		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+			t.Errorf("%s: got %+v, %v\nwant %+v", f, got, err, want)
+		}
+		if again := written(t, f, got[0]); !bytes.Equal(again, written(t, f, want)) {
+			t.Errorf("%s: the same vector gave other bytes", f)
+		}
+	}
+}
+
+// Block N in, block N out, in every format that can name the block.
+func TestBlockNumbersStay(t *testing.T) {
+	for _, f := range formats {
+		for _, layer := range []int{0, 1, 17, 79} {
+			v := sampleVector()
+			v.Meta.Layer = layer
+			if f == GGUF && layer == 0 {
+				err := WriteVector(io.Discard, f, v)
+				if err == nil || !strings.Contains(err.Error(), "block 0") {
+					t.Errorf("block 0 as GGUF: %v", err)
+				}
+				continue
+			}
+			vectors, err := ReadVectors(bytes.NewReader(written(t, f, v)))
+			if err != nil {
+				t.Fatalf("%s, block %d: %v", f, layer, err)
+			}
+			if got, err := At(vectors, layer); err != nil || got.Meta.Layer != layer {
+				t.Errorf("%s: block %d came back as %d, %v", f, layer, got.Meta.Layer, err)
+			}
+			if _, err := At(vectors, layer+1); !errors.Is(err, artifacts.ErrMismatch) || !strings.Contains(err.Error(), "there are layers") {
+				t.Errorf("%s: another layer: %v", f, err)
+			}
+		}
+	}
+}
+
+func goldens(t *testing.T) map[string][]byte {
+	files := make(map[string][]byte)
+	for _, f := range formats {
+		v := sampleVector()
+		v.Row.Values[2] = 0 // a denormal: numpy reads it back, JSON readers in float64 do not print it the same
+		files["vector."+string(f)] = written(t, f, v)
+	}
+	for _, f := range []Format{Safetensors, JSON} {
+		var b bytes.Buffer
+		if err := WriteMap(&b, f, sampleMap()); err != nil {
+			t.Fatal(err)
+		}
+		files["map."+string(f)] = b.Bytes()
+	}
+	return files
+}
+
+func TestExportsStayTheSame(t *testing.T) {
+	for name, got := range goldens(t) {
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, got, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, the golden file has %d, %v", name, len(got), len(want), err)
+		}
+	}
+}
+
+// seen is what the reference readers in Python saw in the golden files.
+type seen struct {
+	Metadata       map[string]any
+	LayerCountType string `json:"layer_count_type"`
+	Tensors        map[string]struct {
+		DType  string
+		Shape  []int
+		Values []float32
+	}
+}
+
+func recorded(t *testing.T, name string, to any) {
+	t.Helper()
+	content, err := os.ReadFile("testdata/exports.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(content, &all); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(all[name], to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReferenceReadersSeeTheSame(t *testing.T) {
+	v := sampleVector()
+	v.Row.Values[2] = 0
+	for name, dtype := range map[string]string{"vector.safetensors": "float32", "vector.gguf": "F32"} {
+		var s seen
+		recorded(t, name, &s)
+		got := s.Tensors["direction.2"]
+		if len(s.Tensors) != 1 || got.DType != dtype || !reflect.DeepEqual(got.Shape, []int{5}) || !reflect.DeepEqual(got.Values, v.Row.Values) {
+			t.Errorf("%s: tensors %+v", name, s.Tensors)
+		}
+		prefix := ""
+		if name == "vector.gguf" {
+			prefix = manifestPrefix
+			if s.Metadata["general.architecture"] != "controlvector" || s.Metadata["controlvector.model_hint"] != "llama" ||
+				s.Metadata["controlvector.layer_count"] != 1.0 || s.LayerCountType != "UINT32" {
+				t.Errorf("%s: %+v", name, s.Metadata)
+			}
+		}
+		for key, want := range manifestOf(v) {
+			if s.Metadata[prefix+key] != want {
+				t.Errorf("%s: %s is %q, want %q", name, key, s.Metadata[prefix+key], want)
+			}
+		}
+	}
+	var s seen
+	recorded(t, "map.safetensors", &s)
+	m := sampleMap()
+	if w := s.Tensors["w"]; !reflect.DeepEqual(w.Shape, []int{3, 2}) || !reflect.DeepEqual(w.Values, m.W) || !reflect.DeepEqual(s.Tensors["intercept"].Values, m.Intercept) || s.Metadata["lambda"] != "0.25" {
+		t.Errorf("map.safetensors: %+v", s)
+	}
+	var j jsonMap
+	recorded(t, "map.json", &j)
+	if !reflect.DeepEqual(j.W, [][]float32{{1, 2}, {3, 4}, {5, 6.5}}) || j.Manifest["source.model"] != "tiny:qwen2" {
+		t.Errorf("map.json: %+v", j)
+	}
+}
+
+// Files of other programs: a control vector as repeng and llama.cpp write one, with several
+// layers, a signed count and keys that nobody here knows; safetensors saved by numpy.
+func TestForeignFilesAreRead(t *testing.T) {
+	for name, want := range map[string]map[int][]float32{
+		"foreign.gguf":        {1: {3, 4, 0}, 2: {0.5, -0.5, 1e-3}},
+		"foreign.safetensors": {0: {3, 4, 0}, 10: {1, 2, 3}},
+	} {
+		vectors, err := OpenVectors(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(vectors) != len(want) || vectors[0].Row.Norm != 5 || vectors[0].Row.Scale != 5 {
+			t.Errorf("%s: %+v", name, vectors)
+		}
+		for layer, values := range want {
+			v, err := At(vectors, layer)
+			if err != nil || !reflect.DeepEqual(v.Row.Values, values) || v.Meta.Hidden != 3 {
+				t.Errorf("%s, layer %d: %+v, %v", name, layer, v, err)
+			}
+			if m := (artifacts.Meta{Model: "tiny:llama", ModelDigest: "81c0", Layer: layer, Hidden: 3}); m.Match(v.Meta) != nil {
+				t.Errorf("%s: what is not known does not match: %v", name, m.Match(v.Meta))
+			}
+		}
+	}
+	if v, err := OpenVectors("testdata/foreign.gguf"); err != nil || v[0].ModelType != "llama" {
+		t.Errorf("model hint: %+v, %v", v, err)
+	}
+	if _, err := OpenVectors("testdata/absent.gguf"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+}
+
+func TestDamagedFilesAreRefusedOrRead(t *testing.T) {
+	for _, f := range formats {
+		whole := written(t, f, sampleVector())
+		for i := range whole {
+			if _, err := ReadVectors(bytes.NewReader(whole[:i])); f != JSON && !errors.Is(err, artifacts.ErrFormat) && i < len(whole)-ggufAlignment {
+				t.Fatalf("%s cut to %d of %d bytes: %v", f, i, len(whole), err)
+			}
+			for _, mask := range []byte{1, 0x80, 0xFF} {
+				flipped := bytes.Clone(whole)
+				flipped[i] ^= mask
+				readAndWrite(t, flipped)
+			}
+		}
+	}
+}
+
+// readAndWrite checks what holds for any file: it is refused with ErrFormat, or its vectors
+// can be written and read again.
+func readAndWrite(t testing.TB, content []byte) {
+	t.Helper()
+	vectors, err := ReadVectors(bytes.NewReader(content))
+	if err != nil && !errors.Is(err, artifacts.ErrFormat) {
+		t.Fatalf("got %v, want ErrFormat", err)
+	}
+	for _, v := range vectors {
+		for _, f := range formats {
+			if f == GGUF && v.Meta.Layer == 0 {
+				continue
+			}
+			again, err := ReadVectors(bytes.NewReader(written(t, f, v)))
+			if err != nil || len(again) != 1 || !reflect.DeepEqual(again[0], v) {
+				t.Fatalf("%+v came back through %s as %+v, %v", v, f, again, err)
+			}
+		}
+	}
+}
+
+func FuzzReadVectors(f *testing.F) {
+	for _, format := range formats {
+		f.Add(written(f, format, sampleVector()))
+	}
+	for _, name := range []string{"foreign.gguf", "foreign.safetensors"} {
+		content, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) { readAndWrite(t, content) })
+}
+
+// gguf writes a control vector by hand, to make what no writer would.
+type gguf struct{ b []byte }
+
+func newGGUF(tensors, keys uint64) *gguf {
+	g := &gguf{b: []byte(ggufMagic)}
+	return g.u32(3).u64(tensors).u64(keys)
+}
+func (g *gguf) u32(v uint32) *gguf { g.b = binary.LittleEndian.AppendUint32(g.b, v); return g }
+func (g *gguf) u64(v uint64) *gguf { g.b = binary.LittleEndian.AppendUint64(g.b, v); return g }
+func (g *gguf) text(s string) *gguf {
+	g.u64(uint64(len(s)))
+	g.b = append(g.b, s...)
+	return g
+}
+func (g *gguf) architecture(s string) *gguf {
+	return g.text("general.architecture").u32(ggufString).text(s)
+}
+func (g *gguf) tensor(name string, dims uint32, length uint64, kind uint32, offset uint64) *gguf {
+	return g.text(name).u32(dims).u64(length).u32(kind).u64(offset)
+}
+func (g *gguf) data(n int) []byte { return append(pad(g.b), make([]byte, n)...) }
+
+func TestHostileFilesAreRefused(t *testing.T) {
+	control := func(tensors, keys uint64) *gguf { return newGGUF(tensors, keys).architecture("controlvector") }
+	safetensors := func(header string, data int) []byte {
+		b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+		return append(append(b, header...), make([]byte, data)...)
+	}
+	for _, c := range []struct {
+		name    string
+		content []byte
+		want    string
+	}{
+		{"empty", nil, "neither"},
+		{"text", []byte("hello"), "neither"},
+		{"absurd counts", newGGUF(1<<63, 1<<63).b, "cut short"},
+		{"absurd text", newGGUF(0, 1).u64(1 << 62).b, "cut short"},
+		{"absurd array", control(0, 2).text("x").u32(ggufArray).u32(ggufUint64).u64(1 << 61).b, "cut short"},
+		{"absurd array of texts", control(0, 2).text("x").u32(ggufArray).u32(ggufString).u64(1 << 61).b, "cut short"},
+		{"deep arrays", control(0, 2).text("x").u32(ggufArray).data(1000), ""},
+		{"nested arrays", func() []byte {
+			g := control(0, 2).text("x").u32(ggufArray)
+			for range 100 {
+				g.u32(ggufArray).u64(1)
+			}
+			return g.b
+		}(), "a value of type 9"},
+		{"unknown type", control(0, 2).text("x").u32(99).b, "type 99"},
+		{"other version", append([]byte(ggufMagic), make([]byte, 20)...), "version 0"},
+		{"a language model", newGGUF(0, 1).architecture("llama").b, `architecture is "llama"`},
+		{"no directions", control(0, 1).data(0), "no direction"},
+		{"direction 0", control(1, 1).tensor("direction.0", 1, 2, ggufF32, 0).data(8), "begins at direction.1"},
+		{"foreign tensor", control(1, 1).tensor("output.weight", 1, 2, ggufF32, 0).data(8), "no direction.N"},
+		{"leading zero", control(1, 1).tensor("direction.01", 1, 2, ggufF32, 0).data(8), "no direction.N"},
+		{"two dimensions", control(1, 1).text("direction.1").u32(2).u64(1).u64(2).u32(0).u64(0).data(8), "2 dimensions"},
+		{"half precision", control(1, 1).tensor("direction.1", 1, 2, 1, 0).data(8), "type 1"},
+		{"no values", control(1, 1).tensor("direction.1", 1, 0, ggufF32, 0).data(8), "0 values"},
+		{"absurd length", control(1, 1).tensor("direction.1", 1, 1<<62, ggufF32, 0).data(8), "values"},
+		{"beyond the end", control(1, 1).tensor("direction.1", 1, 3, ggufF32, 0).data(8), "outside"},
+		{"absurd offset", control(1, 1).tensor("direction.1", 1, 1, ggufF32, 1<<63).data(8), "outside"},
+		{"shared data", control(2, 1).tensor("direction.1", 1, 2, ggufF32, 0).tensor("direction.2", 1, 2, ggufF32, 0).data(8), "outside"},
+		{"twice", control(2, 1).tensor("direction.1", 1, 1, ggufF32, 0).tensor("direction.1", 1, 1, ggufF32, 32).data(64), "twice"},
+		{"uneven", control(2, 1).tensor("direction.1", 1, 1, ggufF32, 0).tensor("direction.2", 1, 2, ggufF32, 32).data(64), "has 2 values"},
+		{"alignment 3", control(0, 2).text("general.alignment").u32(ggufUint32).u32(3).data(0), "alignment is 3"},
+		{"header of nonsense", safetensors(`{"a":`, 0), "its header"},
+		{"other tensor", safetensors(`{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "no direction.N"},
+		{"other type", safetensors(`{"direction.1":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}`, 4), "want F32"},
+		{"negative shape", safetensors(`{"direction.1":{"dtype":"F32","shape":[-1],"data_offsets":[4,0]}}`, 4), "want F32"},
+		{"gap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "lies at"},
+		{"rest", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 8), "take 4 bytes of 8"},
+		{"overlap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"direction.2":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "lies at"},
+		{"another manifest", safetensors(`{"__metadata__":{"format":"sae"},"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `format is "sae"`},
+		{"JSON without directions", []byte(`{"directions":[]}`), "no direction"},
+		{"JSON of something else", []byte(`{"weights":[]}`), "unknown field"},
+		{"JSON and more", []byte(`{"directions":[]}{}`), "follows"},
+		{"JSON of too large a number", []byte(`{"directions":[{"layer":1,"values":[1e39]}]}`), "1e39"},
+		{"JSON of a negative layer", []byte(`{"directions":[{"layer":-1,"values":[1]}]}`), "layer -1"},
+	} {
+		_, err := ReadVectors(bytes.NewReader(c.content))
+		if !errors.Is(err, artifacts.ErrFormat) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestAManifestThatContradictsItsTensorIsRefused(t *testing.T) {
+	for _, f := range formats {
+		content := written(t, f, sampleVector())
+		lie := bytes.Replace(content, []byte("direction.2"), []byte("direction.3"), 1)
+		if f == JSON {
+			lie = bytes.Replace(content, []byte(`"layer":2`), []byte(`"layer":3`), 1)
+		}
+		if _, err := ReadVectors(bytes.NewReader(lie)); !errors.Is(err, artifacts.ErrFormat) || !strings.Contains(err.Error(), `layer is "2", the tensor says 3`) {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+func TestWritersRefuseWhatReadersWould(t *testing.T) {
+	for name, change := range map[string]func(*Vector){
+		"NaN":            func(v *Vector) { v.Row.Values[0] = float32(math.NaN()) },
+		"infinity":       func(v *Vector) { v.Row.Values[0] = float32(math.Inf(-1)) },
+		"nothing":        func(v *Vector) { v.Row.Values = nil },
+		"another width":  func(v *Vector) { v.Meta.Hidden = 7 },
+		"negative layer": func(v *Vector) { v.Meta.Layer = -1 },
+	} {
+		for _, f := range formats {
+			v := sampleVector()
+			change(&v)
+			if err := WriteVector(io.Discard, f, v); err == nil || !strings.HasPrefix(err.Error(), "export vector: ") {
+				t.Errorf("%s as %s: %v", name, f, err)
+			}
+		}
+	}
+	if err := WriteVector(io.Discard, "pt", sampleVector()); err == nil {
+		t.Error("wrote an unknown format")
+	}
+	if err := WriteMap(io.Discard, GGUF, sampleMap()); err == nil || !strings.Contains(err.Error(), "no place for a map") {
+		t.Errorf("map as GGUF: %v", err)
+	}
+	if err := WriteMap(io.Discard, JSON, &artifacts.Map{Rows: 2, Cols: 2}); err == nil {
+		t.Error("wrote a map without values")
+	}
+}
+
+func TestFormatsHaveNamesAndExtensions(t *testing.T) {
+	for name, want := range map[string]Format{"gguf": GGUF, "GGUF": GGUF, "a/b.gguf": GGUF, "v.SafeTensors": Safetensors, "json": JSON, "x.json": JSON, "x.pt": "", "": "", "xgguf": ""} {
+		got, err := ParseFormat(name)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("ParseFormat(%q) = %q, %v; want %q", name, got, err, want)
+		}
+	}
+}
