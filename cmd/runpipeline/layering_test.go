@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"transforms/linear": {"gonum.org/"},
 	"transforms/trial":  {"gonum.org/"},
 	"transforms":        {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
-	"pipelines/report":  {"pipelines"},
+	"pipelines/report":  {"pipelines", "transforms"},
 	"pipelines":         {"cache", "artifacts", "gpu", "transforms", "github.com/apache/beam/"},
 	"cmd/runpipeline":   {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 }

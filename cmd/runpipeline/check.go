@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+func checkCommand(ctx context.Context, a *app, args []string) error {
+	var x experimentFlags
+	f := newFlags("check", a.stderr)
+	x.register(f)
+	if err := parse(f, args, 0); err != nil {
+		return err
+	}
+	e, err := x.load(ctx, false)
+	if err != nil {
+		return err
+	}
+	failed := 0
+	err = e.Check(ctx, func(r pipelines.CheckResult) {
+		word := "PASS"
+		if !r.Pass {
+			word = "FAIL"
+			failed++
+		}
+		fmt.Fprintf(a.stdout, "%s  %s: %s\n", word, r.Name, r.Detail)
+	})
+	if err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d sanity checks failed", failed)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+// Runpipeline carries a persona vector from one language model to another and tells whether it
+// works. Without arguments it runs the whole experiment on an embedded pair of tiny models.
+//
+//	runpipeline [run]   the experiment: a table on standard output, files in output_dir
+//	runpipeline plan    what a run would do, and why
+//	runpipeline check   sanity checks on the configured models, one PASS or FAIL line each
+//	runpipeline probe   tokens, residual norms, next tokens and a continuation of one model
+//	runpipeline steer   generate from one model with a vector added, once or interactively
+//	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
+//
+// Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
+//
+//	0    done
+//	1    a stage failed; the message names it and the cause
+//	2    never chosen: the Go runtime crashed
+//	3    bad flag or configuration; nothing was run
+//	4    model or data missing
+//	5    stored bytes are damaged
+//	6    a verification differs
+//	130  interrupted; finished work is kept
+//
+// Results go to standard output, progress and errors to standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+const (
+	exitDone        = 0
+	exitStage       = 1
+	exitConfig      = 3
+	exitMissing     = 4
+	exitCorrupt     = 5
+	exitDiffers     = 6
+	exitInterrupted = 130
+)
+
+// A command is one subcommand: its flags, and what it does once they are read.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, a *app, args []string) error
+}
+
+// An app is the process as a command sees it, so that tests can call one.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+var commands = []command{
+	{"run", "the experiment: a table on standard output, files in output_dir", runCommand},
+	{"plan", "what a run would do, and why", planCommand},
+	{"check", "sanity checks on the configured models, one PASS or FAIL line each", checkCommand},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	code := a.main(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// main runs one command and turns its error into an exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	name := "run"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	if name == "help" || len(args) > 0 && name == "run" && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
+		a.manual(a.stdout)
+		return exitDone
+	}
+	for _, c := range commands {
+		if c.name == name {
+			return a.exit(ctx, c.run(ctx, a, args))
+		}
+	}
+	fmt.Fprintf(a.stderr, "runpipeline: unknown command %q\n", name)
+	a.manual(a.stderr)
+	return exitConfig
+}
+
+func (a *app) manual(w io.Writer) {
+	fmt.Fprintln(w, "Carry a persona vector from one language model to another and prove whether it works.")
+	fmt.Fprintln(w, "\nusage: runpipeline [COMMAND] [flags]")
+	fmt.Fprintln(w)
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
+	}
+	fmt.Fprintln(w, "\nWithout a command, run; without -config, the experiment on the embedded pair of tiny models.")
+	fmt.Fprintln(w, "\nflags of run:")
+	f := newFlags("run", w)
+	new(runFlags).register(f)
+	f.PrintDefaults()
+	fmt.Fprintln(w, "\nexit codes: 0 done; 1 a stage failed; 3 bad flag or configuration (nothing was run);")
+	fmt.Fprintln(w, "4 model or data missing; 5 stored bytes damaged; 6 verification differs; 130 interrupted (finished work is kept)")
+}
+
+// errUsage is a mistake in flags or arguments that has been reported already.
+var errUsage = errors.New("usage")
+
+// errFailed is a failure that has been reported already.
+var errFailed = errors.New("failed")
+
+// exit reports an error, with a hint where there is one, and gives its code.
+func (a *app) exit(ctx context.Context, err error) int {
+	code, hint := exitCode(ctx, err)
+	if err == nil || errors.Is(err, errUsage) || errors.Is(err, errFailed) {
+		return code
+	}
+	if code == exitInterrupted {
+		fmt.Fprintln(a.stderr, "runpipeline: interrupted; finished work is kept: the same command goes on from there")
+		return code
+	}
+	fmt.Fprintf(a.stderr, "runpipeline: %v\n", err)
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "hint: %s\n", hint)
+	}
+	return code
+}
+
+func exitCode(ctx context.Context, err error) (code int, hint string) {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitDone, ""
+	case ctx.Err() != nil, errors.Is(err, context.Canceled):
+		return exitInterrupted, ""
+	case errors.Is(err, errUsage), errors.Is(err, pipelines.ErrConfig):
+		return exitConfig, ""
+	case errors.Is(err, cache.ErrCorrupt):
+		return exitCorrupt, "delete the file that is named; the next run computes it again"
+	case errors.Is(err, pipelines.ErrMissing):
+		return exitMissing, ""
+	case errors.Is(err, errDiffers):
+		return exitDiffers, ""
+	default:
+		return exitStage, ""
+	}
+}
+
+// errDiffers reports that a check found another result than it should.
+var errDiffers = errors.New("differs")
+
+func newFlags(name string, w io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("runpipeline "+name, flag.ContinueOnError)
+	f.SetOutput(w)
+	return f
+}
+
+// parse reads flags; Go's own message is printed by the flag set. No command takes arguments
+// beyond its flags unless it says how many.
+func parse(f *flag.FlagSet, args []string, arguments int) error {
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if f.NArg() > arguments {
+		fmt.Fprintf(f.Output(), "%s: unexpected argument %q\n", f.Name(), f.Arg(arguments))
+		return errUsage
+	}
+	return nil
+}
+
+// A list is a flag that may be given several times.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, " ") }
+func (l *list) Set(v string) error { *l = append(*l, v); return nil }

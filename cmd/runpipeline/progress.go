@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+// Rules of the terminal:
+//   - nothing here is a result: it all goes to standard error;
+//   - on a terminal one line is redrawn and erased at the end, elsewhere there are only whole lines;
+//   - -quiet silences everything but errors and warnings.
+
+// weights are how long a unit of each kind takes relative to the others, measured on the embedded
+// pair. They only make the time left believable before a stage's own speed is known.
+var weights = map[string]float64{"pairs": 1, "capture": .5, "gram": .1, "fit": .2, "personas": .3, "vectors": .3, "trait": 1, "generate": 1, "score": .6, "evaluate": 2}
+
+// A progress shows how far a run is.
+type progress struct {
+	w     io.Writer
+	quiet bool
+	live  bool
+
+	mu       sync.Mutex
+	steps    []pipelines.Step
+	done     map[string]int // units finished, by stage
+	began    map[string]time.Time
+	start    time.Time
+	total    float64 // weight of everything that is to be done
+	finished float64
+	computed float64 // the part of finished that took time
+	note     string
+	stop     chan struct{}
+}
+
+func newProgress(w io.Writer, quiet bool, plan *pipelines.Plan) *progress {
+	p := &progress{w: w, quiet: quiet, steps: plan.Steps, done: map[string]int{}, began: map[string]time.Time{}, start: time.Now(), stop: make(chan struct{})}
+	if f, ok := w.(*os.File); ok {
+		p.live = !quiet && term.IsTerminal(int(f.Fd()))
+	}
+	for _, s := range plan.Steps {
+		if s.State == pipelines.Run || s.State == pipelines.Open {
+			p.total += float64(s.Stage.Units) * weights[s.Stage.Kind]
+		}
+	}
+	return p
+}
+
+// plan says what will be done and why, one line a stage.
+func (p *progress) plan(runner string) {
+	if p.quiet {
+		return
+	}
+	hits, todo := 0, 0
+	for _, s := range p.steps {
+		switch s.State {
+		case pipelines.Hit:
+			hits++
+			fmt.Fprintf(p.w, "%-16s hit   %s\n", s.Stage.Name, s.Key.Short())
+		case pipelines.Run, pipelines.Open:
+			todo++
+			fmt.Fprintf(p.w, "%-16s %-5s %d unit%s; %s\n", s.Stage.Name, s.State, s.Stage.Units, plural(s.Stage.Units), strings.Join(s.Why, "; "))
+		}
+	}
+	if todo == 0 {
+		return
+	}
+	if runner == "direct" {
+		fmt.Fprintln(p.w, "runner: prism in this process (while it runs, its job service listens on all interfaces without authentication)")
+	}
+	if p.live {
+		go p.redraw()
+	}
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// event takes note of a unit, a committed stage, or a message.
+func (p *progress) event(ev pipelines.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	step, ok := p.step(ev.Stage)
+	if !ok || p.quiet {
+		return
+	}
+	if _, ok := p.began[ev.Stage]; !ok {
+		p.began[ev.Stage] = time.Now().Add(-ev.Took)
+	}
+	switch {
+	case ev.Note != "":
+		p.line("%-16s %s", ev.Stage, ev.Note)
+	case ev.Unit < 0:
+		p.line("%-16s done  %s  %d unit%s, %s", ev.Stage, ev.Key.Short(), step.Stage.Units, plural(step.Stage.Units), time.Since(p.began[ev.Stage]).Round(100*time.Millisecond))
+	default:
+		w := weights[step.Stage.Kind]
+		p.done[ev.Stage]++
+		p.finished += w
+		if !ev.Hit {
+			p.computed += w
+		}
+		p.note = ev.Stage
+	}
+}
+
+func (p *progress) step(name string) (pipelines.Step, bool) {
+	for _, s := range p.steps {
+		if s.Stage.Name == name {
+			return s, true
+		}
+	}
+	return pipelines.Step{}, false
+}
+
+// line prints a whole line above the live one.
+func (p *progress) line(format string, args ...any) {
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+func (p *progress) redraw() {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.mu.Lock()
+			if p.live {
+				p.draw()
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *progress) draw() {
+	share := min(p.finished/p.total, 1)
+	const width = 28
+	full := int(share * width)
+	left := ""
+	if elapsed := time.Since(p.start); p.computed > 0 && elapsed > 3*time.Second {
+		left = ", about " + time.Duration(float64(elapsed)/p.computed*(p.total-p.finished)).Round(time.Second).String() + " left"
+	}
+	units := ""
+	if s, ok := p.step(p.note); ok {
+		units = fmt.Sprintf(" %s %d/%d", p.note, p.done[p.note], s.Stage.Units)
+	}
+	fmt.Fprintf(p.w, "\r\x1b[K%s%s %3.0f%%%s%s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*share, units, left)
+}
+
+// end erases the live line.
+func (p *progress) end() {
+	close(p.stop)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+	p.live = false
+}
+
+// summary says what was done in all.
+func (p *progress) summary(r *pipelines.Result, took time.Duration) {
+	if p.quiet {
+		return
+	}
+	ran, hits, units, found := 0, 0, 0, 0
+	for _, s := range r.Stages {
+		units, found = units+s.Ran, found+s.Hits
+		switch s.State {
+		case pipelines.Hit:
+			hits++
+		case pipelines.Run, pipelines.Open:
+			ran++
+		}
+	}
+	if ran == 0 {
+		fmt.Fprintf(p.w, "%d stages: %d hits; nothing had to be done (%s)\n", len(r.Stages), hits, took.Round(time.Millisecond))
+		return
+	}
+	fmt.Fprintf(p.w, "%d stages: %d hits, %d ran in %s; units: %d computed, %d found\n", len(r.Stages), hits, ran, took.Round(100*time.Millisecond), units, found)
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/pipelines"
+	"github.com/persona-transfer/runpipeline/pipelines/report"
+)
+
+// experimentFlags say which experiment, with which store.
+type experimentFlags struct {
+	config, cache string
+	set           list
+}
+
+func (x *experimentFlags) register(f *flag.FlagSet) {
+	f.StringVar(&x.config, "config", "", "configuration `file` (default: the embedded experiment)")
+	f.Var(&x.set, "set", "override one `key=value` of the configuration, for instance -set n_seeds=1; may be repeated")
+	f.StringVar(&x.cache, "cache", "", "`folder` of the artifact store (default: runpipeline in the user's cache folder)")
+}
+
+type runFlags struct {
+	experimentFlags
+	runner, trace string
+	beam          list
+	json, quiet   bool
+}
+
+func (x *runFlags) register(f *flag.FlagSet) {
+	x.experimentFlags.register(f)
+	f.StringVar(&x.runner, "runner", "direct", "Beam `runner`: "+strings.Join(pipelines.Runners, ", ")+" (direct is prism in this process)")
+	f.Var(&x.beam, "beam", "a flag of the runner itself, `name=value`, for instance -beam endpoint=localhost:8099; may be repeated")
+	f.BoolVar(&x.json, "json", false, "print report.json instead of the table")
+	f.BoolVar(&x.quiet, "quiet", false, "no progress")
+	f.StringVar(&x.trace, "trace", "", "append one JSON line for each unit that is found or computed to this `file`")
+}
+
+// load reads the configuration and finds the models.
+func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelines.Experiment, error) {
+	c, err := pipelines.LoadConfig(x.config, x.set)
+	if err != nil {
+		return nil, err
+	}
+	return pipelines.NewExperiment(ctx, c, metadataOnly)
+}
+
+// folder is where the store is.
+func (x *experimentFlags) folder() (string, error) {
+	if x.cache != "" {
+		return filepath.Abs(x.cache)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", pipelines.Problems{"no user cache folder (" + err.Error() + "); name one with -cache"}
+	}
+	return filepath.Join(base, "runpipeline"), nil
+}
+
+func (x *runFlags) options() (pipelines.Options, error) {
+	o := pipelines.Options{Runner: x.runner, Beam: map[string]string{}}
+	var problems pipelines.Problems
+	if !slices.Contains(pipelines.Runners, x.runner) {
+		problems = append(problems, fmt.Sprintf("-runner %s: want one of %s", x.runner, strings.Join(pipelines.Runners, ", ")))
+	}
+	for _, b := range x.beam {
+		name, value, ok := strings.Cut(b, "=")
+		if !ok {
+			problems = append(problems, fmt.Sprintf("-beam %s: want name=value", b))
+		}
+		o.Beam[name] = value
+	}
+	if len(problems) > 0 {
+		return o, problems
+	}
+	var err error
+	o.Cache, err = x.folder()
+	return o, err
+}
+
+func runCommand(ctx context.Context, a *app, args []string) error {
+	var x runFlags
+	f := newFlags("run", a.stderr)
+	x.register(f)
+	if err := parse(f, args, 0); err != nil {
+		return err
+	}
+	o, err := x.options()
+	if err != nil {
+		return err
+	}
+	e, err := x.load(ctx, false)
+	if err != nil {
+		return err
+	}
+	if err := writable(e.OutputDir); err != nil {
+		return err
+	}
+	store, err := cache.OpenLocal(o.Cache)
+	if err != nil {
+		return storeProblem(err)
+	}
+	plan, err := e.Plan(ctx, store)
+	if err != nil {
+		return err
+	}
+	bar := newProgress(a.stderr, x.quiet, plan)
+	trace, err := openTrace(x.trace)
+	if err != nil {
+		return err
+	}
+	defer trace.Close()
+	bar.plan(x.runner)
+	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
+	begun := time.Now()
+	result, err := e.Run(ctx, o)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if err := writeResults(e.OutputDir, result); err != nil {
+		return err
+	}
+	bar.summary(result, time.Since(begun))
+	if x.json {
+		_, err = a.stdout.Write(result.Report)
+		return err
+	}
+	return report.Table(a.stdout, result.Report)
+}
+
+func storeProblem(err error) error {
+	if errors.Is(err, cache.ErrCorrupt) {
+		return err
+	}
+	return pipelines.Problems{"-cache: " + err.Error()}
+}
+
+// writable makes the output folder and tries to write to it, before any work is done.
+func writable(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, ".writable-*"); err == nil {
+			f.Close()
+			return os.Remove(f.Name())
+		}
+	}
+	return pipelines.Problems{fmt.Sprintf("output_dir: cannot write to %s: %v", dir, unwrapPath(err))}
+}
+
+func unwrapPath(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// writeResults puts the results where the configuration says: report.json and rows.jsonl, which are
+// the same for the same experiment, and run.json, which tells of this run.
+func writeResults(dir string, r *pipelines.Result) error {
+	if err := replaceFile(dir, "report.json", func(w io.Writer) error { _, err := w.Write(r.Report); return err }); err != nil {
+		return err
+	}
+	if err := replaceFile(dir, "rows.jsonl", r.Rows); err != nil {
+		return err
+	}
+	return replaceFile(dir, "run.json", func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{"stages": r.Stages})
+	})
+}
+
+// replaceFile writes a file so that it is never seen half.
+func replaceFile(dir, name string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(dir, "."+name+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer os.Remove(f.Name())
+	if err = write(f); err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// A trace is a file with one line for each unit.
+type trace struct{ f *os.File }
+
+func openTrace(path string) (*trace, error) {
+	if path == "" {
+		return &trace{}, nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, pipelines.Problems{"-trace: " + err.Error()}
+	}
+	return &trace{f}, nil
+}
+
+func (t *trace) event(ev pipelines.Event) {
+	if t.f == nil || ev.Note != "" {
+		return
+	}
+	line, _ := json.Marshal(map[string]any{"stage": ev.Stage, "unit": ev.Unit, "key": ev.Key.String(), "hit": ev.Hit})
+	fmt.Fprintf(t.f, "%s\n", line)
+}
+
+// Close closes the file, if there is one.
+func (t *trace) Close() error {
+	if t.f == nil {
+		return nil
+	}
+	return t.f.Close()
+}
+
+func planCommand(ctx context.Context, a *app, args []string) error {
+	var x experimentFlags
+	f := newFlags("plan", a.stderr)
+	x.register(f)
+	if err := parse(f, args, 0); err != nil {
+		return err
+	}
+	e, err := x.load(ctx, true)
+	if err != nil {
+		return err
+	}
+	dir, err := x.folder()
+	if err != nil {
+		return err
+	}
+	store, err := openForPlan(dir)
+	if err != nil {
+		return storeProblem(err)
+	}
+	plan, err := e.Plan(ctx, store)
+	if err != nil {
+		return err
+	}
+	return report.Plan(a.stdout, e.Facts(), plan)
+}
+
+// openForPlan opens the store without making one: planning leaves nothing behind.
+func openForPlan(dir string) (cache.Store, error) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return cache.NewMemory(), nil
+	}
+	return cache.OpenLocal(dir)
+}

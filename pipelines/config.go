@@ -1,0 +1,229 @@
+package pipelines
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Config is one experiment. The JSON keys keep the spelling of the document that the experiment
+// comes from; config.go's sibling load.go reads them, validate.go checks them. Which stages a key
+// moves is in stages.go and is tested for every field.
+type Config struct {
+	SourceModel string `json:"source_model"` // "tiny:qwen2", a folder, a .gguf file, or a hub id "owner/name[@revision]"
+	TargetModel string `json:"target_model"`
+
+	LayerIdx       int  `json:"layer_idx"` // block number from 0; the residual after the block
+	SourceLayerIdx *int `json:"source_layer_idx,omitempty"`
+	TargetLayerIdx *int `json:"target_layer_idx,omitempty"`
+
+	CalibrationTexts Texts    `json:"calibration_texts"`
+	NTraining        int      `json:"n_training_samples"` // pairs of activations, not texts
+	Positions        string   `json:"positions"`          // "last" or "word_ends"
+	ChatTemplate     bool     `json:"chat_template"`      // wrap texts and prompts in each model's own template
+	PersonaDatasets  Personas `json:"persona_datasets"`
+
+	LambdaValues []float64 `json:"lambda_values"`
+	LambdaUnit   string    `json:"lambda_unit"` // "relative" (times tr(XᵀX)/d) or "absolute"
+	Folds        int       `json:"folds"`
+	Fit          Fit       `json:"fit"`
+
+	Conditions     []string  `json:"conditions"`
+	AlphaValues    []float64 `json:"alpha_values"`
+	AlphaUnit      string    `json:"alpha_unit"`      // "residual", "spread", "native" or "absolute"
+	SteerPositions string    `json:"steer_positions"` // "response", "all" or "last_prompt"
+
+	TestPrompts  Texts   `json:"test_prompts"`
+	NTestPrompts int     `json:"n_test_prompts"`
+	NSeeds       int     `json:"n_seeds"`
+	MaxNewTokens int     `json:"max_new_tokens"`
+	Temperature  float64 `json:"temperature"`
+	TopP         float64 `json:"top_p"`
+	TopK         int     `json:"top_k"`
+	StopAtEOS    bool    `json:"stop_at_eos"`
+
+	UseGPT4 bool            `json:"use_gpt4"`
+	Judge   json.RawMessage `json:"judge,omitempty"`
+	Primary Primary         `json:"primary"`
+
+	Seed      uint64 `json:"seed"`
+	Device    string `json:"device"`
+	DType     string `json:"dtype"`
+	OutputDir string `json:"output_dir"`
+
+	// folder is where relative paths in the configuration start.
+	folder string
+}
+
+// Fit chooses the map's method.
+type Fit struct {
+	Method string `json:"method"` // "ridge", "ols", "procrustes", "low_rank" or "standardised"
+	Centre bool   `json:"centre"` // subtract the means first; false reproduces the reference implementation
+	Rank   int    `json:"rank,omitempty"`
+}
+
+// Primary declares the endpoint before the run: does Condition beat each of Versus on Measure?
+type Primary struct {
+	Condition string   `json:"condition"`
+	Versus    []string `json:"versus"`
+	Measure   string   `json:"measure"`
+}
+
+// Texts is a list of texts, or the name of a file of them (.txt: one a line; .jsonl: rows with
+// "text" and, to keep sentences of one document in one fold, "document"; .json: a list).
+type Texts struct {
+	File string
+	List []Text
+}
+
+// A Text is one text and the document it belongs to; texts of no named document stand alone.
+type Text struct {
+	Document string `json:"document,omitempty"`
+	Text     string `json:"text"`
+}
+
+// UnmarshalJSON accepts a file name, a list of strings, or a list of {document, text} rows.
+func (t *Texts) UnmarshalJSON(b []byte) error {
+	*t = Texts{}
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &t.File)
+	}
+	var rows []json.RawMessage
+	if err := json.Unmarshal(b, &rows); err != nil {
+		return fmt.Errorf("want a file name or a list of texts")
+	}
+	for i, raw := range rows {
+		var row Text
+		if raw[0] == '"' {
+			if err := json.Unmarshal(raw, &row.Text); err != nil {
+				return err
+			}
+		} else if err := strict(raw, &row); err != nil {
+			return fmt.Errorf("text %d: want a string or {\"document\", \"text\"}: %v", i+1, err)
+		}
+		t.List = append(t.List, row)
+	}
+	return nil
+}
+
+// MarshalJSON writes the form that was read.
+func (t Texts) MarshalJSON() ([]byte, error) {
+	if t.File != "" {
+		return json.Marshal(t.File)
+	}
+	plain := make([]string, len(t.List))
+	for i, row := range t.List {
+		if row.Document != "" {
+			return json.Marshal(t.List)
+		}
+		plain[i] = row.Text
+	}
+	return json.Marshal(plain)
+}
+
+// Personas maps a persona's name to its texts, or names a JSON file that does.
+type Personas struct {
+	File string
+	Sets map[string]Persona
+}
+
+// A Persona is described by texts that have the trait and texts that lack it. Even-numbered texts
+// (from 0) fit the vectors; odd ones train the trait scorer.
+type Persona struct {
+	Positive []string `json:"positive_texts"`
+	Negative []string `json:"negative_texts"`
+	Prompt   string   `json:"prompt,omitempty"` // asks for the persona; the condition "prompt" puts it before each test prompt
+}
+
+// UnmarshalJSON accepts a file name or an object.
+func (p *Personas) UnmarshalJSON(b []byte) error {
+	*p = Personas{}
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &p.File)
+	}
+	return strict(b, &p.Sets)
+}
+
+// MarshalJSON writes the form that was read.
+func (p Personas) MarshalJSON() ([]byte, error) {
+	if p.File != "" {
+		return json.Marshal(p.File)
+	}
+	return json.Marshal(p.Sets)
+}
+
+// Names lists the personas in alphabetical order, the order of every table.
+func (p Personas) Names() []string {
+	names := make([]string, 0, len(p.Sets))
+	for name := range p.Sets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// SourceLayer is the block whose residual is read in the source model.
+func (c *Config) SourceLayer() int { return or(c.SourceLayerIdx, c.LayerIdx) }
+
+// TargetLayer is the block whose residual is read and steered in the target model.
+func (c *Config) TargetLayer() int { return or(c.TargetLayerIdx, c.LayerIdx) }
+
+func or(p *int, otherwise int) int {
+	if p != nil {
+		return *p
+	}
+	return otherwise
+}
+
+// strict decodes JSON and refuses unknown keys and trailing text.
+func strict(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if d.More() {
+		return fmt.Errorf("text after the end of the JSON value")
+	}
+	return nil
+}
+
+// allConditions are the conditions there are, in the order of the tables.
+var allConditions = []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "oracle",
+	"random_direction", "shuffled_pairs", "prompt", "self"}
+
+// defaultConditions are those that run unless the configuration names others.
+var defaultConditions = allConditions[:8]
+
+// general are the defaults for any pair of models; tinyPair those of the embedded one.
+func general() Config {
+	return Config{
+		NTraining: 5000, Positions: "word_ends",
+		LambdaValues: []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}, LambdaUnit: "relative",
+		Folds: 5, Fit: Fit{Method: "ridge", Centre: true},
+		Conditions: defaultConditions, AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
+		NTestPrompts: 30, NSeeds: 3, MaxNewTokens: 40, Temperature: .8, TopP: .95, TopK: 50, StopAtEOS: true,
+		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait"},
+		Seed:    42, Device: "cpu", DType: "float32", OutputDir: "./results",
+	}
+}
+
+// tinyPair fills in what differs for the embedded pair. Alphas were chosen on prompts of their own.
+func tinyPair() Config {
+	c := general()
+	c.SourceModel, c.TargetModel, c.LayerIdx = "tiny:qwen2", "tiny:llama", 1
+	c.Positions = "last"
+	c.AlphaValues, c.AlphaUnit = []float64{.3, .4, .5, .75, 1.5}, "residual"
+	c.MaxNewTokens, c.TopK, c.StopAtEOS = 28, 0, false
+	return c
+}
+
+// DefaultConfig is the experiment on the embedded pair, complete.
+func DefaultConfig() Config {
+	c, err := ParseConfig(nil, "")
+	if err != nil {
+		panic("pipelines: the embedded experiment is not valid: " + err.Error())
+	}
+	return c
+}

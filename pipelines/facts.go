@@ -1,0 +1,91 @@
+package pipelines
+
+import (
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/gpu"
+)
+
+// A Fact is one line about an experiment before it runs.
+type Fact struct{ Name, Value string }
+
+// Facts tells what the experiment is made of and what it costs, from configurations alone.
+func (e *Experiment) Facts() []Fact {
+	var facts []Fact
+	add := func(name, format string, args ...any) {
+		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
+	}
+	for i, c := range e.shapes {
+		layer := []int{e.SourceLayer(), e.TargetLayer()}[i]
+		add([]string{"source", "target"}[i], "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d",
+			modelName([]string{e.Source.Ref, e.Target.Ref}[i]), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), layer)
+	}
+	add("map", "%d → %d from %d pairs (%s), %d folds, lambda %v (%s)", e.shapes[0].Hidden, e.shapes[1].Hidden, e.NTraining, e.Positions, e.Folds, e.LambdaValues, e.LambdaUnit)
+	batches, rows := e.work()
+	add("texts", "%d generations of at most %d tokens in %d batches: %d personas, %d conditions, alpha %v (%s)",
+		rows, e.MaxNewTokens, batches, len(e.personas), len(e.Conditions), e.AlphaValues, e.AlphaUnit)
+	add("memory", "about %s for the larger model with its caches", size(e.memory(rows/max(batches, 1))))
+	add("work", "about %s floating-point operations", count(e.operations(rows)))
+	return facts
+}
+
+// work counts batches and rows of the generation, without the anchors.
+func (e *Experiment) work() (batches, rows int) {
+	for _, s := range e.stages {
+		if s.Kind == "generate" {
+			batches = s.Units - 1
+		}
+	}
+	return batches, batches * e.NTestPrompts * e.NSeeds
+}
+
+// memory is the larger model's weights, the embedding counted once, and one batch's key-value cache.
+func (e *Experiment) memory(rows int) int {
+	most := 0
+	for _, c := range e.shapes {
+		length := 64 + e.MaxNewTokens
+		most = max(most, 4*c.Parameters()+8*c.Layers*c.KVDim()*length*rows)
+	}
+	return most
+}
+
+// operations is two for each weight and token: capture in both models up to the layer, then
+// generating and scoring in the target.
+func (e *Experiment) operations(rows int) int {
+	const tokensPerText = 20
+	total := 0
+	for i, c := range e.shapes {
+		share := float64([]int{e.SourceLayer(), e.TargetLayer()}[i]+1) / float64(c.Layers)
+		total += int(share * float64(2*body(c)*tokensPerText*e.NTraining))
+	}
+	t := e.shapes[1]
+	return total + 2*2*(body(t)+t.Vocab*t.Hidden)*e.MaxNewTokens*rows
+}
+
+// body is the number of weights that a token passes through before the output matrix.
+func body(c *gpu.Config) int {
+	n := c.Parameters() - c.Vocab*c.Hidden
+	if !c.Tied {
+		n -= c.Vocab * c.Hidden
+	}
+	return n
+}
+
+func count(n int) string {
+	return scaled(float64(n), 1000, []string{"", " thousand", " million", " billion", " trillion", " quadrillion"})
+}
+
+func size(n int) string {
+	return scaled(float64(n), 1024, []string{" B", " KiB", " MiB", " GiB", " TiB"})
+}
+
+func scaled(x, step float64, units []string) string {
+	i := 0
+	for ; x >= step && i < len(units)-1; i++ {
+		x /= step
+	}
+	if i == 0 {
+		return fmt.Sprintf("%.0f%s", x, units[0])
+	}
+	return fmt.Sprintf("%.3g%s", x, units[i])
+}

@@ -1,0 +1,269 @@
+// Package report writes an experiment's results for people, from evaluated rows alone: every
+// number that it prints is in report.json.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+	"github.com/persona-transfer/runpipeline/transforms"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
+)
+
+// Table prints the verdict table of a report.json.
+func Table(w io.Writer, reportJSON []byte) error {
+	var r transforms.Report
+	if err := json.Unmarshal(reportJSON, &r); err != nil {
+		return fmt.Errorf("read report.json: %w", err)
+	}
+	p := &printer{w: w}
+	x := r.Experiment
+	p.line("%s layer %d → %s layer %d, %d pairs (%s), %d generations", x.SourceModel, x.SourceLayer, x.TargetModel, x.TargetLayer, x.Pairs, x.Positions, x.Generations)
+	p.fit(r)
+	p.line("")
+	p.group("all personas, each condition at its own alpha ("+x.AlphaUnit+"), chosen on the other half of the prompts", r.Evaluation.Pooled)
+	p.line("")
+	p.verdict(r.Evaluation.Pooled)
+	p.line("")
+	p.personas(r)
+	p.alphas(r)
+	p.warnings(r.Evaluation)
+	return p.err
+}
+
+// A printer writes lines and remembers the first error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	}
+}
+
+func (p *printer) fit(r transforms.Report) {
+	text := fmt.Sprintf("map: %s, lambda %g", r.Fit.Method, r.Fit.Lambda)
+	for _, s := range r.Fit.CV.Scores {
+		if s.Lambda == r.Fit.Lambda {
+			text += fmt.Sprintf(", held-out R² %.2f (standardised %.2f, median %.2f), %.0f effective degrees of freedom a target dimension", s.R2, s.R2Standardised, s.R2Median, r.Fit.DegreesOfFreedom)
+		}
+	}
+	p.line("%s", text)
+	for _, warning := range r.Fit.Warnings {
+		p.line("  note: %s", warning)
+	}
+}
+
+// group prints one line a condition.
+func (p *printer) group(title string, g trial.Group) {
+	p.line("%s", title)
+	rows := [][]string{{"condition", "trait", "coherence", "collapse", "ridge − it, trait", "alpha"}}
+	mapped := ""
+	for _, c := range g.Conditions {
+		if c.Role == trial.RoleMapped {
+			mapped = c.Condition
+		}
+	}
+	rows[0][4] = mapped + " − it, trait"
+	for _, c := range g.Conditions {
+		difference := ""
+		if d := c.MappedMinusThis; d != nil {
+			difference = interval(d.Trait, "%+.2f", 1)
+			if !d.Trait.ExcludesZero() {
+				difference += " ~"
+			}
+		}
+		rows = append(rows, []string{c.Condition, interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), interval(c.Collapse, "%.0f", 100) + "%", difference, doses(c)})
+	}
+	p.columns(rows)
+	p.line("  ~ the interval includes 0. Brackets: 95 %% intervals, prompts resampled, paired over conditions.")
+}
+
+// doses lists the alphas that were used, smallest and largest.
+func doses(c trial.ConditionReport) string {
+	if len(c.Alphas) == 0 {
+		return ""
+	}
+	low, high := c.Alphas[0].Even, c.Alphas[0].Even
+	for _, a := range c.Alphas {
+		low, high = min(low, a.Even, a.Odd), max(high, a.Even, a.Odd)
+	}
+	switch {
+	case low == 0 && high == 0:
+		return ""
+	case low == high:
+		return fmt.Sprintf("%g", low)
+	}
+	return fmt.Sprintf("%g…%g", low, high)
+}
+
+func interval(e trial.Estimate, format string, scale float64) string {
+	if e.Value.Missing() {
+		return "missing"
+	}
+	one := func(n trial.Number) string { return fmt.Sprintf(format, scale*float64(n)) }
+	return fmt.Sprintf("%s [%s, %s]", one(e.Value), one(e.Low), one(e.High))
+}
+
+// columns prints rows with aligned columns.
+func (p *printer) columns(rows [][]string) {
+	var width []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(width) {
+				width = append(width, 0)
+			}
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		text := "  "
+		for i, cell := range row {
+			text += cell + strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2)
+		}
+		p.line("%s", text)
+	}
+}
+
+func (p *printer) verdict(g trial.Group) {
+	p.line("verdict: %s", g.Verdict.Meaning)
+	for _, c := range g.Verdict.Criteria {
+		mark := "met"
+		if !c.Pass {
+			mark = "NOT MET"
+		}
+		got := "missing"
+		if !c.Got.Missing() {
+			got = fmt.Sprintf("%.2f", float64(c.Got))
+			if !c.Interval[0].Missing() {
+				got += fmt.Sprintf(" [%.2f, %.2f]", float64(c.Interval[0]), float64(c.Interval[1]))
+			}
+		}
+		p.line("  %-8s %s: want %s, got %s", mark, c.Name, c.Want, got)
+	}
+	for _, c := range g.Primary {
+		word := "shown"
+		if !c.Pass {
+			word = "not shown"
+		}
+		p.line("primary endpoint: better than %s in %s %s: %s", c.Versus, c.Measure, word, interval(c.Difference, "%+.2f", 1))
+	}
+	if g.Recovery != nil {
+		p.line("recovery of the oracle's effect: %s", interval(*g.Recovery, "%.2f", 1))
+	}
+}
+
+// personas prints one line a persona.
+func (p *printer) personas(r transforms.Report) {
+	rows := [][]string{{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine", "scorer AUROC"}}
+	for i, g := range r.Evaluation.Personas {
+		row := []string{g.Persona, string(g.Verdict.Outcome), "", "", "", "", "", ""}
+		for _, c := range g.Conditions {
+			if c.Role == trial.RoleMapped {
+				row[2], row[3], row[4] = interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), interval(c.Collapse, "%.0f", 100)+"%"
+				row[6] = cosine(r.Vectors, g.Persona, c.Condition)
+			}
+		}
+		if g.Recovery != nil {
+			row[5] = interval(*g.Recovery, "%.2f", 1)
+		}
+		if a := r.Evaluation.Scorers[i].AUROC; !a.Missing() {
+			row[7] = fmt.Sprintf("%.3f", float64(a))
+		}
+		rows = append(rows, row)
+	}
+	p.columns(rows)
+	p.line("")
+}
+
+func cosine(vectors []transforms.VectorReport, persona, condition string) string {
+	for _, v := range vectors {
+		if v.Persona == persona && v.Condition == condition && len(v.Cosine) > 0 {
+			return fmt.Sprintf("%.2f", float64(v.Cosine[0]))
+		}
+	}
+	return ""
+}
+
+// alphas prints trait, coherence and collapse at each alpha for the mapped vector and the oracle.
+func (p *printer) alphas(r transforms.Report) {
+	rows := [][]string{{"alpha", "length added"}}
+	var columns []trial.ConditionReport
+	for _, c := range r.Evaluation.Pooled.Conditions {
+		if c.Role == trial.RoleMapped || c.Role == trial.RoleOracle {
+			columns = append(columns, c)
+			rows[0] = append(rows[0], c.Condition+" trait / coherence / collapse")
+		}
+	}
+	if len(columns) == 0 {
+		return
+	}
+	for i, a := range columns[0].ByAlpha {
+		row := []string{fmt.Sprintf("%g", a.Alpha), length(r, a.Alpha)}
+		for _, c := range columns {
+			if i < len(c.ByAlpha) {
+				b := c.ByAlpha[i]
+				row = append(row, fmt.Sprintf("%.2f / %.2f / %.0f%%", float64(b.Trait.Value), float64(b.Coherence.Value), 100*float64(b.Collapse.Value)))
+			}
+		}
+		rows = append(rows, row)
+	}
+	p.columns(rows)
+}
+
+// length gives the absolute length that alpha adds, in the experiment's unit.
+func length(r transforms.Report, alpha float64) string {
+	if len(r.Vectors) == 0 {
+		return ""
+	}
+	s := r.Vectors[0].Scales
+	scale, ok := map[string]float64{"residual": s.Residual, "spread": s.Spread}[r.Experiment.AlphaUnit]
+	if !ok {
+		return "by vector"
+	}
+	return fmt.Sprintf("%.3g", alpha*scale)
+}
+
+// warnings prints footnotes.
+func (p *printer) warnings(e *trial.Evaluation) {
+	for _, text := range e.Warnings {
+		p.line("note: %s", text)
+	}
+	for _, text := range e.Pooled.Warnings {
+		p.line("note: %s", text)
+	}
+	for _, c := range e.Pooled.Conditions {
+		for _, text := range c.Warnings {
+			p.line("note: %s: %s", c.Condition, text)
+		}
+	}
+}
+
+// Plan prints what an experiment is and what a run would do.
+func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
+	p := &printer{w: w}
+	var rows [][]string
+	for _, f := range facts {
+		rows = append(rows, []string{f.Name, f.Value})
+	}
+	p.columns(rows)
+	p.line("")
+	rows = [][]string{{"stage", "state", "units", "why"}}
+	for _, s := range plan.Steps {
+		rows = append(rows, []string{s.Stage.Name, string(s.State), fmt.Sprint(s.Stage.Units), strings.Join(s.Why, "; ")})
+	}
+	p.columns(rows)
+	p.line("")
+	if plan.Done() {
+		p.line("nothing has to be done")
+	} else {
+		p.line("%d stages: %d hits, %d to run, %d open (whether they run depends on bytes that are not made yet)", len(plan.Steps), plan.Count(pipelines.Hit), plan.Count(pipelines.Run), plan.Count(pipelines.Open))
+	}
+	return p.err
+}

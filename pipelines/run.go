@@ -1,0 +1,289 @@
+package pipelines
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	beamlog "github.com/apache/beam/sdks/v2/go/pkg/beam/log"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/dataflow" // -runner dataflow
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/flink"    // -runner flink
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"    // -runner prism, and direct
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+	"github.com/persona-transfer/runpipeline/transforms"
+)
+
+// ErrStage reports that a stage could not be finished. What was finished is kept.
+var ErrStage = errors.New("stage not finished")
+
+// Runners are the values of -runner. direct is prism: Beam's own direct runner is deprecated.
+var Runners = []string{"direct", "prism", "flink", "dataflow", "universal"}
+
+// Options of one run. None of them may change a byte of a result.
+type Options struct {
+	Cache    string            // folder of the store
+	Runner   string            // one of Runners
+	Beam     map[string]string // the runner's own flags, such as endpoint
+	Progress func(Event)       // called from one goroutine at a time
+}
+
+// An Event is progress: a unit was found or computed, or a stage was committed (Unit −1).
+type Event = transforms.Event
+
+// A Result is what a finished experiment leaves.
+type Result struct {
+	Report []byte                  // report.json
+	Rows   func(w io.Writer) error // one JSON line for each generated text
+	Stages []StageRecord           // what was done for it in this run
+	Plan   *Plan                   // every step a hit
+}
+
+// A StageRecord says what a run did for one stage. It is the only place where durations are kept.
+type StageRecord struct {
+	Stage   string  `json:"stage"`
+	State   State   `json:"state"` // before the run
+	Units   int     `json:"units"`
+	Hits    int     `json:"unit_hits"`
+	Ran     int     `json:"units_run"`
+	Bytes   int64   `json:"bytes_written"`
+	Seconds float64 `json:"unit_seconds"` // summed over units
+}
+
+var (
+	beamInit sync.Once
+	running  sync.Mutex // two Beam runs in one process race
+)
+
+// Run computes what is missing and returns the results. The first error of a unit is returned with
+// its type, wrapped in [ErrStage]; whatever was finished stays in the store.
+func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
+	store, err := cache.OpenLocal(o.Cache)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := e.Plan(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	record := newRecord(plan)
+	if !plan.Done() {
+		if err := e.checkTexts(ctx); err != nil {
+			return nil, err
+		}
+		if err := e.execute(ctx, store, plan, o, record); err != nil {
+			return nil, err
+		}
+		if plan, err = e.Plan(ctx, store); err != nil {
+			return nil, err
+		}
+		if !plan.Done() {
+			return nil, fmt.Errorf("%w: %s", ErrStage, unfinished(plan))
+		}
+	}
+	return e.result(ctx, store, plan, record)
+}
+
+func unfinished(p *Plan) string {
+	for _, s := range p.Steps {
+		if s.State == Run {
+			return s.Stage.Name
+		}
+	}
+	return p.Last().Stage.Name
+}
+
+// execute stores the configuration's texts, builds the stages that are missing and runs them.
+func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan, o Options, rec *record) error {
+	for d, b := range e.inputs {
+		if ok, err := store.Has(ctx, d); err != nil {
+			return err
+		} else if ok {
+			continue
+		}
+		if _, _, err := store.Create(ctx, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+			return err
+		}
+	}
+	running.Lock()
+	defer running.Unlock()
+	for name, value := range o.Beam {
+		if err := flag.Set(name, value); err != nil {
+			return Problems{fmt.Sprintf("-beam %s=%s: %v", name, value, err)}
+		}
+	}
+	beamInit.Do(beam.Init)
+	beamlog.SetupLogging("error", "text")
+	env := transforms.Env{Run: runName(), Cache: o.Cache}
+	p, s := beam.NewPipelineWithRoot()
+	build(s, env, plan)
+	end := transforms.Begin(ctx, env.Run, func(ev Event) { rec.add(ev, o.Progress) })
+	_, beamErr := beam.Run(ctx, runner(o.Runner), p)
+	err := end()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		if errors.Is(err, transforms.ErrTexts) {
+			return Problems{strings.TrimPrefix(cause(err, transforms.ErrTexts), transforms.ErrTexts.Error()+": ")}
+		}
+		return fmt.Errorf("%w: %w", ErrStage, err)
+	case beamErr != nil:
+		return fmt.Errorf("%w: %s runner: %w", ErrStage, o.Runner, beamErr)
+	}
+	return nil
+}
+
+// cause gives the text of err from where the sentinel begins.
+func cause(err, sentinel error) string {
+	text := err.Error()
+	if i := strings.Index(text, sentinel.Error()); i >= 0 {
+		return text[i:]
+	}
+	return text
+}
+
+// build adds the stages that are missing, each reading the manifests that are there and waiting for
+// those that are not.
+func build(s beam.Scope, env transforms.Env, plan *Plan) {
+	built, known := map[string]beam.PCollection{}, map[string]string{}
+	for _, step := range plan.Steps {
+		switch step.State {
+		case Hit:
+			known[step.Stage.Name] = step.Key.String()
+		case Run, Open:
+			keys := map[string]string{}
+			var open []beam.PCollection
+			for _, name := range step.Stage.Inputs {
+				if c, ok := built[name]; ok {
+					open = append(open, c)
+				} else {
+					keys[name] = known[name]
+				}
+			}
+			built[step.Stage.Name] = transforms.Apply(s, env, step.Stage, keys, open)
+		}
+	}
+}
+
+func runner(name string) string {
+	if name == "direct" {
+		return "prism"
+	}
+	return name
+}
+
+func runName() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// checkTexts reports prompts and persona texts that a model reads as nothing, before any work.
+func (e *Experiment) checkTexts(ctx context.Context) error {
+	var problems Problems
+	var first [2]*tokenizer.Tokenizer
+	for i, m := range []transforms.Model{e.Source, e.Target} {
+		t, err := m.Text().Tokenizer(ctx)
+		if err != nil {
+			return err
+		}
+		first[i] = t
+		if size, rows := t.Size(), e.shapes[i].Vocab; size > rows {
+			problems = append(problems, fmt.Sprintf("model %s: its tokenizer has %d tokens, its embedding %d rows: they do not belong together", modelName(m.Ref), size, rows))
+		}
+		for _, name := range e.PersonaDatasets.Names() {
+			set := e.PersonaDatasets.Sets[name]
+			for _, text := range slices.Concat(set.Positive, set.Negative) {
+				problems = append(problems, unreadable(t, m.Template, "persona_datasets."+name, text)...)
+			}
+		}
+	}
+	for _, p := range e.TestPrompts.List[:e.NTestPrompts] {
+		problems = append(problems, unreadable(first[1], e.ChatTemplate, "test_prompts", p.Text)...)
+	}
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		return slices.Compact(problems)
+	}
+	return nil
+}
+
+func unreadable(t *tokenizer.Tokenizer, template bool, key, text string) Problems {
+	if err := transforms.CheckText(t, template, text); err != nil {
+		return Problems{key + ": " + strings.TrimPrefix(err.Error(), transforms.ErrTexts.Error()+": ")}
+	}
+	return nil
+}
+
+// result reads the last stage's outputs.
+func (e *Experiment) result(ctx context.Context, store cache.Store, plan *Plan, rec *record) (*Result, error) {
+	last := plan.Last().Manifest
+	report, ok := last.Find("report")
+	rows, ok2 := last.Find("rows")
+	if !ok || !ok2 {
+		return nil, fmt.Errorf("read results: the evaluation lacks its report or its rows: %w", artifacts.ErrFormat)
+	}
+	text, err := store.Read(ctx, report.Digest)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := artifacts.Fetch(ctx, store, rows.Digest, artifacts.DecodeEvaluation)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Report: text, Rows: samples.WriteJSONL, Stages: rec.list(), Plan: plan}, nil
+}
+
+// A record gathers what a run does.
+type record struct {
+	mu     sync.Mutex
+	order  []string
+	stages map[string]*StageRecord
+}
+
+func newRecord(p *Plan) *record {
+	r := &record{stages: map[string]*StageRecord{}}
+	for _, s := range p.Steps {
+		r.order = append(r.order, s.Stage.Name)
+		r.stages[s.Stage.Name] = &StageRecord{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units}
+	}
+	return r
+}
+
+func (r *record) add(ev Event, progress func(Event)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.stages[ev.Stage]; s != nil && ev.Unit >= 0 && ev.Note == "" {
+		if ev.Hit {
+			s.Hits++
+		} else {
+			s.Ran++
+		}
+		s.Bytes += ev.Bytes
+		s.Seconds += ev.Took.Round(time.Millisecond).Seconds()
+	}
+	if progress != nil {
+		progress(ev)
+	}
+}
+
+func (r *record) list() []StageRecord {
+	var out []StageRecord
+	for _, name := range r.order {
+		out = append(out, *r.stages[name])
+	}
+	return out
+}

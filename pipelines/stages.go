@@ -1,0 +1,264 @@
+package pipelines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	_ "embed"
+
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/tiny"
+	"github.com/persona-transfer/runpipeline/transforms"
+)
+
+//go:embed data/wordnet-examples.txt
+var wordnet string
+
+const (
+	// The embedded pair's texts. Alphas, layer and size were chosen with the prompts of the
+	// development set; the experiment that is shipped uses the test set.
+	tinyCalibrationSeed = 201
+	tinyPersonaSeed     = 301
+	tinyPromptSet       = tiny.Quoted
+
+	// anchors is how many unsteered texts set the zero of coherence and trait.
+	anchors = 120
+	// shuffles is over how many permutations of the pairs the control shuffled_pairs is averaged.
+	shuffles = 5
+	// draws is how many random directions and projections there are for each persona.
+	draws = 3
+)
+
+// An Experiment is a configuration with its models found: everything that its recipes need.
+type Experiment struct {
+	Config
+	Source, Target transforms.Model
+	shapes         [2]*gpu.Config
+
+	inputs   map[cache.Digest][]byte // texts of the configuration, which stages read from the store
+	personas []transforms.PersonaRef
+	stages   []transforms.Stage
+}
+
+// NewExperiment finds the configuration's models and lays out the stages. It reads configuration
+// files and the digests of the weights, never the weights themselves if their digest is known. With
+// metadataOnly the weights need not be there.
+func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experiment, error) {
+	e := &Experiment{Config: c, inputs: map[cache.Digest][]byte{}}
+	var problems Problems
+	var missing error
+	for i, ref := range []string{c.SourceModel, c.TargetModel} {
+		m, shape, err := e.find(ctx, ref, metadataOnly)
+		switch {
+		case errors.Is(err, ErrMissing):
+			missing = errors.Join(missing, err)
+		case err != nil:
+			problems = append(problems, fmt.Sprintf("%s: %v", []string{"source_model", "target_model"}[i], err))
+		default:
+			layer := []int{c.SourceLayer(), c.TargetLayer()}[i]
+			if layer >= shape.Layers {
+				problems = append(problems, fmt.Sprintf("layer_idx: layer %d of %s, which has %d blocks (0 to %d)", layer, ref, shape.Layers, shape.Layers-1))
+			}
+		}
+		e.shapes[i] = shape
+		if i == 0 {
+			e.Source = m
+		} else {
+			e.Target = m
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	if missing != nil {
+		return nil, missing
+	}
+	e.lay()
+	return e, nil
+}
+
+// find opens a model's files for as long as it takes to know what they are.
+func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
+	located := e.locate(ref)
+	m := transforms.Model{Ref: located, Open: e.Device, Template: e.ChatTemplate}
+	c, err := transforms.OpenFiles(ctx, located, metadataOnly)
+	if err != nil {
+		if errors.Is(err, checkpoint.ErrNotFound) {
+			err = fmt.Errorf("%w: %w", ErrMissing, err)
+		}
+		return m, nil, err
+	}
+	defer c.Close()
+	shape, err := gpu.ParseConfig(c.Config())
+	if err != nil {
+		return m, nil, err
+	}
+	if missing := c.MissingShards(); len(missing) > 0 {
+		if metadataOnly {
+			m.Digest = "weights missing"
+			return m, shape, nil
+		}
+		return m, shape, fmt.Errorf("%w: model %s: weight files are not there: %s", ErrMissing, ref, strings.Join(missing, ", "))
+	}
+	if m.Digest, err = c.Digest(); err != nil {
+		return m, shape, err
+	}
+	device, err := gpu.DeviceFor(e.Device)
+	m.Device = device.String()
+	return m, shape, err
+}
+
+// locate turns a relative folder or file of a configuration file into a path. Anything else, a hub
+// id among them, is left as it is.
+func (e *Experiment) locate(ref string) string {
+	if e.folder == "" || strings.HasPrefix(ref, "tiny:") || filepath.IsAbs(ref) {
+		return ref
+	}
+	beside := filepath.Join(e.folder, ref)
+	if _, err := os.Stat(beside); err == nil || strings.HasPrefix(ref, ".") || strings.HasSuffix(ref, ".gguf") {
+		return beside
+	}
+	return ref
+}
+
+// input registers bytes that a stage will read, and gives their digest.
+func (e *Experiment) input(v any) cache.Digest {
+	b := transforms.EncodeJSON(v)
+	d := cache.Sum(b)
+	e.inputs[d] = b
+	return d
+}
+
+// lay lists the stages, each after those that it reads.
+func (e *Experiment) lay() {
+	calibration := e.calibration()
+	for _, name := range e.PersonaDatasets.Names() {
+		set := e.PersonaDatasets.Sets[name]
+		e.personas = append(e.personas, transforms.PersonaRef{Name: name,
+			Texts: e.input(transforms.PersonaTexts{Positive: set.Positive, Negative: set.Negative})})
+	}
+	shards := transforms.Shards(e.NTraining)
+	source := transforms.Capture{Model: e.Source, Layer: e.SourceLayer(), Positions: e.Positions}
+	target := transforms.Capture{Model: e.Target, Layer: e.TargetLayer(), Positions: e.Positions}
+	generation := e.generation(calibration)
+	units := len(generation.Batches)
+	e.stages = []transforms.Stage{
+		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration),
+			Samples: e.NTraining, Positions: e.Positions, Seed: e.Seed}, 1),
+		transforms.NewStage("capture.source", "capture", source, shards, "pairs"),
+		transforms.NewStage("capture.target", "capture", target, shards, "pairs"),
+		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: e.when("shuffled_pairs", shuffles), Self: e.when("self", 1) == 1, Seed: e.Seed},
+			shards, "capture.source", "capture.target"),
+		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
+			Folds: e.Folds, Shuffles: e.when("shuffled_pairs", shuffles), Self: e.when("self", 1) == 1}, 1, "gram"),
+		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target), len(e.personas)),
+		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source), len(e.personas)),
+		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed},
+			1, "fit", "personas.source", "personas.target", "capture.source", "capture.target"),
+		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
+		transforms.NewStage("generate", "generate", generation, units, "vectors"),
+		transforms.NewStage("score", "score", transforms.Score{Model: e.Target}, units, "generate"),
+		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "generate", "score", "trait", "vectors", "fit"),
+	}
+}
+
+// when gives n if the condition is asked for, so that what only it needs is made only then.
+func (e *Experiment) when(condition string, n int) int {
+	if slices.Contains(e.Conditions, condition) {
+		return n
+	}
+	return 0
+}
+
+// steered lists the conditions that steer with a vector.
+func (e *Experiment) steered() []string {
+	var names []string
+	for _, c := range allConditions {
+		if slices.Contains(e.Conditions, c) && c != "none" && c != "prompt" {
+			names = append(names, c)
+		}
+	}
+	return names
+}
+
+// personaStage takes persona vectors where capture reads; at word ends, only at those that the
+// other model has too, as in the pairs.
+func (e *Experiment) personaStage(at transforms.Capture, partner transforms.Model) transforms.Personas {
+	p := transforms.Personas{Capture: at, Personas: e.personas}
+	if e.Positions == "word_ends" {
+		p.Partner = partner.Text()
+	}
+	return p
+}
+
+// calibration is the corpus in the form that the pairs stage reads.
+func (e *Experiment) calibration() []transforms.Text {
+	var texts []transforms.Text
+	for _, t := range e.CalibrationTexts.List {
+		texts = append(texts, transforms.Text(t))
+	}
+	if texts == nil {
+		for line := range strings.Lines(wordnet) {
+			texts = append(texts, transforms.Text{Text: strings.TrimSpace(line)})
+		}
+	}
+	return texts
+}
+
+func (e *Experiment) generation(calibration []transforms.Text) transforms.Generate {
+	g := transforms.Generate{Model: e.Target, Layer: e.TargetLayer(), Seeds: e.NSeeds, AlphaUnit: e.AlphaUnit, Positions: e.SteerPositions,
+		Sampling: transforms.Sampling{MaxNewTokens: e.MaxNewTokens, Temperature: e.Temperature, TopP: e.TopP, TopK: e.TopK, StopAtEOS: e.StopAtEOS},
+		Seed:     e.Seed, Anchors: e.anchorPrompts(calibration)}
+	for _, t := range e.TestPrompts.List[:e.NTestPrompts] {
+		g.Prompts = append(g.Prompts, t.Text)
+	}
+	var conditions []string
+	for _, c := range allConditions {
+		if slices.Contains(e.Conditions, c) {
+			conditions = append(conditions, c)
+		}
+	}
+	prefixes := map[string]string{}
+	for name, set := range e.PersonaDatasets.Sets {
+		prefixes[name] = set.Prompt
+	}
+	g.Batches = transforms.Batches(conditions, e.PersonaDatasets.Names(), e.AlphaValues, prefixes)
+	return g
+}
+
+// anchorPrompts are openings that are no test prompts: of the grammar for the embedded pair, else
+// the first half of the last calibration texts.
+func (e *Experiment) anchorPrompts(calibration []transforms.Text) []string {
+	if isTinyPair(&e.Config) && e.CalibrationTexts.File == "" {
+		return tiny.AnchorPrompts(anchors)
+	}
+	var prompts []string
+	for i := len(calibration) - 1; i >= 0 && len(prompts) < anchors; i-- {
+		words := strings.Fields(calibration[i].Text)
+		if half := strings.Join(words[:(len(words)+1)/2], " "); half != "" && !slices.Contains(prompts, half) {
+			prompts = append(prompts, half)
+		}
+	}
+	return prompts
+}
+
+func (e *Experiment) evaluation(g transforms.Generate) transforms.Evaluate {
+	return transforms.Evaluate{SourceModel: modelName(e.Source.Ref), TargetModel: modelName(e.Target.Ref), SourceLayer: e.SourceLayer(), TargetLayer: e.TargetLayer(),
+		Personas: e.PersonaDatasets.Names(), Conditions: e.Conditions, Alphas: e.AlphaValues, AlphaUnit: e.AlphaUnit, Positions: e.Positions,
+		Primary: transforms.Primary(e.Primary), Batches: g.Batches, EndAllowed: e.StopAtEOS, Samples: e.NTraining, Seed: e.Seed}
+}
+
+// modelName is a model's name without the folder that it happens to lie in.
+func modelName(ref string) string {
+	if strings.HasPrefix(ref, "tiny:") || !checkpoint.IsLocal(ref) {
+		return ref
+	}
+	return filepath.Base(filepath.Clean(ref))
+}

@@ -1,0 +1,159 @@
+package pipelines
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+var personaName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+// A check collects problems.
+type check struct{ problems Problems }
+
+func (k *check) want(ok bool, format string, args ...any) {
+	if !ok {
+		k.problems = append(k.problems, fmt.Sprintf(format, args...))
+	}
+}
+
+func (k *check) oneOf(key, value string, known ...string) {
+	k.want(slices.Contains(known, value), "%s: %q; want one of %s", key, value, strings.Join(known, ", "))
+}
+
+// Validate reports everything that is wrong and can be seen without a model.
+func (c *Config) Validate() error {
+	if p := c.validate(nil); len(p) > 0 {
+		slices.Sort(p)
+		return p
+	}
+	return nil
+}
+
+// validate also completes what depends on several keys. keys are those that the file gave.
+func (c *Config) validate(keys map[string]json.RawMessage) Problems {
+	k := &check{}
+	k.want(c.SourceModel != "", "source_model: missing")
+	k.want(c.TargetModel != "", "target_model: missing")
+	_, hasLayer := keys["layer_idx"]
+	both := c.SourceLayerIdx != nil && c.TargetLayerIdx != nil
+	k.want(keys == nil || hasLayer || both || isTinyPair(c), "layer_idx: missing; it has no default for these models")
+	k.want(c.SourceLayer() >= 0, "layer_idx: source layer %d; layers are block numbers from 0", c.SourceLayer())
+	k.want(c.TargetLayer() >= 0, "layer_idx: target layer %d; layers are block numbers from 0", c.TargetLayer())
+	c.checkMap(k)
+	c.checkSteering(k)
+	c.checkGeneration(k)
+	c.checkTexts(k, keys)
+	k.want(!c.UseGPT4, "use_gpt4: no judge is built in yet; leave it false")
+	k.want(len(c.Judge) == 0, "judge: no judge is built in yet; leave it out")
+	k.oneOf("device", c.Device, "cpu")
+	k.oneOf("dtype", c.DType, "float32")
+	k.want(c.OutputDir != "", "output_dir: empty")
+	return k.problems
+}
+
+func (c *Config) checkMap(k *check) {
+	k.want(c.NTraining >= 10 && c.NTraining <= 10_000_000, "n_training_samples: %d; want 10 to 10000000 pairs", c.NTraining)
+	k.oneOf("positions", c.Positions, "last", "word_ends")
+	k.want(len(c.LambdaValues) > 0, "lambda_values: empty")
+	for _, l := range c.LambdaValues {
+		k.want(l >= 0 && !math.IsInf(l, 0) && !math.IsNaN(l), "lambda_values: %g; want finite numbers from 0 up", l)
+	}
+	k.want(len(slices.Compact(sorted(c.LambdaValues))) == len(c.LambdaValues), "lambda_values: a value appears twice")
+	k.oneOf("lambda_unit", c.LambdaUnit, "relative", "absolute")
+	k.want(c.Folds >= 2 && c.Folds <= 100, "folds: %d; want 2 to 100", c.Folds)
+	k.oneOf("fit.method", c.Fit.Method, "ridge", "ols", "procrustes", "low_rank", "standardised")
+	k.want(c.Fit.Method != "low_rank" || c.Fit.Rank > 0, "fit.rank: %d; low_rank wants at least 1", c.Fit.Rank)
+	k.want(c.Fit.Method == "low_rank" || c.Fit.Rank == 0, "fit.rank: only low_rank has a rank")
+}
+
+func (c *Config) checkSteering(k *check) {
+	k.want(len(c.Conditions) > 0, "conditions: empty")
+	seen := map[string]bool{}
+	for _, name := range c.Conditions {
+		k.want(slices.Contains(allConditions, name), "conditions: unknown condition %q; the nearest known one is %q", name, nearest(name, slices.Clone(allConditions)))
+		k.want(!seen[name], "conditions: %q appears twice", name)
+		seen[name] = true
+	}
+	k.want(len(c.AlphaValues) > 0, "alpha_values: empty")
+	for _, a := range c.AlphaValues {
+		k.want(a != 0 && !math.IsInf(a, 0) && !math.IsNaN(a), "alpha_values: %g; want finite numbers other than 0 (the condition none is alpha 0)", a)
+	}
+	k.want(len(slices.Compact(sorted(c.AlphaValues))) == len(c.AlphaValues), "alpha_values: a value appears twice")
+	k.oneOf("alpha_unit", c.AlphaUnit, "residual", "spread", "native", "absolute")
+	k.oneOf("steer_positions", c.SteerPositions, "response", "all", "last_prompt")
+	c.checkPrimary(k, seen)
+}
+
+func (c *Config) checkPrimary(k *check, conditions map[string]bool) {
+	k.oneOf("primary.measure", c.Primary.Measure, "trait", "coherence", "collapse")
+	k.want(conditions["none"], "conditions: none is missing; every comparison starts from it")
+	k.want(c.Primary.Condition != "none", "primary.condition: none is what the others are compared with")
+	for _, name := range append([]string{c.Primary.Condition}, c.Primary.Versus...) {
+		k.want(slices.Contains(allConditions, name), "primary: unknown condition %q", name)
+		k.want(conditions[name] || !slices.Contains(allConditions, name), "primary: condition %q is not among the conditions", name)
+	}
+}
+
+func (c *Config) checkGeneration(k *check) {
+	k.want(c.NTestPrompts >= 2 && c.NTestPrompts <= 10_000, "n_test_prompts: %d; want 2 to 10000", c.NTestPrompts)
+	k.want(c.NSeeds >= 1 && c.NSeeds <= 1000, "n_seeds: %d; want 1 to 1000", c.NSeeds)
+	k.want(c.MaxNewTokens >= 1 && c.MaxNewTokens <= 4096, "max_new_tokens: %d; want 1 to 4096", c.MaxNewTokens)
+	k.want(c.Temperature >= 0 && c.Temperature <= 100, "temperature: %g; want 0 to 100", c.Temperature)
+	k.want(c.TopP > 0 && c.TopP <= 1, "top_p: %g; want more than 0, at most 1", c.TopP)
+	k.want(c.TopK >= 0, "top_k: %d; want 0 (all) or more", c.TopK)
+}
+
+func (c *Config) checkTexts(k *check, keys map[string]json.RawMessage) {
+	if _, ok := keys["n_test_prompts"]; !ok && len(c.TestPrompts.List) > 0 {
+		c.NTestPrompts = min(c.NTestPrompts, len(c.TestPrompts.List))
+	}
+	if c.TestPrompts.List != nil || c.TestPrompts.File == "" {
+		k.want(len(c.TestPrompts.List) >= c.NTestPrompts, "test_prompts: %d prompts, fewer than n_test_prompts %d", len(c.TestPrompts.List), c.NTestPrompts)
+	}
+	seen := map[string]bool{}
+	for i, t := range c.TestPrompts.List {
+		k.text("test_prompts", i, t.Text)
+		k.want(!seen[t.Text], "test_prompts: prompt %d repeats an earlier one: %.40q", i+1, t.Text)
+		seen[t.Text] = true
+	}
+	for i, t := range c.CalibrationTexts.List {
+		k.want(utf8.ValidString(t.Text), "calibration_texts: text %d is not UTF-8", i+1)
+	}
+	k.want(c.CalibrationTexts.File != "" || c.CalibrationTexts.List == nil || len(c.CalibrationTexts.List) >= c.Folds,
+		"calibration_texts: %d texts, fewer than the %d folds", len(c.CalibrationTexts.List), c.Folds)
+	c.checkPersonas(k)
+}
+
+func (c *Config) checkPersonas(k *check) {
+	p := c.PersonaDatasets
+	k.want(len(p.Sets) > 0 || p.File != "" && p.Sets == nil, "persona_datasets: missing; name at least one persona with positive_texts and negative_texts")
+	for _, name := range p.Names() {
+		set, key := p.Sets[name], "persona_datasets."+name
+		k.want(personaName.MatchString(name), "%s: a persona's name is letters, digits, '_', '-' and '.'", key)
+		k.want(len(set.Positive) > 0, "%s.positive_texts: empty", key)
+		k.want(len(set.Negative) > 0, "%s.negative_texts: empty", key)
+		for i, t := range set.Positive {
+			k.text(key+".positive_texts", i, t)
+		}
+		for i, t := range set.Negative {
+			k.text(key+".negative_texts", i, t)
+		}
+		k.want(!slices.Contains(c.Conditions, "prompt") || set.Prompt != "", "%s.prompt: the condition prompt needs a text that asks for the persona", key)
+	}
+}
+
+func (k *check) text(key string, i int, text string) {
+	k.want(utf8.ValidString(text), "%s: text %d is not UTF-8", key, i+1)
+	k.want(strings.TrimSpace(text) != "", "%s: text %d is empty", key, i+1)
+}
+
+func sorted(v []float64) []float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v
+}

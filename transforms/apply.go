@@ -1,0 +1,226 @@
+package transforms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	beamregister "github.com/apache/beam/sdks/v2/go/pkg/beam/register"
+
+	"github.com/persona-transfer/runpipeline/cache"
+)
+
+// A UnitRef asks for one unit of a stage.
+type UnitRef struct {
+	Stage string
+	Index int
+}
+
+// A UnitDone says under which action a unit's outputs are stored.
+type UnitDone struct {
+	Stage string
+	Index int
+	Key   string // hexadecimal action key
+}
+
+// A StageDone says under which action a stage's manifest is stored.
+type StageDone struct {
+	Stage string
+	Key   string
+}
+
+// A Failure is the dead letter of a unit that could not be computed.
+type Failure struct {
+	Stage string
+	Index int
+	Error string
+}
+
+// Apply adds a stage to the pipeline and gives its [StageDone], a collection of at most one
+// element. known holds the manifests' action keys of the inputs that are committed already; the
+// other inputs are stages of the same pipeline, given by their StageDone in open.
+func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []beam.PCollection) beam.PCollection {
+	s = s.Scope(stage.Name)
+	units := make([]UnitRef, stage.Units)
+	for i := range units {
+		units[i] = UnitRef{stage.Name, i}
+	}
+	upstream := beam.CreateList(s, []StageDone{{}})
+	if len(open) > 0 {
+		upstream = beam.Flatten(s, open...)
+	}
+	in := beam.Reshuffle(s, beam.CreateList(s, units))
+	done, dead := beam.ParDo2(s, &unitFn{Env: env, Stage: stage, Known: known}, in, beam.SideInput{Input: upstream})
+	beam.ParDo0(s, drop, beam.Reshuffle(s, dead))
+	return beam.ParDo(s, &manifestFn{Env: env, Stage: stage, Known: known},
+		beam.GroupByKey(s, beam.ParDo(s, keyed, done)), beam.SideInput{Input: upstream})
+}
+
+// unitFn computes units. Beam ships it as JSON: the exported fields are all it knows.
+type unitFn struct {
+	Env   Env
+	Stage Stage
+	Known map[string]string
+}
+
+// ProcessElement looks a unit up or computes it. A failure of the unit itself goes to the dead
+// letters, so that the others go on; an interruption or a store that fails is returned to the runner.
+func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, upstream func(*StageDone) bool, done func(UnitDone), dead func(Failure)) error {
+	run := lookupRun(ctx, fn.Env.Run)
+	if err := run.ctx.Err(); err != nil {
+		return err
+	}
+	store, inputs, ready, err := resolve(run.ctx, fn.Env, fn.Stage, fn.Known, upstream)
+	if err != nil {
+		run.keep(err)
+		return err
+	}
+	if !ready { // a stage above is incomplete: this one commits nothing either
+		return nil
+	}
+	k := kinds[fn.Stage.Kind]
+	u := &Unit{Stage: fn.Stage, Index: ref.Index, Store: store, inputs: inputs, run: run}
+	key, err := guard(func() (cache.ActionKey, error) { return k.run(run.ctx, u, k.decode(fn.Stage.Settings)) })
+	if err != nil {
+		err = fmt.Errorf("%s, unit %d of %d: %w", fn.Stage.Name, ref.Index+1, fn.Stage.Units, err)
+		if run.ctx.Err() != nil || infrastructure(err) {
+			run.keep(err)
+			return err
+		}
+		run.keep(err)
+		dead(Failure{Stage: ref.Stage, Index: ref.Index, Error: err.Error()})
+		return nil
+	}
+	done(UnitDone{Stage: ref.Stage, Index: ref.Index, Key: key.String()})
+	return nil
+}
+
+// manifestFn commits a stage once all of its units are there.
+type manifestFn struct {
+	Env   Env
+	Stage Stage
+	Known map[string]string
+}
+
+// ProcessElement gathers a stage's units. Duplicate bundles may report a unit twice, in any order.
+func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*UnitDone) bool, upstream func(*StageDone) bool, emit func(StageDone)) error {
+	run := lookupRun(ctx, fn.Env.Run)
+	keys := map[int]string{}
+	for u := (UnitDone{}); units(&u); {
+		keys[u.Index] = u.Key
+	}
+	if len(keys) != fn.Stage.Units {
+		return nil
+	}
+	store, inputs, ready, err := resolve(run.ctx, fn.Env, fn.Stage, fn.Known, upstream)
+	if err != nil || !ready {
+		return err
+	}
+	var manifest Manifest
+	for i := range fn.Stage.Units {
+		outputs, err := outputsOf(run.ctx, store, keys[i])
+		if err != nil {
+			run.keep(err)
+			return err
+		}
+		manifest = append(manifest, outputs...)
+	}
+	r := fn.Stage.Recipe(inputs)
+	if err := store.Commit(run.ctx, r, manifest); err != nil {
+		run.keep(err)
+		return err
+	}
+	if err := store.Remember(run.ctx, fn.Stage.Name, r.Key()); err != nil {
+		return err
+	}
+	run.events(Event{Stage: fn.Stage.Name, Unit: -1, Key: r.Key()})
+	emit(StageDone{Stage: fn.Stage.Name, Key: r.Key().String()})
+	return nil
+}
+
+// resolve opens the store and finds the manifests of the stage's inputs. ready is false if one of
+// them was not committed in this run.
+func resolve(ctx context.Context, env Env, stage Stage, known map[string]string, upstream func(*StageDone) bool) (cache.Store, []Manifest, bool, error) {
+	store, err := openStore(env.Cache)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	keys := map[string]string{}
+	for d := (StageDone{}); upstream(&d); {
+		keys[d.Stage] = d.Key
+	}
+	for name, key := range known {
+		keys[name] = key
+	}
+	inputs := make([]Manifest, 0, len(stage.Inputs))
+	for _, name := range stage.Inputs {
+		key, ok := keys[name]
+		if !ok {
+			return store, nil, false, nil
+		}
+		m, err := outputsOf(ctx, store, key)
+		if err != nil {
+			return nil, nil, false, fmt.Errorf("%s reads %s: %w", stage.Name, name, err)
+		}
+		inputs = append(inputs, m)
+	}
+	return store, inputs, true, nil
+}
+
+func outputsOf(ctx context.Context, store cache.Store, key string) ([]cache.Output, error) {
+	k, err := cache.ParseActionKey(key)
+	if err != nil {
+		return nil, err
+	}
+	outputs, ok, err := store.Lookup(ctx, k)
+	if err == nil && !ok {
+		err = fmt.Errorf("action %s is not in the store", key)
+	}
+	return outputs, err
+}
+
+func keyed(d UnitDone) (string, UnitDone) { return d.Stage, d }
+func drop(Failure)                        {}
+
+// Opaque coders: a Java runner decodes Beam rows itself and not always as Go writes them. Workers
+// find coder functions by symbol name, hence one concrete pair for each type.
+func encUnitRef(v UnitRef) ([]byte, error)           { return json.Marshal(v) }
+func decUnitRef(b []byte) (v UnitRef, err error)     { err = json.Unmarshal(b, &v); return }
+func encUnitDone(v UnitDone) ([]byte, error)         { return json.Marshal(v) }
+func decUnitDone(b []byte) (v UnitDone, err error)   { err = json.Unmarshal(b, &v); return }
+func encStageDone(v StageDone) ([]byte, error)       { return json.Marshal(v) }
+func decStageDone(b []byte) (v StageDone, err error) { err = json.Unmarshal(b, &v); return }
+func encFailure(v Failure) ([]byte, error)           { return json.Marshal(v) }
+func decFailure(b []byte) (v Failure, err error)     { err = json.Unmarshal(b, &v); return }
+
+func init() {
+	for _, t := range []reflect.Type{reflect.TypeFor[UnitRef](), reflect.TypeFor[UnitDone](), reflect.TypeFor[StageDone](), reflect.TypeFor[Failure]()} {
+		beam.RegisterType(t)
+	}
+	beam.RegisterCoder(reflect.TypeFor[UnitRef](), encUnitRef, decUnitRef)
+	beam.RegisterCoder(reflect.TypeFor[UnitDone](), encUnitDone, decUnitDone)
+	beam.RegisterCoder(reflect.TypeFor[StageDone](), encStageDone, decStageDone)
+	beam.RegisterCoder(reflect.TypeFor[Failure](), encFailure, decFailure)
+	beamregister.DoFn5x1[context.Context, UnitRef, func(*StageDone) bool, func(UnitDone), func(Failure), error](&unitFn{})
+	beamregister.DoFn5x1[context.Context, string, func(*UnitDone) bool, func(*StageDone) bool, func(StageDone), error](&manifestFn{})
+	beamregister.Function1x2(keyed)
+	beamregister.Function1x0(drop)
+	beamregister.Emitter1[UnitDone]()
+	beamregister.Emitter1[StageDone]()
+	beamregister.Emitter1[Failure]()
+	beamregister.Iter1[UnitDone]()
+	beamregister.Iter1[StageDone]()
+}
+
+// Kinds lists the registered kinds in order.
+func Kinds() []string {
+	names := make([]string, 0, len(kinds))
+	for name := range kinds {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,99 @@
+package transforms
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
+)
+
+// Capture is the stage that records one model's residual stream at the positions of the pairs.
+type Capture struct {
+	Model     Model  `json:"model"`
+	Layer     int    `json:"layer"`
+	Positions string `json:"positions"` // recorded in the shards, so that a vector of another rule is refused
+}
+
+const captureVersion = 1
+
+func init() { register("capture", captureVersion, capture) }
+
+// meta describes what was read, for the check that vectors and maps belong together.
+func (s Capture) meta(hidden int) artifacts.Meta {
+	return artifacts.Meta{ModelDigest: s.Model.Digest, Layer: s.Layer, Positions: s.Positions, Template: template(s.Model.Template), Device: s.Model.Device, Hidden: hidden}
+}
+
+func template(on bool) string {
+	if on {
+		return "chat"
+	}
+	return "none"
+}
+
+// capture records one shard. Input 0: pairs.
+func capture(ctx context.Context, u *Unit, s Capture) (cache.ActionKey, error) {
+	shard, err := u.InputAt(0, u.Index)
+	if err != nil {
+		return cache.ActionKey{}, err
+	}
+	r := u.Recipe().Struct(s).Input("texts", shard.Digest)
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		texts, err := load(ctx, u.Store, shard, artifacts.KindTexts, artifacts.DecodeTexts)
+		if err != nil {
+			return nil, err
+		}
+		acts, err := u.residuals(ctx, s, texts)
+		if err != nil {
+			return nil, err
+		}
+		return []Product{{Name: shardName(u.Index), Kind: artifacts.KindActivations, Rows: int64(acts.Rows()), Write: acts.Encode}}, nil
+	})
+}
+
+// residuals reads the residual stream at every position of the texts, one row a position.
+func (u *Unit) residuals(ctx context.Context, s Capture, texts *artifacts.Texts) (*artifacts.Activations, error) {
+	d, err := u.decoder(ctx, s.Model)
+	if err != nil {
+		return nil, err
+	}
+	t := d.Tokenizer()
+	tokens, positions := make([][]int32, len(texts.Rows)), make([][]int, len(texts.Rows))
+	hidden := d.Config().Hidden
+	acts := &artifacts.Activations{Meta: s.meta(hidden), Dim: hidden}
+	for i, row := range texts.Rows {
+		read, err := readText(t, s.Model.Template, row.Text)
+		if err != nil {
+			return nil, err
+		}
+		tokens[i] = read.tokens
+		for _, end := range row.Ends {
+			at := read.at(end)
+			if at < 0 {
+				return nil, fmt.Errorf("text %.40q: no token ends at byte %d", row.Text, end)
+			}
+			positions[i] = append(positions[i], at)
+			acts.Document, acts.Text, acts.End = append(acts.Document, row.Document), append(acts.Text, int32(i)), append(acts.End, end)
+			acts.Token, acts.Fold, acts.Status = append(acts.Token, t.Token(read.tokens[at])), append(acts.Fold, row.Fold), append(acts.Status, "")
+		}
+	}
+	residuals, err := d.Capture(ctx, tokens, positions, []gpu.Site{{Layer: s.Layer}})
+	if err != nil {
+		return nil, fmt.Errorf("capture after block %d: %w", s.Layer, err)
+	}
+	for _, rows := range residuals {
+		acts.Residual = append(acts.Residual, rows...)
+	}
+	return acts, finite(acts.Residual, fmt.Sprintf("residual after block %d", s.Layer))
+}
+
+// finite refuses NaN and infinity, which would spread through every later number.
+func finite(v []float32, what string) error {
+	for i, x := range v {
+		if x-x != 0 {
+			return fmt.Errorf("%s: value %d is %g", what, i, x)
+		}
+	}
+	return nil
+}

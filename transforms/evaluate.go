@@ -1,0 +1,315 @@
+package transforms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
+)
+
+// Evaluate is the stage that turns texts and scores into the report and the rows.
+type Evaluate struct {
+	SourceModel string    `json:"source_model"` // names for the report
+	TargetModel string    `json:"target_model"`
+	SourceLayer int       `json:"source_layer_idx"`
+	TargetLayer int       `json:"target_layer_idx"`
+	Positions   string    `json:"positions"`
+	Samples     int       `json:"n_training_samples"`
+	Personas    []string  `json:"personas"`
+	Conditions  []string  `json:"conditions"`
+	Alphas      []float64 `json:"alpha_values"`
+	AlphaUnit   string    `json:"alpha_unit"`
+	EndAllowed  bool      `json:"stop_at_eos"`
+	Primary     Primary   `json:"primary"`
+	Batches     []Batch   `json:"batches"`
+	Seed        uint64    `json:"seed"`
+}
+
+// Primary is the declared endpoint.
+type Primary struct {
+	Condition string   `json:"condition"`
+	Versus    []string `json:"versus"`
+	Measure   string   `json:"measure"`
+}
+
+// A Report is report.json: everything that the experiment found, computed from stored rows.
+type Report struct {
+	Experiment Facts             `json:"experiment"`
+	Fit        FitReport         `json:"fit"`
+	Vectors    []VectorReport    `json:"vectors"`
+	Anchors    AnchorReport      `json:"anchors"`
+	Evaluation *trial.Evaluation `json:"evaluation"`
+}
+
+// Facts say which experiment a report is of.
+type Facts struct {
+	SourceModel string    `json:"source_model"`
+	TargetModel string    `json:"target_model"`
+	SourceLayer int       `json:"source_layer_idx"`
+	TargetLayer int       `json:"target_layer_idx"`
+	Positions   string    `json:"positions"`
+	Pairs       int       `json:"n_training_samples"`
+	Alphas      []float64 `json:"alpha_values"`
+	AlphaUnit   string    `json:"alpha_unit"`
+	Generations int       `json:"generations"`
+}
+
+// A VectorReport says what a condition's vectors look like beside the target's own.
+type VectorReport struct {
+	Persona   string         `json:"persona"`
+	Condition string         `json:"condition"`
+	Cosine    []trial.Number `json:"cosine_with_native"` // one a draw
+	Norm      []float64      `json:"norm"`               // before it is reset to the dose
+	Scales    Scales         `json:"scales"`             // what alpha 1 is in each unit
+}
+
+// An AnchorReport gives the unsteered texts that set the zero of the scores.
+type AnchorReport struct {
+	Texts       int                     `json:"texts"`
+	NLL         trial.Number            `json:"nll_median"`          // nats a token
+	ShuffledNLL trial.Number            `json:"nll_shuffled_median"` // of the same texts with their words shuffled
+	EndShare    float64                 `json:"end_share"`           // how many ended by themselves
+	Unsteered   map[string]trial.Number `json:"unsteered_logit"`     // mean of each persona's scorer
+	Positive    map[string]trial.Number `json:"positive_logit"`      // of held-out positive texts
+}
+
+const evaluateVersion = 1
+
+func init() { register("evaluate", evaluateVersion, evaluate) }
+
+// evaluate makes "report" (JSON) and "rows" (one JSON line a text). Inputs: generate, score, trait,
+// vectors, fit.
+func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
+	r := u.Recipe().Struct(s)
+	for i, name := range u.Stage.Inputs {
+		r.Input(name, u.Input(i).Digest())
+	}
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		j := &jury{settings: s, scorers: map[string]*trial.Scorer{}}
+		if err := j.prepare(ctx, u); err != nil {
+			return nil, err
+		}
+		rows, samples, err := j.read(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		report, err := j.report(ctx, u, rows, len(samples.Rows), r.Key())
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.MarshalIndent(report, "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("write the report: %w", err)
+		}
+		return []Product{
+			{Name: "report", Kind: kindJSON, Write: writeBytes(append(text, '\n'))},
+			{Name: "rows", Kind: artifacts.KindEvaluation, Rows: int64(len(samples.Rows)), Write: samples.Encode},
+		}, nil
+	})
+}
+
+// A jury knows what a text is judged by.
+type jury struct {
+	settings Evaluate
+	scorers  map[string]*trial.Scorer // nil for a persona with too few texts
+	anchors  AnchorReport
+}
+
+// prepare reads the scorers, then the anchors: the first batch of the generation.
+func (j *jury) prepare(ctx context.Context, u *Unit) error {
+	for _, p := range j.settings.Personas {
+		o, err := u.Need(2, p)
+		if err != nil {
+			return err
+		}
+		b, err := u.Store.Read(ctx, o.Digest)
+		if err != nil {
+			return err
+		}
+		var scorer *trial.Scorer
+		if err := json.Unmarshal(b, &scorer); err != nil {
+			return fmt.Errorf("read the trait scorer of %s: %w", p, err)
+		}
+		j.scorers[p] = scorer
+	}
+	texts, scores, err := u.batch(ctx, 0)
+	if err != nil {
+		return err
+	}
+	o, err := u.Need(1, "shuffled")
+	if err != nil {
+		return err
+	}
+	shuffled, err := load(ctx, u.Store, o, artifacts.KindScores, artifacts.DecodeScores)
+	if err != nil {
+		return err
+	}
+	j.anchors = AnchorReport{Texts: len(texts.Rows), NLL: medianNLL(scores), ShuffledNLL: medianNLL(shuffled),
+		Unsteered: map[string]trial.Number{}, Positive: map[string]trial.Number{}}
+	for _, t := range texts.Rows {
+		if t.Ended {
+			j.anchors.EndShare += 1 / float64(len(texts.Rows))
+		}
+	}
+	for p, scorer := range j.scorers {
+		if scorer == nil {
+			continue
+		}
+		var logits []float64
+		for _, t := range texts.Rows {
+			logits = append(logits, scorer.Score(t.Text))
+		}
+		j.anchors.Unsteered[p], j.anchors.Positive[p] = trial.Number(trial.Mean(logits)), trial.Number(scorer.HeldOutPositive)
+	}
+	return nil
+}
+
+func medianNLL(s *artifacts.Scores) trial.Number {
+	var nll []float64
+	for _, row := range s.Rows {
+		nll = append(nll, row.NLL)
+	}
+	return trial.Number(trial.Median(nll))
+}
+
+// batch reads the texts and scores of a unit of the generation.
+func (u *Unit) batch(ctx context.Context, i int) (*artifacts.Generations, *artifacts.Scores, error) {
+	g, err := u.Need(0, batchName(i))
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := u.Need(1, batchName(i))
+	if err != nil {
+		return nil, nil, err
+	}
+	texts, err := load(ctx, u.Store, g, artifacts.KindGenerations, artifacts.DecodeGenerations)
+	if err != nil {
+		return nil, nil, err
+	}
+	scores, err := load(ctx, u.Store, o, artifacts.KindScores, artifacts.DecodeScores)
+	if err == nil && (len(scores.Rows) != len(texts.Rows) || scores.Generations != g.Digest.String()) {
+		err = fmt.Errorf("scores of %s: %w", batchName(i), artifacts.ErrMismatch)
+	}
+	return texts, scores, err
+}
+
+// read judges every text of every batch but the anchors.
+func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evaluation, error) {
+	var rows []trial.Row
+	samples := &artifacts.Evaluation{}
+	for i, b := range j.settings.Batches {
+		if b.Condition == Anchors {
+			continue
+		}
+		texts, scores, err := u.batch(ctx, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		vector := ""
+		if o, ok := u.Input(3).Find(b.Condition + "/" + b.Persona); ok && b.Alpha != 0 {
+			vector = o.Digest.String()
+		}
+		personas := []string{b.Persona}
+		if b.Persona == "" {
+			personas = j.settings.Personas
+		}
+		for _, p := range personas {
+			for k, t := range texts.Rows {
+				s := j.judge(t, scores.Rows[k], p)
+				s.Vector, s.Generations = vector, scores.Generations
+				samples.Rows = append(samples.Rows, s)
+				rows = append(rows, trial.Row{Condition: s.Condition, Persona: p, Alpha: s.Alpha, Prompt: int(s.Prompt), Seed: int(s.Seed), Draw: int(s.Draw),
+					Trait: s.Trait, Coherence: s.Coherence, Collapsed: len(s.Collapse) > 0, Tokens: int(s.Tokens), Perplexity: s.Perplexity})
+			}
+		}
+	}
+	return rows, samples, nil
+}
+
+// judge puts together what there is to say about one text as a text of a persona.
+func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona string) artifacts.Sample {
+	s := artifacts.Sample{Persona: persona, Condition: t.Condition, Draw: t.Draw, Layer: int32(j.settings.TargetLayer), Alpha: t.Alpha, AlphaUnit: j.settings.AlphaUnit,
+		AlphaAbsolute: t.AlphaAbsolute, Prompt: t.Prompt, PromptText: t.PromptText, Seed: t.Seed, Text: t.Text, Tokens: int32(len(t.Tokens)), Ended: t.Ended,
+		NLL: score.NLL, Perplexity: score.Perplexity, Trait: math.NaN()}
+	for _, f := range trial.Collapse(t.Tokens, t.Text, trial.CollapseOptions{Prompt: t.PromptText, EndAllowed: j.settings.EndAllowed, Ended: t.Ended,
+		EndShare: j.anchors.EndShare, NLL: score.NLL, ShuffledNLL: float64(j.anchors.ShuffledNLL)}) {
+		s.Collapse = append(s.Collapse, f.Name+": "+f.Reason)
+	}
+	s.Coherence = trial.Coherence(score.NLL, float64(j.anchors.NLL), len(s.Collapse) > 0)
+	if scorer := j.scorers[persona]; scorer != nil {
+		s.Trait = trial.Trait(scorer.Score(t.Text), float64(j.anchors.Unsteered[persona]), float64(j.anchors.Positive[persona]))
+	}
+	return s
+}
+
+// report evaluates the rows and adds what is known of the map and the vectors.
+func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, generations int, key cache.ActionKey) (*Report, error) {
+	s := j.settings
+	o := trial.DefaultOptions()
+	o.Mapped, o.Versus, o.Measure, o.Seed = s.Primary.Condition, s.Primary.Versus, s.Primary.Measure, [32]byte(key)
+	o.Controls = slices.DeleteFunc(o.Controls, func(c string) bool { return c == o.Mapped })
+	o.AUROC = map[string]float64{}
+	for p, scorer := range j.scorers {
+		if scorer != nil {
+			o.AUROC[p] = scorer.AUROC
+		}
+	}
+	e, err := trial.Evaluate(rows, o)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Evaluation: e, Anchors: j.anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
+		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: generations}}
+	fitted, err := u.Need(4, "report")
+	if err != nil {
+		return nil, err
+	}
+	b, err := u.Store.Read(ctx, fitted.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &report.Fit); err != nil {
+		return nil, fmt.Errorf("read the report of the fit: %w", err)
+	}
+	report.Vectors, err = u.compareVectors(ctx)
+	return report, err
+}
+
+// compareVectors reports the cosine of every condition's vectors with the target's own, where that
+// was asked for.
+func (u *Unit) compareVectors(ctx context.Context) ([]VectorReport, error) {
+	var reports []VectorReport
+	native := map[string][]float32{}
+	var all []*artifacts.Vectors
+	for _, o := range u.Input(3) {
+		v, err := load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+		if v.Rows[0].Condition == "oracle" {
+			native[v.Rows[0].Persona] = v.Rows[0].Values
+		}
+	}
+	for _, v := range all {
+		scales, err := scalesOf(v)
+		if err != nil {
+			return nil, err
+		}
+		r := VectorReport{Persona: v.Rows[0].Persona, Condition: v.Rows[0].Condition, Scales: scales, Cosine: []trial.Number{}}
+		for _, row := range v.Rows {
+			r.Norm = append(r.Norm, row.Norm)
+			if n := native[r.Persona]; n != nil {
+				r.Cosine = append(r.Cosine, trial.Number(linear.Cosine(row.Values, n)))
+			}
+		}
+		reports = append(reports, r)
+	}
+	return reports, nil
+}

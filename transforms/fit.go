@@ -1,0 +1,209 @@
+package transforms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+)
+
+// Fit is the stage that merges the Grams, chooses lambda by cross-validation and fits the maps.
+type Fit struct {
+	Method   string    `json:"method"`
+	Centre   bool      `json:"centre"`
+	Rank     int       `json:"rank"`
+	Lambdas  []float64 `json:"lambda_values"`
+	Unit     string    `json:"lambda_unit"`
+	Folds    int       `json:"folds"`
+	Shuffles int       `json:"shuffles"`
+	Self     bool      `json:"self"`
+}
+
+const fitVersion = 1
+
+func init() { register("fit", fitVersion, fit) }
+
+// A FitReport is what there is to say about a map, beside the map.
+type FitReport struct {
+	CV               *linear.CV `json:"cross_validation"`
+	Method           string     `json:"method"`
+	Lambda           float64    `json:"lambda"`          // as configured
+	LambdaAbsolute   float64    `json:"lambda_absolute"` // as added to the diagonal
+	DegreesOfFreedom float64    `json:"degrees_of_freedom"`
+	Condition        float64    `json:"condition"`
+	Spectrum         []float64  `json:"spectrum"` // singular values of the map, largest first, at most 32
+	Pairs            int        `json:"pairs"`
+	Warnings         []string   `json:"warnings,omitempty"`
+}
+
+// fit makes "map", "shuffled.j", "self" and "report". Input 0: gram.
+func fit(ctx context.Context, u *Unit, s Fit) (cache.ActionKey, error) {
+	r := u.Recipe().Struct(s).Input("gram", u.Input(0).Digest())
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		m, err := mergeGrams(ctx, u.Store, u.Input(0), s)
+		if err != nil {
+			return nil, err
+		}
+		cv, err := linear.CrossValidate(m.folds, s.Lambdas, linear.LambdaUnit(s.Unit), s.Centre)
+		if err != nil {
+			return nil, err
+		}
+		whole, err := linear.Sum(m.folds)
+		if err != nil {
+			return nil, err
+		}
+		spec := linear.Spec{Method: linear.Method(s.Method), Centre: s.Centre, Lambda: cv.Best, Unit: linear.LambdaUnit(s.Unit), Rank: s.Rank}
+		return s.products(m, whole, spec, cv)
+	})
+}
+
+// products fits the map and its controls, all with the lambda that was chosen on the true pairs.
+func (s Fit) products(m *merged, whole *linear.Gram, spec linear.Spec, cv *linear.CV) ([]Product, error) {
+	var products []Product
+	add := func(name string, g *linear.Gram, source artifacts.Meta) (*linear.Map, error) {
+		w, err := linear.Fit(g, spec)
+		if err != nil {
+			return nil, fmt.Errorf("fit %s of block %d to block %d: %w", name, m.source.Layer, m.target.Layer, err)
+		}
+		kept, err := stored(w, source, m.target)
+		if err != nil {
+			return nil, err
+		}
+		products = append(products, Product{Name: name, Kind: artifacts.KindMap, Rows: int64(w.Rows), Write: kept.Encode})
+		return w, nil
+	}
+	w, err := add("map", whole, m.source)
+	if err != nil {
+		return nil, err
+	}
+	for j, cross := range m.shuffled {
+		g, err := whole.WithCross(cross)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := add(shuffledName(j), g, m.source); err != nil {
+			return nil, err
+		}
+	}
+	if s.Self {
+		g, err := linear.Sum(m.self)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := add("self", g, m.target); err != nil {
+			return nil, err
+		}
+	}
+	report, err := json.Marshal(describe(w, spec, cv))
+	if err != nil {
+		return nil, fmt.Errorf("report of the fit: %w", err)
+	}
+	return append(products, Product{Name: "report", Kind: kindJSON, Write: writeBytes(report)}), nil
+}
+
+func describe(w *linear.Map, spec linear.Spec, cv *linear.CV) FitReport {
+	r := FitReport{CV: cv, Method: string(spec.Method), Lambda: spec.Lambda, LambdaAbsolute: w.Lambda, DegreesOfFreedom: w.DegreesOfFreedom, Condition: w.Condition, Pairs: w.N, Warnings: cv.Warnings}
+	if values, ok := w.Spectrum(); ok {
+		r.Spectrum = values[:min(32, len(values))]
+	}
+	return r
+}
+
+// stored is a map in the form in which it is kept.
+func stored(w *linear.Map, source, target artifacts.Meta) (*artifacts.Map, error) {
+	rows, cols, values := w.Matrix()
+	intercept, err := w.Predict(make([]float32, rows))
+	if err != nil {
+		return nil, err
+	}
+	return &artifacts.Map{Source: source, Target: target, Method: string(w.Spec.Method), Lambda: w.Lambda, Rows: rows, Cols: cols, W: values, Intercept: intercept}, nil
+}
+
+// merged are the Grams of all shards, summed in index order.
+type merged struct {
+	source, target artifacts.Meta
+	folds, self    []*linear.Gram
+	shuffled       []*linear.Cross
+}
+
+func mergeGrams(ctx context.Context, store cache.Store, shards Manifest, s Fit) (*merged, error) {
+	m := &merged{}
+	for i, o := range shards {
+		part, err := load(ctx, store, o, artifacts.KindMatrices, artifacts.DecodeMatrices)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			m.source, m.target = part.Source, part.Target
+		}
+		if err := m.add(part, s); err != nil {
+			return nil, fmt.Errorf("merge Gram matrices of %s: %w", o.Name, err)
+		}
+	}
+	return m, nil
+}
+
+// add merges one shard.
+func (m *merged) add(part *artifacts.Matrices, s Fit) error {
+	if err := m.source.Match(part.Source); err != nil {
+		return err
+	}
+	if err := m.target.Match(part.Target); err != nil {
+		return err
+	}
+	rows := 0
+	for k := range s.Folds {
+		g, err := m.merge(&m.folds, part, k, foldName(k))
+		if err != nil {
+			return err
+		}
+		rows += g.N
+		if s.Self {
+			if _, err := m.merge(&m.self, part, k, selfName(k)); err != nil {
+				return err
+			}
+		}
+	}
+	for j := range s.Shuffles {
+		data, err := block(part, shuffledName(j))
+		if err != nil {
+			return err
+		}
+		g := m.folds[0]
+		cross := &linear.Cross{D: g.D, E: g.E, N: rows, XtY: data}
+		if j == len(m.shuffled) {
+			m.shuffled = append(m.shuffled, linear.NewCross(g.D, g.E))
+		}
+		if err := m.shuffled[j].Merge(cross); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func block(part *artifacts.Matrices, name string) ([]float64, error) {
+	b := part.Block(name)
+	if b == nil {
+		return nil, fmt.Errorf("block %s is not there: %w", name, artifacts.ErrFormat)
+	}
+	return b.Data, nil
+}
+
+// merge adds the shard's Gram of that name to list[k] and gives the shard's.
+func (m *merged) merge(list *[]*linear.Gram, part *artifacts.Matrices, k int, name string) (*linear.Gram, error) {
+	data, err := block(part, name)
+	if err != nil {
+		return nil, err
+	}
+	g, err := linear.FromFlat(data)
+	if err != nil {
+		return nil, err
+	}
+	if k == len(*list) {
+		*list = append(*list, linear.NewGram(g.D, g.E))
+	}
+	return g, (*list)[k].Merge(g)
+}

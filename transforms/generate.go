@@ -1,0 +1,232 @@
+package transforms
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+)
+
+// Generate is the stage that writes the texts: one unit, and one batch on the device, for each
+// condition, persona and alpha, with every prompt and seed in it.
+type Generate struct {
+	Model     Model    `json:"model"`
+	Layer     int      `json:"layer"`
+	Prompts   []string `json:"test_prompts"`
+	Anchors   []string `json:"anchor_prompts"` // continued without steering; they set the zero of the scores
+	Seeds     int      `json:"n_seeds"`
+	AlphaUnit string   `json:"alpha_unit"`
+	Positions string   `json:"steer_positions"`
+	Sampling  Sampling `json:"sampling"`
+	Seed      uint64   `json:"seed"`
+	Batches   []Batch  `json:"batches"`
+}
+
+// Sampling is how the next token is chosen.
+type Sampling struct {
+	MaxNewTokens int     `json:"max_new_tokens"`
+	Temperature  float64 `json:"temperature"`
+	TopP         float64 `json:"top_p"`
+	TopK         int     `json:"top_k"`
+	StopAtEOS    bool    `json:"stop_at_eos"`
+}
+
+// A Batch is what one unit generates. Alpha 0 is no steering.
+type Batch struct {
+	Condition string  `json:"condition"` // of the experiment, or Anchors
+	Persona   string  `json:"persona"`   // empty for none and the anchors
+	Alpha     float64 `json:"alpha"`
+	Prefix    string  `json:"prefix"` // put before every prompt: the condition "prompt"
+}
+
+// Anchors is the unsteered set, apart from the condition none, that sets the zero of the scores.
+const Anchors = "anchors"
+
+// Batches enumerates the generation of an experiment: the anchors, the unsteered texts, which
+// depend on neither persona nor alpha, then every condition of every persona at every alpha.
+func Batches(conditions, personas []string, alphas []float64, prompts map[string]string) []Batch {
+	batches := []Batch{{Condition: Anchors}}
+	for _, c := range conditions {
+		if c == "none" {
+			batches = append(batches, Batch{Condition: c})
+		}
+	}
+	for _, p := range personas {
+		for _, c := range conditions {
+			switch c {
+			case "none":
+			case "prompt":
+				batches = append(batches, Batch{Condition: c, Persona: p, Prefix: prompts[p]})
+			default:
+				for _, a := range alphas {
+					batches = append(batches, Batch{Condition: c, Persona: p, Alpha: a})
+				}
+			}
+		}
+	}
+	return batches
+}
+
+const generateVersion = 1
+
+func init() { register("generate", generateVersion, generate) }
+
+// generate writes one batch. Input 0: vectors.
+func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error) {
+	b := s.Batches[u.Index]
+	prompts, seeds := s.Prompts, s.Seeds
+	if b.Condition == Anchors {
+		prompts, seeds = s.Anchors, 1
+	}
+	r := u.Recipe().Struct(s.Model).Int("layer", int64(s.Layer)).Strings("prompts", prompts).Int("seeds", int64(seeds)).
+		Struct(s.Sampling).Uint("seed", s.Seed).Struct(b)
+	var vectors cache.Output
+	if b.Alpha != 0 {
+		var err error
+		if vectors, err = u.Need(0, b.Condition+"/"+b.Persona); err != nil {
+			return cache.ActionKey{}, err
+		}
+		r.Text("alpha_unit", s.AlphaUnit).Text("steer_positions", s.Positions).Input("vectors", vectors.Digest)
+	}
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		d, err := u.decoder(ctx, s.Model)
+		if err != nil {
+			return nil, err
+		}
+		rows := &artifacts.Generations{Meta: artifacts.Meta{ModelDigest: s.Model.Digest, Layer: s.Layer, Template: template(s.Model.Template), Device: s.Model.Device, Hidden: d.Config().Hidden}}
+		batch, err := u.rows(ctx, s, b, d, prompts, seeds, vectors, rows)
+		if err != nil {
+			return nil, err
+		}
+		outputs, err := d.Generate(ctx, batch, gpu.Sampling(s.Sampling))
+		if err != nil {
+			return nil, fmt.Errorf("generate %s %s at alpha %g: %w", b.Condition, b.Persona, b.Alpha, err)
+		}
+		for i, o := range outputs {
+			rows.Rows[i].Tokens, rows.Rows[i].Ended = o.Tokens, o.Ended
+			rows.Rows[i].Text = d.Tokenizer().Continuation(batch[i].Prompt, o.Tokens)
+		}
+		return []Product{{Name: batchName(u.Index), Kind: artifacts.KindGenerations, Rows: int64(len(outputs)), Write: rows.Encode}}, nil
+	})
+}
+
+func batchName(i int) string { return fmt.Sprintf("batch.%04d", i) }
+
+// rows makes the rows of a batch: prompt by prompt, seed by seed.
+func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, prompts []string, seeds int, o cache.Output, out *artifacts.Generations) ([]gpu.Row, error) {
+	var vectors *artifacts.Vectors
+	var scales Scales
+	if b.Alpha != 0 {
+		var err error
+		if vectors, err = load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors); err != nil {
+			return nil, err
+		}
+		if err := s.belongs(vectors); err != nil {
+			return nil, err
+		}
+		if scales, err = scalesOf(vectors); err != nil {
+			return nil, err
+		}
+	}
+	positions, err := steerPositions(s.Positions)
+	if err != nil {
+		return nil, err
+	}
+	var batch []gpu.Row
+	for i, prompt := range prompts {
+		tokens, err := promptWith(d.Tokenizer(), s.Model.Template, b.Prefix, prompt)
+		if err != nil {
+			return nil, err
+		}
+		for seed := range seeds {
+			row := gpu.Row{Prompt: tokens, Noise: gpu.Noise{Seed: s.Seed + uint64(seed), Prompt: sha256.Sum256([]byte(prompt))}}
+			text := artifacts.Generation{Condition: b.Condition, Persona: b.Persona, Alpha: b.Alpha, Prompt: int32(i), PromptText: prompt, Seed: uint64(seed)}
+			if vectors != nil {
+				v := vectors.Rows[Draw(b.Condition, len(vectors.Rows), i, seed, seeds)]
+				push, length, err := dose(v, scales, b.Alpha, s.AlphaUnit)
+				if err != nil {
+					return nil, fmt.Errorf("steer with %s of %s: %w", b.Condition, b.Persona, err)
+				}
+				text.AlphaAbsolute, text.Draw = length, v.Draw
+				row.Push = []gpu.Push{{Site: gpu.Site{Layer: s.Layer}, Vector: push, Positions: positions}}
+			}
+			batch = append(batch, row)
+			out.Rows = append(out.Rows, text)
+		}
+	}
+	return batch, nil
+}
+
+func steerPositions(name string) (gpu.Positions, error) {
+	for _, p := range []gpu.Positions{gpu.Response, gpu.All, gpu.LastPrompt} {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown steer_positions %q", name)
+}
+
+// belongs refuses vectors that were made for another model or layer than the one that is steered.
+func (s Generate) belongs(v *artifacts.Vectors) error {
+	want := v.Meta
+	want.ModelDigest, want.Layer = s.Model.Digest, s.Layer
+	return v.Meta.Match(want)
+}
+
+// promptWith tokenises a prompt after a prefix that asks for a persona: as a system message where a
+// chat template is used, else as a sentence before it.
+func promptWith(t *tokenizer.Tokenizer, template bool, prefix, prompt string) ([]int32, error) {
+	if prefix == "" {
+		return PromptTokens(t, template, prompt)
+	}
+	if !template {
+		return PromptTokens(t, false, prefix+" "+prompt)
+	}
+	whole, err := t.Chat([]tokenizer.Message{{Role: "system", Content: prefix}, {Role: "user", Content: prompt}}, true)
+	if err != nil { // templates without a system role take it as part of the user's message
+		return PromptTokens(t, true, prefix+"\n\n"+prompt)
+	}
+	ids, _ := t.EncodeRendered(whole)
+	return ids, nil
+}
+
+// Draw says which of the n draws of a condition serves a row. Random draws: draw k serves seed k,
+// or, with fewer seeds than draws, seed and prompt in turn, so that every draw serves some rows.
+// Permutation j serves the prompts i ≡ j mod n. Other conditions have one vector.
+func Draw(condition string, n, prompt, seed, seeds int) int {
+	switch {
+	case n <= 1:
+		return 0
+	case condition == "shuffled_pairs":
+		return prompt % n
+	case seeds >= n:
+		return seed % n
+	default:
+		return (prompt*seeds + seed) % n
+	}
+}
+
+// dose scales a vector for steering. Except in the unit "absolute", where h + alpha·v is literal,
+// every condition has the same length: alpha times the unit's scale at the target layer.
+func dose(v artifacts.Vector, scales Scales, alpha float64, unit string) ([]float32, float64, error) {
+	factor := alpha
+	if unit != "absolute" {
+		scale, ok := map[string]float64{"residual": scales.Residual, "spread": scales.Spread, "native": scales.Native}[unit]
+		if !ok {
+			return nil, 0, fmt.Errorf("unknown alpha unit %q", unit)
+		}
+		if v.Norm == 0 {
+			return nil, 0, fmt.Errorf("the vector is zero, so it has no direction")
+		}
+		factor = alpha * scale / v.Norm
+	}
+	push := make([]float32, len(v.Values))
+	for i, x := range v.Values {
+		push[i] = float32(factor * float64(x))
+	}
+	return push, factor * v.Norm, nil
+}

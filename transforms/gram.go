@@ -1,0 +1,114 @@
+package transforms
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+)
+
+// Gram is the stage that turns paired activations into what the fit needs: for each shard and fold
+// the sums, products and cross products of centred regression. They add up, so the map is fitted
+// as a combine over references: shards in parallel, merged in index order.
+type Gram struct {
+	Folds    int    `json:"folds"`
+	Shuffles int    `json:"shuffles"` // permutations of the pairs, for the condition shuffled_pairs
+	Self     bool   `json:"self"`     // also the target with itself, for the condition self
+	Seed     uint64 `json:"seed"`
+}
+
+const gramVersion = 1
+
+func init() { register("gram", gramVersion, gram) }
+
+// gram reduces one shard. Inputs: capture.source, capture.target.
+func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {
+	source, err := u.InputAt(0, u.Index)
+	if err != nil {
+		return cache.ActionKey{}, err
+	}
+	target, err := u.InputAt(1, u.Index)
+	if err != nil {
+		return cache.ActionKey{}, err
+	}
+	r := u.Recipe().Struct(s).Input("source", source.Digest).Input("target", target.Digest)
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		x, err := load(ctx, u.Store, source, artifacts.KindActivations, artifacts.DecodeActivations)
+		if err != nil {
+			return nil, err
+		}
+		y, err := load(ctx, u.Store, target, artifacts.KindActivations, artifacts.DecodeActivations)
+		if err != nil {
+			return nil, err
+		}
+		if err := paired(x, y); err != nil {
+			return nil, err
+		}
+		out := &artifacts.Matrices{Source: x.Meta, Target: y.Meta}
+		if err := s.reduce(x, y, u.Index, out); err != nil {
+			return nil, err
+		}
+		return []Product{{Name: shardName(u.Index), Kind: artifacts.KindMatrices, Rows: int64(x.Rows()), Write: out.Encode}}, nil
+	})
+}
+
+// reduce adds a shard's sums: one Gram a fold, and for each permutation the cross product alone.
+func (s Gram) reduce(x, y *artifacts.Activations, shard int, out *artifacts.Matrices) error {
+	for fold := range s.Folds {
+		g, err := foldGram(x, y, fold, s.Folds)
+		if err != nil {
+			return err
+		}
+		addRow(out, foldName(fold), g.Flat())
+		if s.Self {
+			if g, err = foldGram(y, y, fold, s.Folds); err != nil {
+				return err
+			}
+			addRow(out, selfName(fold), g.Flat())
+		}
+	}
+	for j := range s.Shuffles {
+		seed := cache.NewRecipe("shuffled pairs", 1).Uint("seed", s.Seed).Int("shard", int64(shard)).Int("permutation", int64(j)).Key()
+		cross := linear.NewCross(x.Dim, y.Dim)
+		if err := cross.AddShuffled(x.Residual, y.Residual, linear.Permutation(x.Rows(), seed)); err != nil {
+			return err
+		}
+		out.Add(shuffledName(j), cross.D, cross.E, cross.XtY)
+	}
+	return nil
+}
+
+func addRow(m *artifacts.Matrices, name string, data []float64) { m.Add(name, 1, len(data), data) }
+
+func foldName(k int) string     { return fmt.Sprintf("fold.%d", k) }
+func selfName(k int) string     { return fmt.Sprintf("self.%d", k) }
+func shuffledName(j int) string { return fmt.Sprintf("shuffled.%d", j) }
+
+// foldGram sums over the rows whose document belongs to the fold.
+func foldGram(x, y *artifacts.Activations, fold, folds int) (*linear.Gram, error) {
+	g := linear.NewGram(x.Dim, y.Dim)
+	var xs, ys []float32
+	for i, ordinal := range x.Fold {
+		if int(ordinal)%folds == fold {
+			xs = append(xs, x.Residual[i*x.Dim:(i+1)*x.Dim]...)
+			ys = append(ys, y.Residual[i*y.Dim:(i+1)*y.Dim]...)
+		}
+	}
+	return g, g.Add(xs, ys)
+}
+
+// paired checks that row i of both shards is the same place in the same text.
+func paired(x, y *artifacts.Activations) error {
+	if x.Rows() != y.Rows() {
+		return fmt.Errorf("pair activations: %d source rows, %d target rows", x.Rows(), y.Rows())
+	}
+	for i := range x.Rows() {
+		if x.Document[i] != y.Document[i] || x.Text[i] != y.Text[i] || x.End[i] != y.End[i] {
+			return fmt.Errorf("pair activations: row %d is %s/%d@%d in the source, %s/%d@%d in the target", i,
+				x.Document[i], x.Text[i], x.End[i], y.Document[i], y.Text[i], y.End[i])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package transforms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/tiny"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+)
+
+// A Model says which model a stage runs. Where its files are is not part of a recipe; what they
+// hold, and the device that computes with them, is.
+type Model struct {
+	Ref      string `json:"ref" key:"-"`  // "tiny:qwen2", a folder, a .gguf file or a hub id
+	Digest   string `json:"digest"`       // of configuration, weights and tokenizer
+	Open     string `json:"open" key:"-"` // the device as gpu.Open takes it
+	Device   string `json:"device"`       // the device with its number type and instruction set
+	Template bool   `json:"template"`     // wrap texts in the model's chat template
+}
+
+// A Text model is a Model without a device: what a stage needs that only tokenises.
+type TextModel struct {
+	Ref      string `json:"ref" key:"-"`
+	Digest   string `json:"digest"`
+	Template bool   `json:"template"`
+}
+
+// Text drops the device.
+func (m Model) Text() TextModel { return TextModel{Ref: m.Ref, Digest: m.Digest, Template: m.Template} }
+
+// OpenFiles opens a model's files without its weights being read.
+func OpenFiles(ctx context.Context, ref string, metadataOnly bool) (*checkpoint.Checkpoint, error) {
+	if name, ok := strings.CutPrefix(ref, "tiny:"); ok {
+		folder, ok := tiny.Folder(name)
+		if !ok {
+			return nil, fmt.Errorf("open model %s: no such embedded model; there are tiny:qwen2 and tiny:llama: %w", ref, checkpoint.ErrNotFound)
+		}
+		return checkpoint.OpenFS(folder, ref)
+	}
+	return checkpoint.Open(ctx, ref, checkpoint.Options{MetadataOnly: metadataOnly})
+}
+
+// lazy opens a thing once per process, on first use; a failure is not remembered.
+type lazy[T any] struct {
+	mu   sync.Mutex
+	open map[string]T
+}
+
+func (l *lazy[T]) get(key string, open func() (T, error)) (T, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v, ok := l.open[key]; ok {
+		return v, nil
+	}
+	v, err := open()
+	if err != nil {
+		return v, err
+	}
+	if l.open == nil {
+		l.open = map[string]T{}
+	}
+	l.open[key] = v
+	return v, nil
+}
+
+var (
+	stores     lazy[cache.Store]
+	tokenizers lazy[*tokenizer.Tokenizer]
+	decoders   lazy[*gpu.Decoder]
+)
+
+func openStore(location string) (cache.Store, error) {
+	return stores.get(location, func() (cache.Store, error) { return cache.OpenLocal(location) })
+}
+
+// Tokenizer opens a model's tokenizer.
+func (m TextModel) Tokenizer(ctx context.Context) (*tokenizer.Tokenizer, error) {
+	return tokenizers.get(m.Digest+m.Ref, func() (*tokenizer.Tokenizer, error) {
+		c, err := OpenFiles(ctx, m.Ref, true)
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		return gpu.OpenTokenizer(c)
+	})
+}
+
+// decoder loads the model, once per process. It is called on the first miss, never before: a run
+// that finds everything loads nothing.
+func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
+	return decoders.get(m.Digest+m.Ref+m.Open, func() (*gpu.Decoder, error) {
+		u.note("loading %s", m.Ref)
+		c, err := OpenFiles(ctx, m.Ref, false)
+		if err != nil {
+			return nil, err
+		}
+		if digest, err := c.Digest(); err != nil {
+			return nil, err
+		} else if digest != m.Digest {
+			return nil, fmt.Errorf("open model %s: its files changed since the run began", m.Ref)
+		}
+		return gpu.Open(c, nil, m.Open)
+	})
+}
+
+// CloseModels frees the decoders of this process.
+func CloseModels() {
+	decoders.mu.Lock()
+	defer decoders.mu.Unlock()
+	for key, d := range decoders.open {
+		d.Close()
+		delete(decoders.open, key)
+	}
+}
+
+// infrastructure reports an error that is not the unit's own: the next unit would meet it too.
+func infrastructure(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
+		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, ErrTexts)
+}
+
+// guard turns a panic of a unit, which is a bug, into an error that says where.
+func guard(f func() (cache.ActionKey, error)) (key cache.ActionKey, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return f()
+}

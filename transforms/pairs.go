@@ -1,0 +1,315 @@
+package transforms
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+)
+
+// ErrTexts reports texts that cannot serve the experiment: too few, or none that tokenise.
+var ErrTexts = errors.New("texts of the configuration")
+
+// ShardRows is how many pairs a shard of activations holds: small enough that a killed run loses
+// seconds, large enough that a Gram matrix per shard costs little.
+const ShardRows = 500
+
+// Shards is the number of shards for n pairs.
+func Shards(n int) int { return (n + ShardRows - 1) / ShardRows }
+
+// Pairs is the stage that chooses which positions of which texts are read in both models.
+type Pairs struct {
+	Source    TextModel    `json:"source_model"`
+	Target    TextModel    `json:"target_model"`
+	Texts     cache.Digest `json:"calibration_texts"` // JSON list of {document, text}
+	Samples   int          `json:"n_training_samples"`
+	Positions string       `json:"positions"` // "last" or "word_ends"
+	Seed      uint64       `json:"seed"`
+}
+
+// A Text is one row of a corpus.
+type Text struct {
+	Document string `json:"document,omitempty"`
+	Text     string `json:"text"`
+}
+
+const pairsVersion = 1
+
+func init() { register("pairs", pairsVersion, pairs) }
+
+// pairs draws texts in a seeded order until there are enough positions, and cuts them into shards.
+// A document's texts share an ordinal in the Fold column, by which the fit keeps them together.
+func pairs(ctx context.Context, u *Unit, s Pairs) (cache.ActionKey, error) {
+	r := u.Recipe().Struct(s)
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		texts, err := ReadTexts(ctx, u.Store, s.Texts)
+		if err != nil {
+			return nil, err
+		}
+		source, err := s.Source.Tokenizer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		target, err := s.Target.Tokenizer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		shuffle(texts, r.Key())
+		both := aligner{models: [2]TextModel{s.Source, s.Target}, tokenizers: [2]*tokenizer.Tokenizer{source, target}, positions: s.Positions}
+		shards, err := both.shards(ctx, texts, s.Samples)
+		if err != nil {
+			return nil, err
+		}
+		products := make([]Product, len(shards))
+		for i, shard := range shards {
+			products[i] = Product{Name: shardName(i), Kind: artifacts.KindTexts, Rows: int64(positionsIn(shard)), Write: shard.Encode}
+		}
+		return products, nil
+	})
+}
+
+func shardName(i int) string { return fmt.Sprintf("shard.%04d", i) }
+
+// shuffle orders texts by draws that are keyed by the recipe.
+func shuffle(texts []Text, key cache.ActionKey) {
+	rand.New(rand.NewChaCha8(key)).Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+}
+
+// An aligner finds the positions at which two models have read the same characters.
+type aligner struct {
+	models     [2]TextModel
+	tokenizers [2]*tokenizer.Tokenizer
+	positions  string
+}
+
+// ends gives the byte offsets in text, in order, at which a position of the rule ends in both
+// models. An empty list comes with the reason.
+func (a aligner) ends(text string) ([]int32, string, error) {
+	wanted := []int32{int32(len(text))}
+	if a.positions == "word_ends" {
+		wanted = wordEnds(text)
+	}
+	for i, t := range a.tokenizers {
+		if t == nil {
+			continue
+		}
+		read, err := readText(t, a.models[i].Template, text)
+		if err != nil {
+			return nil, "", err
+		}
+		wanted = read.keep(wanted)
+	}
+	if len(wanted) == 0 {
+		return nil, "the models do not end on a common character", nil
+	}
+	return wanted, "", nil
+}
+
+// shards cuts the texts into shards of ShardRows positions, n in all.
+func (a aligner) shards(ctx context.Context, texts []Text, n int) ([]*artifacts.Texts, error) {
+	documents := map[string]int32{}
+	var shards []*artifacts.Texts
+	rows, total := 0, 0
+	for i, t := range texts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if total == n {
+			break
+		}
+		ends, status, err := a.ends(t.Text)
+		if err != nil {
+			return nil, err
+		}
+		document := t.Document
+		if document == "" {
+			document = fmt.Sprintf("text.%d", i)
+		}
+		ordinal, ok := documents[document]
+		if !ok {
+			ordinal = int32(len(documents))
+			documents[document] = ordinal
+		}
+		for first := true; first || len(ends) > 0; first = false {
+			if len(shards) == 0 || rows == ShardRows {
+				shards, rows = append(shards, &artifacts.Texts{}), 0
+			}
+			take := min(len(ends), ShardRows-rows, n-total)
+			shard := shards[len(shards)-1]
+			shard.Rows = append(shard.Rows, artifacts.Text{Document: document, Text: t.Text, Ends: ends[:take], Fold: ordinal, Status: status})
+			rows, total, ends = rows+take, total+take, ends[take:]
+			if total == n {
+				break
+			}
+		}
+	}
+	if total < n {
+		return nil, fmt.Errorf("%w: calibration_texts gives %d pairs (positions %q), n_training_samples asks for %d", ErrTexts, total, a.positions, n)
+	}
+	return shards, nil
+}
+
+// positionsIn counts the positions of a shard.
+func positionsIn(t *artifacts.Texts) (n int) {
+	for _, row := range t.Rows {
+		n += len(row.Ends)
+	}
+	return n
+}
+
+// wordEnds lists the offsets just after each word from the third on. A word is a run of letters,
+// digits and apostrophes.
+func wordEnds(text string) []int32 {
+	var ends []int32
+	words, in := 0, false
+	for i, r := range text {
+		inside := unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == '\'' || r == '’'
+		if in && !inside {
+			if words++; words >= 3 {
+				ends = append(ends, int32(i))
+			}
+		}
+		in = inside
+	}
+	if in && words >= 2 {
+		ends = append(ends, int32(len(text)))
+	}
+	return ends
+}
+
+// A reading is a text as one model reads it: its tokens, and for each the offset in the text
+// (without the template around it) just after the token, or -1.
+type reading struct {
+	tokens []int32
+	ends   []int
+}
+
+// readText tokenises a text, inside the model's chat template if that is asked for.
+func readText(t *tokenizer.Tokenizer, template bool, text string) (reading, error) {
+	if !template {
+		ids, ends := t.EncodeEnds(text)
+		for i, e := range ends {
+			if e <= 0 {
+				ends[i] = -1
+			}
+		}
+		return reading{ids, ends}, nil
+	}
+	whole, err := t.Chat([]tokenizer.Message{{Role: "user", Content: text}}, false)
+	if err != nil {
+		return reading{}, err
+	}
+	start := strings.Index(whole, text)
+	if start < 0 {
+		return reading{}, fmt.Errorf("the chat template changes the text %.40q, so positions in it cannot be found", text)
+	}
+	ids, ends := t.EncodeRendered(whole)
+	for i, e := range ends {
+		if ends[i] = e - start; e < 0 || ends[i] <= 0 || ends[i] > len(text) {
+			ends[i] = -1
+		}
+	}
+	return reading{ids, ends}, nil
+}
+
+// at gives the last token that ends at the offset, or -1.
+func (r reading) at(end int32) int {
+	for i := len(r.ends) - 1; i >= 0; i-- {
+		if r.ends[i] == int(end) {
+			return i
+		}
+	}
+	return -1
+}
+
+// keep filters offsets to those at which a token ends.
+func (r reading) keep(ends []int32) []int32 {
+	var kept []int32
+	for _, e := range ends {
+		if r.at(e) >= 0 {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// PromptTokens tokenises a test prompt: as it is, or as a user's message to be answered.
+func PromptTokens(t *tokenizer.Tokenizer, template bool, prompt string) ([]int32, error) {
+	if !template {
+		ids, _ := t.EncodeEnds(prompt)
+		return withoutEnd(t, ids), nil
+	}
+	whole, err := t.Chat([]tokenizer.Message{{Role: "user", Content: prompt}}, true)
+	if err != nil {
+		return nil, err
+	}
+	ids, _ := t.EncodeRendered(whole)
+	return ids, nil
+}
+
+// withoutEnd drops an end-of-text token that a post-processor appended: a prompt is to be continued.
+func withoutEnd(t *tokenizer.Tokenizer, ids []int32) []int32 {
+	if eos, ok := t.EOS(); ok && len(ids) > 1 && ids[len(ids)-1] == eos {
+		return ids[:len(ids)-1]
+	}
+	return ids
+}
+
+// CheckText reports why a text cannot be read by a model, or nil.
+func CheckText(t *tokenizer.Tokenizer, template bool, text string) error {
+	ids, err := PromptTokens(t, template, text)
+	if err != nil {
+		return err
+	}
+	if !utf8.ValidString(text) || len(ids) == 0 || !template && standsForNothing(t, ids) {
+		return fmt.Errorf("%w: %.40q tokenises to nothing", ErrTexts, text)
+	}
+	return nil
+}
+
+func standsForNothing(t *tokenizer.Tokenizer, ids []int32) bool {
+	for _, id := range ids {
+		if bos, ok := t.BOS(); !ok || id != bos {
+			return false
+		}
+	}
+	return true
+}
+
+// ReadTexts reads a stored list of texts.
+func ReadTexts(ctx context.Context, s cache.Store, d cache.Digest) ([]Text, error) {
+	b, err := s.Read(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	var texts []Text
+	if err := json.Unmarshal(b, &texts); err != nil {
+		return nil, fmt.Errorf("read texts %s: %w", d.Short(), artifacts.ErrFormat)
+	}
+	return texts, nil
+}
+
+// EncodeJSON is the one way in which inputs of the configuration become bytes.
+func EncodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(fmt.Sprintf("transforms: encode %T: %v", v, err))
+	}
+	return b.Bytes()
+}
+
+func writeBytes(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := w.Write(b); return err }
+}

@@ -1,0 +1,119 @@
+package transforms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+)
+
+// Personas is the stage that takes persona vectors from one model: one unit a persona.
+type Personas struct {
+	Capture  Capture      `json:"capture"`
+	Partner  TextModel    `json:"partner"` // word ends are those that both models have; empty for "last"
+	Personas []PersonaRef `json:"personas"`
+}
+
+// A PersonaRef names a persona and its stored texts.
+type PersonaRef struct {
+	Name  string       `json:"name"`
+	Texts cache.Digest `json:"texts"` // JSON of PersonaTexts
+}
+
+// PersonaTexts are the texts that describe a persona, as stored.
+type PersonaTexts struct {
+	Positive []string `json:"positive_texts"`
+	Negative []string `json:"negative_texts"`
+}
+
+// half picks the texts with even numbers, which fit vectors, or odd ones, which train the scorer.
+func half(texts []string, odd bool) []string {
+	var out []string
+	for i, t := range texts {
+		if (i%2 == 1) == odd {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+const personasVersion = 1
+
+func init() { register("personas", personasVersion, personas) }
+
+// personas takes one persona's vector: mean(positive) − mean(negative), with its length.
+func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error) {
+	p := s.Personas[u.Index]
+	r := u.Recipe().Struct(s.Capture).Text("partner", s.Partner.Digest).Input("texts", p.Texts)
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		texts, err := readPersona(ctx, u.Store, p.Texts)
+		if err != nil {
+			return nil, err
+		}
+		positive, err := u.mean(ctx, s, half(texts.Positive, false))
+		if err != nil {
+			return nil, fmt.Errorf("persona %s, positive_texts: %w", p.Name, err)
+		}
+		negative, err := u.mean(ctx, s, half(texts.Negative, false))
+		if err != nil {
+			return nil, fmt.Errorf("persona %s, negative_texts: %w", p.Name, err)
+		}
+		v := make([]float32, len(positive))
+		for i := range v {
+			v[i] = float32(positive[i] - negative[i])
+		}
+		out := &artifacts.Vectors{Meta: s.Capture.meta(len(v))}
+		out.Rows = []artifacts.Vector{{Persona: p.Name, Condition: "native", Norm: linear.Norm(v), Values: v}}
+		return []Product{{Name: p.Name, Kind: artifacts.KindVectors, Rows: 1, Write: out.Encode}}, nil
+	})
+}
+
+// mean is the mean residual over all positions of the texts, accumulated in float64.
+func (u *Unit) mean(ctx context.Context, s Personas, texts []string) ([]float64, error) {
+	a := aligner{models: [2]TextModel{s.Capture.Model.Text(), s.Partner}, positions: s.Capture.Positions}
+	d, err := u.decoder(ctx, s.Capture.Model)
+	if err != nil {
+		return nil, err
+	}
+	a.tokenizers[0] = d.Tokenizer()
+	if s.Partner != (TextModel{}) {
+		if a.tokenizers[1], err = s.Partner.Tokenizer(ctx); err != nil {
+			return nil, err
+		}
+	}
+	shard := &artifacts.Texts{}
+	for i, text := range texts {
+		ends, status, err := a.ends(text)
+		if err != nil {
+			return nil, err
+		}
+		shard.Rows = append(shard.Rows, artifacts.Text{Document: fmt.Sprintf("text.%d", i), Text: text, Ends: ends, Fold: int32(i), Status: status})
+	}
+	if positionsIn(shard) == 0 {
+		return nil, fmt.Errorf("%w: none of %d texts has a position to read", ErrTexts, len(texts))
+	}
+	acts, err := u.residuals(ctx, s.Capture, shard)
+	if err != nil {
+		return nil, err
+	}
+	stream := linear.NewStream(acts.Dim)
+	if err := stream.Add(acts.Residual); err != nil {
+		return nil, err
+	}
+	return stream.Mean(), nil
+}
+
+func readPersona(ctx context.Context, s cache.Store, d cache.Digest) (PersonaTexts, error) {
+	var p PersonaTexts
+	b, err := s.Read(ctx, d)
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, fmt.Errorf("read persona texts %s: %w", d.Short(), artifacts.ErrFormat)
+	}
+	return p, nil
+}

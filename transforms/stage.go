@@ -1,0 +1,98 @@
+package transforms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/persona-transfer/runpipeline/cache"
+)
+
+// A Stage is one step of the experiment as data.
+type Stage struct {
+	Name     string          // unique in an experiment: "capture.source"
+	Kind     string          // what its units do: "capture"
+	Settings json.RawMessage // the kind's settings struct; fields tagged key:"-" are not part of the recipe
+	Inputs   []string        // names of the stages it reads, in the order the kind expects
+	Units    int             // how many units it is cut into, fixed before the run
+}
+
+// NewStage makes a stage of a registered kind. It panics on an unknown kind or on settings of
+// another type than the kind's, which only a mistake in the caller can cause.
+func NewStage(name, kind string, settings any, units int, inputs ...string) Stage {
+	k, ok := kinds[kind]
+	if !ok {
+		panic(fmt.Sprintf("transforms: no kind %q", kind))
+	}
+	if got := reflect.TypeOf(settings); got != k.settings {
+		panic(fmt.Sprintf("transforms: stage %q has settings of type %s, want %s", name, got, k.settings))
+	}
+	raw, err := json.Marshal(settings)
+	if err != nil {
+		panic(fmt.Sprintf("transforms: settings of stage %q: %v", name, err))
+	}
+	return Stage{Name: name, Kind: kind, Settings: raw, Inputs: inputs, Units: units}
+}
+
+// Recipe is the stage's full description. The inputs are the manifests of the stages that it
+// reads, by content and in the order of Inputs: an equal result upstream changes nothing here.
+func (s Stage) Recipe(inputs []Manifest) *cache.Recipe {
+	k := kinds[s.Kind]
+	settings := k.decode(s.Settings)
+	r := cache.NewRecipe(s.Kind, k.version).Struct(settings).Int("units", int64(s.Units))
+	for i, m := range inputs {
+		r.Input(s.Inputs[i], m.Digest())
+	}
+	return r
+}
+
+// A Manifest lists the outputs of a committed stage in unit order.
+type Manifest []cache.Output
+
+// Digest identifies the content of all outputs, whatever made them.
+func (m Manifest) Digest() cache.Digest {
+	var text []byte
+	for _, o := range m {
+		text = fmt.Appendf(text, "%d:%s %s %s\n", len(o.Name), o.Name, o.Kind, o.Digest)
+	}
+	return cache.Sum(text)
+}
+
+// Find gives the output of that name.
+func (m Manifest) Find(name string) (cache.Output, bool) {
+	for _, o := range m {
+		if o.Name == name {
+			return o, true
+		}
+	}
+	return cache.Output{}, false
+}
+
+// A kind is one sort of work: its version, the type of its settings, and what a unit does.
+type kind struct {
+	version  int
+	settings reflect.Type
+	decode   func(json.RawMessage) any
+	run      func(ctx context.Context, u *Unit, settings any) (cache.ActionKey, error)
+}
+
+var kinds = map[string]kind{}
+
+// register makes a kind known to every process that links this package, remote workers included.
+func register[S any](name string, version int, run func(ctx context.Context, u *Unit, s S) (cache.ActionKey, error)) {
+	kinds[name] = kind{
+		version:  version,
+		settings: reflect.TypeFor[S](),
+		decode: func(raw json.RawMessage) any {
+			var s S
+			if err := json.Unmarshal(raw, &s); err != nil {
+				panic(fmt.Sprintf("transforms: settings of a %s stage: %v", name, err))
+			}
+			return s
+		},
+		run: func(ctx context.Context, u *Unit, settings any) (cache.ActionKey, error) {
+			return run(ctx, u, settings.(S))
+		},
+	}
+}

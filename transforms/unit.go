@@ -1,0 +1,175 @@
+package transforms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+)
+
+// Env is what a worker needs besides the stage: where the store is and which run this is. None of
+// it may change a byte of an artifact.
+type Env struct {
+	Run   string // names the run in this process; see [Begin]
+	Cache string // the store's location, as cache.Open takes it
+}
+
+// A Unit is one piece of work of a stage, as its function sees it.
+type Unit struct {
+	Stage Stage
+	Index int
+	Store cache.Store
+
+	inputs []Manifest
+	run    *run
+}
+
+// Input is the manifest of the i-th stage in Stage.Inputs.
+func (u *Unit) Input(i int) Manifest { return u.inputs[i] }
+
+// InputAt is the output at position index of the i-th input, for stages cut alike.
+func (u *Unit) InputAt(i, index int) (cache.Output, error) {
+	if m := u.inputs[i]; index < len(m) {
+		return m[index], nil
+	}
+	return cache.Output{}, fmt.Errorf("stage %s reads output %d of %s, which has %d", u.Stage.Name, index, u.Stage.Inputs[i], len(u.inputs[i]))
+}
+
+// Need is the output of that name of the i-th input.
+func (u *Unit) Need(i int, name string) (cache.Output, error) {
+	if o, ok := u.inputs[i].Find(name); ok {
+		return o, nil
+	}
+	return cache.Output{}, fmt.Errorf("stage %s reads %q of %s, which has no such output", u.Stage.Name, name, u.Stage.Inputs[i])
+}
+
+// Recipe begins the recipe of this unit's kind. What the unit depends on is added by its function:
+// less than the stage as a whole does, so that one changed input repeats few units.
+func (u *Unit) Recipe() *cache.Recipe {
+	return cache.NewRecipe(u.Stage.Kind+" unit", kinds[u.Stage.Kind].version)
+}
+
+// A Product is one output of a unit before it is stored.
+type Product struct {
+	Name, Kind string
+	Rows       int64
+	Write      func(io.Writer) error
+}
+
+// Do gives the action that holds the unit's outputs: at once if the store has it, else by
+// computing the products, storing them and committing the action.
+func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Context) ([]Product, error)) (cache.ActionKey, error) {
+	key, begun := r.Key(), time.Now()
+	outputs, ok, err := u.Store.Lookup(ctx, key)
+	if err != nil {
+		return key, err
+	}
+	if ok {
+		u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
+		return key, nil
+	}
+	products, err := compute(ctx)
+	if err != nil {
+		return key, err
+	}
+	var bytes int64
+	for _, p := range products {
+		digest, n, err := u.Store.Create(ctx, p.Write)
+		if err != nil {
+			return key, err
+		}
+		outputs = append(outputs, cache.Output{Name: p.Name, Kind: p.Kind, Digest: digest, Bytes: n, Rows: p.Rows})
+		bytes += n
+	}
+	if err := u.Store.Commit(ctx, r, outputs); err != nil {
+		return key, err
+	}
+	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun)})
+	return key, nil
+}
+
+// load reads and decodes an output, checking that it is of the kind that the reader expects.
+func load[T any](ctx context.Context, s cache.Store, o cache.Output, kind string, decode func(io.Reader) (T, error)) (T, error) {
+	var zero T
+	if o.Kind != kind {
+		return zero, fmt.Errorf("read %s %s as %s: %w", o.Kind, o.Name, kind, artifacts.ErrFormat)
+	}
+	r, err := s.Open(ctx, o.Digest)
+	if err != nil {
+		return zero, err
+	}
+	defer r.Close()
+	v, err := decode(r)
+	if err != nil {
+		return zero, fmt.Errorf("read %s %s: %w", o.Kind, o.Name, err)
+	}
+	return v, nil
+}
+
+// An Event tells that a unit was found (Hit) or computed.
+type Event struct {
+	Stage string
+	Unit  int
+	Key   cache.ActionKey
+	Hit   bool
+	Bytes int64
+	Took  time.Duration
+	Note  string // a message without a unit's end: "loading gemma-3-270m"
+}
+
+// A run is what the units of one run share within a process.
+type run struct {
+	ctx    context.Context
+	events func(Event)
+
+	mu  sync.Mutex
+	err error // the first failure, typed: Beam carries errors between its parts as text
+}
+
+var runs sync.Map // run name → *run
+
+// Begin makes a run known to the units of this process: they stop when ctx is cancelled and report
+// to events, which may be called from several goroutines. The returned function ends it and gives
+// the first typed error that a unit met.
+func Begin(ctx context.Context, name string, events func(Event)) (end func() error) {
+	r := &run{ctx: ctx, events: events}
+	runs.Store(name, r)
+	return func() error {
+		runs.Delete(name)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.err
+	}
+}
+
+// lookupRun finds the run; on a remote worker, where nobody began it, a silent one.
+func lookupRun(ctx context.Context, name string) *run {
+	if r, ok := runs.Load(name); ok {
+		return r.(*run)
+	}
+	return &run{ctx: ctx, events: func(Event) {}}
+}
+
+func (u *Unit) event(e Event) { u.run.events(e) }
+
+// note reports something worth a line while a unit is at work.
+func (u *Unit) note(format string, args ...any) {
+	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: fmt.Sprintf(format, args...)})
+}
+
+// keep remembers the first error of the run that is not its own interruption.
+func (r *run) keep(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+	}
+}

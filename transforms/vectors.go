@@ -1,0 +1,222 @@
+package transforms
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+)
+
+// VectorSettings is the stage that makes what each condition steers with.
+type VectorSettings struct {
+	Conditions []string `json:"conditions"` // those that steer with a vector
+	Personas   []string `json:"personas"`
+	Draws      int      `json:"draws"` // of random directions and projections
+	Seed       uint64   `json:"seed"`
+}
+
+const vectorsVersion = 1
+
+func init() { register("vectors", vectorsVersion, vectors) }
+
+// A toolbox is what the condition vectors are made from.
+type toolbox struct {
+	settings       VectorSettings
+	source, native map[string]artifacts.Vector // persona vectors of the two models
+	sourceMeta     artifacts.Meta
+	targetMeta     artifacts.Meta
+	maps           map[string]*artifacts.Map
+	dim            int // of the target
+	targetRows     cache.Digest
+	directions     map[string][][]float32 // random directions, by persona
+	residual       float64                // mean ‖h‖ of the target
+	spread         float64                // mean ‖h − mean h‖ of the target
+	sourceResidual float64                // mean ‖h‖ of the source
+}
+
+// vectors makes one output "condition/persona" for each. Inputs: fit, personas.source,
+// personas.target, capture.source, capture.target.
+func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, error) {
+	r := u.Recipe().Struct(s)
+	for i, name := range u.Stage.Inputs {
+		r.Input(name, u.Input(i).Digest())
+	}
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		t, err := u.toolbox(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		var products []Product
+		for _, condition := range s.Conditions {
+			for _, persona := range s.Personas {
+				list, err := t.make(condition, persona)
+				if err != nil {
+					return nil, fmt.Errorf("vector of %s for persona %s: %w", condition, persona, err)
+				}
+				out := &artifacts.Vectors{Meta: t.targetMeta, Notes: t.scales(persona).notes()}
+				for k, v := range list {
+					if err := finite(v, condition); err != nil {
+						return nil, fmt.Errorf("vector of %s for persona %s: %w", condition, persona, err)
+					}
+					out.Rows = append(out.Rows, artifacts.Vector{Persona: persona, Condition: condition, Draw: int32(k), Norm: linear.Norm(v), Values: v})
+				}
+				products = append(products, Product{Name: condition + "/" + persona, Kind: artifacts.KindVectors, Rows: int64(len(list)), Write: out.Encode})
+			}
+		}
+		return products, nil
+	})
+}
+
+func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) {
+	t := &toolbox{settings: s, source: map[string]artifacts.Vector{}, native: map[string]artifacts.Vector{}, maps: map[string]*artifacts.Map{}, targetRows: u.Input(4).Digest()}
+	for _, o := range u.Input(0) {
+		if o.Kind == artifacts.KindMap {
+			m, err := load(ctx, u.Store, o, artifacts.KindMap, artifacts.DecodeMap)
+			if err != nil {
+				return nil, err
+			}
+			t.maps[o.Name] = m
+		}
+	}
+	var err error
+	if t.sourceMeta, err = u.personaVectors(ctx, 1, t.source); err != nil {
+		return nil, err
+	}
+	if t.targetMeta, err = u.personaVectors(ctx, 2, t.native); err != nil {
+		return nil, err
+	}
+	if err := t.maps["map"].Accepts(t.sourceMeta); err != nil {
+		return nil, fmt.Errorf("apply the map to the source's vectors: %w", err)
+	}
+	if err := t.maps["map"].Delivers(t.targetMeta); err != nil {
+		return nil, fmt.Errorf("compare the map's vectors with the target's: %w", err)
+	}
+	return t, t.measure(ctx, u)
+}
+
+func (u *Unit) personaVectors(ctx context.Context, input int, into map[string]artifacts.Vector) (meta artifacts.Meta, err error) {
+	for _, o := range u.Input(input) {
+		v, err := load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors)
+		if err != nil {
+			return meta, err
+		}
+		into[o.Name], meta = v.Rows[0], v.Meta
+	}
+	return meta, nil
+}
+
+// measure reads both models' activations once or twice, shard by shard, for the scales and the
+// random directions.
+func (t *toolbox) measure(ctx context.Context, u *Unit) error {
+	var seeds [][32]byte
+	for _, p := range t.settings.Personas {
+		for k := range t.settings.Draws {
+			seeds = append(seeds, t.seed("random_direction", p, k))
+		}
+	}
+	var target, source *linear.Stream
+	err := u.eachShard(ctx, 4, func(a *artifacts.Activations) error {
+		if target == nil {
+			target, t.dim = linear.NewStream(a.Dim, seeds...), a.Dim
+		}
+		return target.Add(a.Residual)
+	})
+	if err != nil {
+		return err
+	}
+	spread := linear.NewSpread(target.Mean())
+	if err := u.eachShard(ctx, 4, func(a *artifacts.Activations) error { return spread.Add(a.Residual) }); err != nil {
+		return err
+	}
+	err = u.eachShard(ctx, 3, func(a *artifacts.Activations) error {
+		if source == nil {
+			source = linear.NewStream(a.Dim)
+		}
+		return source.Add(a.Residual)
+	})
+	if err != nil {
+		return err
+	}
+	t.residual, t.spread, t.sourceResidual = target.MeanNorm(), spread.Value(), source.MeanNorm()
+	t.directions = map[string][][]float32{}
+	for i, p := range t.settings.Personas {
+		for k := range t.settings.Draws {
+			t.directions[p] = append(t.directions[p], target.Direction(i*t.settings.Draws+k))
+		}
+	}
+	return nil
+}
+
+// eachShard reads an input's shards one at a time.
+func (u *Unit) eachShard(ctx context.Context, input int, f func(*artifacts.Activations) error) error {
+	for _, o := range u.Input(input) {
+		a, err := load(ctx, u.Store, o, artifacts.KindActivations, artifacts.DecodeActivations)
+		if err != nil {
+			return err
+		}
+		if err := f(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seed keys a draw by what it is for, so that changing lambda, say, leaves the random draws alone.
+func (t *toolbox) seed(condition, persona string, draw int) [32]byte {
+	return cache.NewRecipe(condition+" draw", 1).Uint("seed", t.settings.Seed).Text("persona", persona).Int("draw", int64(draw)).Key()
+}
+
+// scales are the units in which alpha may be given for one persona.
+func (t *toolbox) scales(persona string) Scales {
+	return Scales{Residual: t.residual, Spread: t.spread, Native: t.residual * t.source[persona].Norm / t.sourceResidual}
+}
+
+// make gives a condition's vectors for a persona, one for each draw.
+func (t *toolbox) make(condition, persona string) ([][]float32, error) {
+	v := t.source[persona].Values
+	one := func(w []float32, err error) ([][]float32, error) { return [][]float32{w}, err }
+	switch condition {
+	case "zero_pad":
+		return one(linear.ZeroPad(v, t.dim), nil)
+	case "interpolation":
+		return one(linear.Interpolate(v, t.dim))
+	case "ridge":
+		return one(t.apply("map", v))
+	case "oracle":
+		return one(t.native[persona].Values, nil)
+	case "self":
+		return one(t.apply("self", t.native[persona].Values))
+	case "random_direction":
+		return t.directions[persona], nil
+	case "random_projection":
+		var out [][]float32
+		for k := range t.settings.Draws {
+			out = append(out, linear.RandomProjection(v, t.dim, t.seed(condition, persona, k)))
+		}
+		return out, nil
+	case "shuffled_pairs":
+		var out [][]float32
+		for j := 0; t.maps[shuffledName(j)] != nil; j++ {
+			w, err := t.apply(shuffledName(j), v)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, w)
+		}
+		return out, nil
+	default:
+		return nil, fmt.Errorf("no such condition")
+	}
+}
+
+// apply carries a difference vector across: the matrix only, without the means.
+func (t *toolbox) apply(name string, v []float32) ([]float32, error) {
+	m := t.maps[name]
+	w, err := linear.NewMap(m.Rows, m.Cols, m.W, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return w.Apply(v)
+}
