@@ -39,7 +39,7 @@ func run(ctx context.Context, out string, tokens int, only string) error {
 		return fmt.Errorf("-tokens %d: fewer than %d make no step", tokens, least)
 	}
 	var texts []string
-	for _, d := range tiny.Documents(tokenizerSeed, tokenizerDocuments) {
+	for _, d := range tiny.Documents(tokenizerSeed, min(tokenizerDocuments, tokens)) {
 		texts = append(texts, d.Text)
 	}
 	var log []record
