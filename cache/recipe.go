@@ -156,12 +156,12 @@ func frame(value string) string { return strconv.Itoa(len(value)) + ":" + value 
 
 // unframe splits "length:value\nrest".
 func unframe(text string) (value, rest string, err error) {
-	digits, body, ok := strings.Cut(text[:min(len(text), 20)], ":")
+	digits, _, ok := strings.Cut(text[:min(len(text), 20)], ":")
 	n, convErr := strconv.Atoi(digits)
 	if !ok || convErr != nil || n < 0 || strconv.Itoa(n) != digits {
 		return "", "", fmt.Errorf("no length before the value")
 	}
-	body = text[len(digits)+1:]
+	body := text[len(digits)+1:]
 	if n >= len(body) || body[n] != '\n' {
 		return "", "", fmt.Errorf("value is not %d bytes and a newline", n)
 	}

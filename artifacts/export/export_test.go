@@ -211,6 +211,18 @@ func TestForeignFilesAreRead(t *testing.T) {
 	}
 }
 
+// Metadata of another program is no manifest.
+func TestForeignMetadataIsLeftAlone(t *testing.T) {
+	header := `{"__metadata__":{"format":"pt","layer":"9"},"direction.3":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
+	content := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header+"\x00\x00\x80\x3f"...)
+	for _, content := range [][]byte{content, []byte(`{"manifest":{"author":"x"},"directions":[{"layer":3,"values":[1]}]}`)} {
+		v, err := ReadVectors(bytes.NewReader(content))
+		if err != nil || len(v) != 1 || v[0].Meta.Layer != 3 || v[0].Row.Values[0] != 1 {
+			t.Errorf("%q: %+v, %v", content, v, err)
+		}
+	}
+}
+
 func TestDamagedFilesAreRefusedOrRead(t *testing.T) {
 	for _, f := range formats {
 		whole := written(t, f, sampleVector())
@@ -333,7 +345,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		{"gap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "lies at"},
 		{"rest", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 8), "take 4 bytes of 8"},
 		{"overlap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"direction.2":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "lies at"},
-		{"another manifest", safetensors(`{"__metadata__":{"format":"sae"},"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `format is "sae"`},
+		{"another manifest", safetensors(`{"__metadata__":{"format":"runpipeline vector 2"},"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `format is "runpipeline vector 2"`},
 		{"JSON without directions", []byte(`{"directions":[]}`), "no direction"},
 		{"JSON of something else", []byte(`{"weights":[]}`), "unknown field"},
 		{"JSON and more", []byte(`{"directions":[]}{}`), "follows"},

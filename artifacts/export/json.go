@@ -49,6 +49,9 @@ func readJSON(content []byte) ([]Vector, error) {
 	if _, err := strict.Token(); err != io.EOF {
 		return nil, fmt.Errorf("something follows the JSON value")
 	}
+	if !f.Manifest.ours() {
+		f.Manifest = nil
+	}
 	if len(f.Manifest) > 0 && len(f.Directions) > 1 {
 		return nil, fmt.Errorf("its manifest describes one vector, it holds %d", len(f.Directions))
 	}

@@ -20,6 +20,9 @@ const (
 	notePrefix   = "note."
 )
 
+// ours reports whether a program of this name wrote the manifest.
+func (m manifest) ours() bool { return strings.HasPrefix(m["format"], "runpipeline ") }
+
 func manifestOf(v Vector) manifest {
 	m := manifest{
 		"format":     vectorFormat,

@@ -94,7 +94,7 @@ func readSafetensors(content []byte) ([]Vector, error) {
 		}
 		delete(entries, "__metadata__")
 	}
-	if m["format"] == "pt" || m["format"] == "np" { // what other writers put there
+	if !m.ours() { // other writers put there what they like
 		m = nil
 	}
 	if len(m) > 0 && len(entries) > 1 {

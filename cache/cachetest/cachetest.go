@@ -59,7 +59,7 @@ func contents() [][]byte {
 		state = state*6364136223846793005 + 1442695040888963407
 		noise[i] = byte(state >> 56)
 	}
-	return [][]byte{{}, []byte("a"), []byte("residual\n"), noise, make([]byte, 40<<20)}
+	return [][]byte{{}, []byte("a"), []byte("residual\n"), noise, make([]byte, 12<<20)}
 }
 
 func blobsComeBack(t *testing.T, s cache.Inspector) {
