@@ -19,6 +19,7 @@ type column interface {
 	width() int                                 // values per row, at most, to size batches
 	data(from, to int) (arrow.ArrayData, error) // checks the rows' values
 	load(arrow.ArrayData) error                 // appends; checks structure and values
+	cell(row int) string                        // for people
 }
 
 type number interface {
@@ -49,6 +50,8 @@ func (c numbers[T]) load(d arrow.ArrayData) error {
 	}
 	return err
 }
+
+func (c numbers[T]) cell(row int) string { return fmt.Sprint((*c.values)[row]) }
 
 // vectors is a column of dim float32 per row, kept flat and row-major. All are finite.
 type vectors struct {
@@ -86,6 +89,10 @@ func (c vectors) load(d arrow.ArrayData) error {
 	return finite(c.name, values, false)
 }
 
+func (c vectors) cell(row int) string {
+	return cutList((*c.values)[row*c.dim : (row+1)*c.dim])
+}
+
 // texts is a column of one UTF-8 text per row.
 type texts struct {
 	name   string
@@ -106,6 +113,8 @@ func (c texts) load(d arrow.ArrayData) (err error) {
 	*c.values, err = appendTexts(*c.values, d)
 	return err
 }
+
+func (c texts) cell(row int) string { return cutText((*c.values)[row]) }
 
 // bools is a column of one bit per row.
 type bools struct {
@@ -139,6 +148,8 @@ func (c bools) load(d arrow.ArrayData) error {
 	}
 	return nil
 }
+
+func (c bools) cell(row int) string { return fmt.Sprint((*c.values)[row]) }
 
 // lists is a column of any number of numbers per row.
 type lists[T number] struct {
@@ -191,6 +202,8 @@ func (c lists[T]) load(d arrow.ArrayData) error {
 	return err
 }
 
+func (c lists[T]) cell(row int) string { return cutList((*c.values)[row]) }
+
 // textLists is a column of any number of texts per row.
 type textLists struct {
 	name   string
@@ -232,6 +245,8 @@ func (c textLists) load(d arrow.ArrayData) error {
 	}
 	return ranges(d, len(values), func(from, to int) { *c.values = append(*c.values, values[from:to:to]) })
 }
+
+func (c textLists) cell(row int) string { return fmt.Sprintf("%q", (*c.values)[row]) }
 
 func typeOf[T number]() arrow.DataType {
 	var zero T
