@@ -201,6 +201,7 @@ func TestBadFoldersAreRefusedWithTheFile(t *testing.T) {
 		text   string
 	}{
 		{"no config", func(f fstest.MapFS) { delete(f, "config.json") }, ErrNotFound, "config.json"},
+		{"a folder of GGUF", func(f fstest.MapFS) { delete(f, "config.json"); f["m.gguf"] = index("") }, ErrNotFound, "to open m.gguf, name the file"},
 		{"config is a list", func(f fstest.MapFS) { f["config.json"] = index("[]") }, ErrFormat, "config.json"},
 		{"config is cut", func(f fstest.MapFS) { f["config.json"] = index(`{"a":`) }, ErrFormat, "config.json"},
 		{"no weights", func(f fstest.MapFS) { delete(f, indexFile) }, ErrNotFound, "model.safetensors"},

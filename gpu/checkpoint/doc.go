@@ -26,6 +26,18 @@
 // The safetensors format: https://github.com/huggingface/safetensors (README and
 // safetensors/src/tensor.rs). GGUF: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 // The cache folder: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+//
+// # Design notes
+//
+// The readers are our own. go-huggingface 0.4.0 has some for safetensors and GGUF, but they
+// read whole tensors into GoMLX, take lengths and offsets from headers on trust, and keep
+// GGUF's names, row order and shifted norms; its hub client takes any file that exists for
+// complete. Row ranges from a mapping, [ErrFormat] for every odd byte and C1 need less code
+// than wrapping them would.
+//
+// A hub id is asked for at the hub whenever its revision may have moved, and answered from
+// the cache when the hub cannot be asked, as huggingface_hub does. With MetadataOnly the
+// cache is asked first: looking at a plan should not need a network.
 package checkpoint
 
 import "errors"

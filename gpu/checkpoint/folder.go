@@ -76,6 +76,9 @@ func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err e
 func readConfig(fsys fs.FS) ([]byte, error) {
 	config, err := fs.ReadFile(fsys, configFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		if names, _ := fs.Glob(fsys, "*.gguf"); len(names) > 0 {
+			return nil, fmt.Errorf("%s: %w; to open %s, name the file", configFile, ErrNotFound, names[0])
+		}
 		return nil, fmt.Errorf("%s: %w", configFile, ErrNotFound)
 	}
 	if err != nil {

@@ -22,7 +22,7 @@ func (m *ggufModel) baseConfig(class, modelType string) map[string]any {
 		"vocab_size":              m.vocabSize(),
 		"hidden_size":             hidden,
 		"intermediate_size":       m.int("feed_forward_length"),
-		"num_hidden_layers":       m.int("block_count"),
+		"num_hidden_layers":       m.blocks(),
 		"num_attention_heads":     m.heads,
 		"num_key_value_heads":     m.kvHeads,
 		"head_dim":                headDim,
@@ -37,6 +37,16 @@ func (m *ggufModel) baseConfig(class, modelType string) map[string]any {
 	}
 	m.addTokens(c)
 	return c
+}
+
+// blocks is the number of blocks, each of which has at least one tensor.
+func (m *ggufModel) blocks() int {
+	n := m.int("block_count")
+	if n > len(m.tensors) {
+		m.problem("%d blocks in %d tensors", n, len(m.tensors))
+		return 1
+	}
+	return n
 }
 
 // vocabSize is the number of rows of the embedding.
@@ -90,7 +100,7 @@ func qwen3Config(m *ggufModel) map[string]any {
 func gemma2Config(m *ggufModel) map[string]any {
 	c := m.baseConfig("Gemma2ForCausalLM", "gemma2")
 	const blocks27B, period = 46, 2
-	m.addGemma(c, blocks27B, period)
+	m.addGemma(c, blocks27B, period, m.intOr("attention.sliding_window", 4096))
 	c["attn_logit_softcapping"] = orNull(m.floatOr("attn_logit_softcapping", 50))
 	c["final_logit_softcapping"] = orNull(m.floatOr("final_logit_softcapping", 30))
 	return c
@@ -99,16 +109,17 @@ func gemma2Config(m *ggufModel) map[string]any {
 func gemma3Config(m *ggufModel) map[string]any {
 	c := m.baseConfig("Gemma3ForCausalLM", "gemma3_text")
 	const blocks27B, period = 62, 6
-	m.addGemma(c, blocks27B, m.intOr("attention.sliding_window_pattern", period))
+	m.addGemma(c, blocks27B, m.intOr("attention.sliding_window_pattern", period), m.intOr("attention.sliding_window", 0))
 	c["rope_local_base_freq"] = m.floatOr("rope.freq_base_swa", 10000)
 	c["attn_logit_softcapping"] = orNull(m.floatOr("attn_logit_softcapping", 0))
 	c["final_logit_softcapping"] = orNull(m.floatOr("final_logit_softcapping", 0))
 	return c
 }
 
-// addGemma adds what Gemma 2 and 3 share. The attention's scale is that of its head size
-// but for the 27B models, which only their number of blocks tells apart.
-func (m *ggufModel) addGemma(c map[string]any, blocks27B, period int) {
+// addGemma adds what Gemma 2 and 3 share: every period-th block sees everything, the others
+// the last window tokens; a window of 0 is none. The attention's scale is that of its head
+// size but for the 27B models, which only their number of blocks tells apart.
+func (m *ggufModel) addGemma(c map[string]any, blocks27B, period, window int) {
 	delete(c, "hidden_act")
 	c["hidden_activation"] = "gelu_pytorch_tanh"
 	blocks := c["num_hidden_layers"].(int)
@@ -116,19 +127,17 @@ func (m *ggufModel) addGemma(c map[string]any, blocks27B, period int) {
 	if blocks == blocks27B {
 		c["query_pre_attn_scalar"] = c["hidden_size"].(int) / m.heads
 	}
-	if period == 0 || blocks > 1<<16 {
-		m.problem("%d blocks, every %dth with full attention", blocks, period)
-		return
-	}
 	types := make([]string, blocks)
 	for i := range types {
 		types[i] = "sliding_attention"
-		if (i+1)%period == 0 {
+		if window == 0 || period == 0 || (i+1)%period == 0 {
 			types[i] = "full_attention"
 		}
 	}
-	c["layer_types"] = types
-	c["sliding_window"] = m.int("attention.sliding_window")
+	c["layer_types"], c["sliding_window"] = types, nil
+	if window > 0 {
+		c["sliding_window"] = window
+	}
 }
 
 func phi3Config(m *ggufModel) map[string]any {
@@ -153,7 +162,7 @@ func qwenConfig(m *ggufModel) map[string]any {
 		"vocab_size":          m.vocabSize(),
 		"hidden_size":         hidden,
 		"intermediate_size":   m.int("feed_forward_length"),
-		"num_hidden_layers":   m.int("block_count"),
+		"num_hidden_layers":   m.blocks(),
 		"num_attention_heads": m.heads,
 		"kv_channels":         hidden / m.heads,
 		"layer_norm_epsilon":  m.floatOr("attention.layer_norm_rms_epsilon", 1e-6),

@@ -63,7 +63,10 @@ func TestBadHeadersAreRefused(t *testing.T) {
 		{"not an object", raw(`{"w":[]}`, 0), "belongs"},
 	}
 	for _, test := range tests {
-		_, err := ReadSafetensors(bytes.NewReader(test.data), int64(len(test.data)))
+		var err error
+		if n := allocated(func() { _, err = ReadSafetensors(bytes.NewReader(test.data), int64(len(test.data))) }); n > 1<<20 {
+			t.Errorf("%s: allocated %d bytes for a file of %d (C3)", test.name, n, len(test.data))
+		}
 		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v; want %q, wrapping ErrFormat", test.name, err, test.text)
 		}
