@@ -11,4 +11,6 @@
 // and live in the schema's metadata; a note is a fact that only people read. [Meta] is the
 // group of facts that says which model and layer numbers come from, and [Meta.Match] is what
 // keeps a vector of one layer from meeting a map of another.
+//
+// Subfolder export writes vectors and maps in the formats that other programs read.
 package artifacts

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A Matrix is a named block of float64, row-major. A number is a matrix of 1 × 1.
@@ -131,8 +132,8 @@ func DecodeMatrices(r io.Reader) (*Matrices, error) {
 			if len(row) != s.Cols {
 				return nil, fmt.Errorf("read matrices: %w: block %.40q has a row of %d", ErrFormat, s.Name, len(row))
 			}
-			b.Data = append(b.Data, row...)
 		}
+		b.Data = slices.Concat(rows[:s.Rows]...)
 		m.Blocks, rows = append(m.Blocks, b), rows[s.Rows:]
 	}
 	if len(rows) > 0 {
