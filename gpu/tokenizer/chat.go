@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/nikolalohinski/gonja/v2/builtins"
 	"github.com/nikolalohinski/gonja/v2/config"
@@ -26,6 +27,7 @@ type Message struct {
 // chat is what a Tokenizer needs to write a conversation.
 type chat struct {
 	source   string
+	mu       sync.Mutex // held while template runs
 	template *exec.Template
 	unk, pad string // for templates that name them
 }
@@ -82,8 +84,8 @@ func (t *Tokenizer) ChatTemplate() string { return t.chat.source }
 // where the model's answer begins. The text contains the special tokens, so encode it with
 // [Tokenizer.EncodePlain].
 //
-// Templates see messages, add_generation_prompt, bos_token, eos_token, unk_token, pad_token,
-// and tools and documents as none; they may call raise_exception. They cannot read files, and
+// Templates see messages, add_generation_prompt, those of bos_token, eos_token, unk_token and pad_token
+// that the model has, and tools and documents as none; they may call raise_exception. They cannot read files, and
 // there is no strftime_now: with today's date in it a prompt would be another one tomorrow;
 // templates that ask whether it is defined work. Chat returns an error that wraps
 // [ErrNoTemplate] if there is no template, and other errors for a template that cannot be
@@ -112,27 +114,32 @@ func (t *Tokenizer) render(messages []Message, addGenerationPrompt bool) (text s
 			return "", err
 		}
 	}
+	t.chat.mu.Lock()
+	defer t.chat.mu.Unlock()
 	turns := make([]map[string]any, len(messages))
 	for i, m := range messages {
 		turns[i] = map[string]any{"role": m.Role, "content": m.Content}
 	}
 	var raised error
-	context := exec.NewContext(map[string]any{
+	names := map[string]any{
 		"messages":              turns,
 		"add_generation_prompt": addGenerationPrompt,
-		"bos_token":             t.nameOf(t.bos),
-		"eos_token":             t.nameOf(t.eos),
-		"unk_token":             t.chat.unk,
-		"pad_token":             t.chat.pad,
 		"tools":                 nil,
 		"documents":             nil,
 		"raise_exception": func(message string) (string, error) {
 			raised = fmt.Errorf("chat template: %s", message)
 			return "", raised
 		},
-	})
+	}
+	for name, text := range map[string]string{
+		"bos_token": t.Token(t.bos), "eos_token": t.Token(t.eos), "unk_token": t.chat.unk, "pad_token": t.chat.pad,
+	} {
+		if text != "" { // else it is not defined
+			names[name] = text
+		}
+	}
 	var out bytes.Buffer
-	if err := template.Execute(&out, context); err != nil {
+	if err := template.Execute(&out, exec.NewContext(names)); err != nil {
 		if raised != nil {
 			return "", raised
 		}
@@ -141,21 +148,13 @@ func (t *Tokenizer) render(messages []Message, addGenerationPrompt bool) (text s
 	return out.String(), nil
 }
 
-// nameOf returns the text of a token that there may not be.
-func (t *Tokenizer) nameOf(id int32) string {
-	if id < 0 {
-		return ""
-	}
-	return t.Token(id)
-}
-
 // environment is Hugging Face's: Jinja's own with json that is not made safe for HTML.
 var environment = &exec.Environment{
 	Context:           exec.EmptyContext().Update(builtins.GlobalFunctions).Update(builtins.GlobalVariables),
 	Filters:           exec.NewFilterSet(map[string]exec.FilterFunction{}).Update(builtins.Filters),
 	Tests:             builtins.Tests,
 	ControlStructures: builtins.ControlStructures,
-	Methods:           builtins.Methods,
+	Methods:           pythonMethods(),
 }
 
 func init() {
@@ -174,8 +173,8 @@ func parseTemplate(source string) (template *exec.Template, err error) {
 	settings := config.New()
 	settings.TrimBlocks = true
 	settings.LeftStripBlocks = true
-	if template, err = exec.NewTemplate(templateName, settings, onlyTemplate(source), environment); err != nil {
-		return nil, fmt.Errorf("chat template: %w", err)
+	if template, err = exec.NewTemplate(templateName, settings, onlyTemplate(plainConditions(source)), environment); err != nil {
+		return nil, fmt.Errorf("chat template: %s", withoutSource(err))
 	}
 	return template, nil
 }
@@ -232,4 +231,13 @@ func pythonSpaces(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// withoutSource returns the end of the template engine's message, which begins with the template.
+func withoutSource(err error) string {
+	text := err.Error()
+	if k := strings.LastIndex(text, "': "); strings.HasPrefix(text, "failed to parse template '") && k >= 0 {
+		text = text[k+len("': "):]
+	}
+	return text
 }

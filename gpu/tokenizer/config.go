@@ -9,12 +9,12 @@ import (
 
 // tokenizerConfig is what matters of tokenizer_config.json.
 type tokenizerConfig struct {
-	BOS, EOS  string
-	AddBOS    *bool
-	AddEOS    *bool
-	Legacy    *bool
-	Templates []namedTemplate
-	Added     []addedToken // added_tokens_decoder, sorted by id
+	BOS, EOS, UNK, PAD string
+	AddBOS             *bool
+	AddEOS             *bool
+	Legacy             *bool
+	Templates          []namedTemplate
+	Added              []addedToken // added_tokens_decoder, sorted by id
 }
 
 // parseConfig reads tokenizer_config.json; nil is an empty one.
@@ -26,6 +26,8 @@ func parseConfig(data []byte) (*tokenizerConfig, error) {
 	var file struct {
 		BOS      tokenText             `json:"bos_token"`
 		EOS      tokenText             `json:"eos_token"`
+		UNK      tokenText             `json:"unk_token"`
+		PAD      tokenText             `json:"pad_token"`
 		AddBOS   *bool                 `json:"add_bos_token"`
 		AddEOS   *bool                 `json:"add_eos_token"`
 		Legacy   *bool                 `json:"legacy"`
@@ -36,6 +38,7 @@ func parseConfig(data []byte) (*tokenizerConfig, error) {
 		return nil, fmt.Errorf("%w: tokenizer_config.json: %v", ErrFormat, err)
 	}
 	c.BOS, c.EOS, c.AddBOS, c.AddEOS = string(file.BOS), string(file.EOS), file.AddBOS, file.AddEOS
+	c.UNK, c.PAD = string(file.UNK), string(file.PAD)
 	c.Legacy, c.Templates = file.Legacy, file.Template
 	for text, token := range file.Added {
 		id, err := strconv.ParseInt(text, 10, 32)
@@ -90,5 +93,6 @@ func (c *tokenizerConfig) apply(t *Tokenizer) error {
 			t.special[id] = true
 		}
 	}
+	t.chat.unk, t.chat.pad = c.UNK, c.PAD
 	return t.setTemplates(c.Templates)
 }

@@ -87,64 +87,98 @@ func compile(expr string) (pattern, error) {
 	return backtracking{re}, nil
 }
 
-// translate rewrites Oniguruma's possessive quantifiers, X?+ X*+ X++, as atomic groups, (?>X?),
-// which is all that the patterns in use need for regexp2.
+// maxPattern bounds a regular expression's length; the longest in use has about 500 bytes.
+const maxPattern = 1 << 14
+
+// translate rewrites what the patterns in use have of Oniguruma's dialect for regexp2: possessive
+// quantifiers, X?+ X*+ X++, as atomic groups, (?>X?); and in groups that ignore case an s, which
+// there is also a long s.
 func translate(expr string) (string, error) {
-	out := ""          // what is translated of the current group
-	var outer []string // what precedes the current group and those around it
-	atom := 0          // where the last atom starts in out
-	for i := 0; i < len(expr); {
-		n := 1
-		switch expr[i] {
-		case '(':
-			outer, out, atom = append(outer, out), "(", 0
-			i++
-			continue
-		case ')':
-			if len(outer) == 0 {
-				return "", fmt.Errorf("unmatched )")
-			}
-			before := outer[len(outer)-1]
-			outer = outer[:len(outer)-1]
-			atom, out = len(before), before+out+")"
-			i++
-			continue
-		case '[':
-			var err error
-			if n, err = setLength(expr[i:]); err != nil {
-				return "", err
-			}
-		case '\\':
-			n = escapeLength(expr[i:])
-		case '?', '*', '+':
-			out += expr[i : i+1]
-			if i+1 < len(expr) && expr[i+1] == '+' {
-				out = out[:atom] + "(?>" + out[atom:] + ")"
-				i++
-			} else if i+1 < len(expr) && expr[i+1] == '?' {
-				out += "?"
-				i++
-			}
-			i++
-			continue
-		case '{':
-			if k := strings.IndexByte(expr[i:], '}'); k > 0 {
-				out += expr[i : i+k+1]
-				i += k + 1
-				continue
-			}
-		default:
-			_, n = utf8.DecodeRuneInString(expr[i:])
-		}
-		atom = len(out)
-		out += expr[i : i+n]
-		i += n
+	if len(expr) > maxPattern {
+		return "", fmt.Errorf("%d bytes long, at most %d are read", len(expr), maxPattern)
 	}
-	if len(outer) > 0 {
+	t := translator{rest: expr}
+	for t.rest != "" {
+		if err := t.step(); err != nil {
+			return "", err
+		}
+	}
+	if len(t.outer) > 0 {
 		return "", fmt.Errorf("unmatched (")
 	}
-	return out, nil
+	return t.out, nil
 }
+
+// A translator is in the middle of an expression.
+type translator struct {
+	rest  string   // what is still to be read
+	out   string   // what the current group became
+	atom  int      // where the last atom starts in out
+	outer []string // what precedes the current group and those around it
+	folds []bool   // whether the current group and those around it ignore case
+}
+
+// take moves n bytes from rest to out.
+func (t *translator) take(n int) {
+	t.out += t.rest[:n]
+	t.rest = t.rest[n:]
+}
+
+// step reads one atom, quantifier or bracket.
+func (t *translator) step() error {
+	n := 1
+	switch t.rest[0] {
+	case '(':
+		t.folds = append(t.folds, strings.HasPrefix(t.rest, "(?i:") || t.folding())
+		t.outer, t.out, t.atom, t.rest = append(t.outer, t.out), "(", 0, t.rest[1:]
+		return nil
+	case ')':
+		if len(t.outer) == 0 {
+			return fmt.Errorf("unmatched )")
+		}
+		before := t.outer[len(t.outer)-1]
+		t.outer, t.folds = t.outer[:len(t.outer)-1], t.folds[:len(t.folds)-1]
+		t.atom, t.out, t.rest = len(before), before+t.out+")", t.rest[1:]
+		return nil
+	case '?', '*', '+':
+		t.quantifier()
+		return nil
+	case '{':
+		if k := strings.IndexByte(t.rest, '}'); k > 0 {
+			t.take(k + 1)
+			return nil
+		}
+	case '[':
+		var err error
+		if n, err = setLength(t.rest); err != nil {
+			return err
+		}
+	case '\\':
+		n = escapeLength(t.rest)
+	default:
+		_, n = utf8.DecodeRuneInString(t.rest)
+	}
+	t.atom = len(t.out)
+	if part := t.rest[:n]; t.folding() && (part == "s" || part == "S") {
+		t.out, t.rest = t.out+"[sſ]", t.rest[1:]
+		return nil
+	}
+	t.take(n)
+	return nil
+}
+
+// quantifier reads one of ? * +, greedy, lazy or possessive.
+func (t *translator) quantifier() {
+	t.take(1)
+	switch {
+	case strings.HasPrefix(t.rest, "+"):
+		t.out, t.rest = t.out[:t.atom]+"(?>"+t.out[t.atom:]+")", t.rest[1:]
+	case strings.HasPrefix(t.rest, "?"):
+		t.take(1)
+	}
+}
+
+func (t *translator) folding() bool { return len(t.folds) > 0 && t.folds[len(t.folds)-1] }
 
 // setLength returns the length of the set [...] that text starts with.
 func setLength(text string) (int, error) {

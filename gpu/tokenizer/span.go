@@ -69,9 +69,13 @@ func (e *editor) keep(i, j int) {
 }
 
 // put writes text in place of what the source has before boundary j; only the end of text is a
-// boundary of the original. Leaving source bytes out needs no call.
+// boundary of the original. What is replaced by nothing belongs to the character before it, if
+// that is otherwise not complete; else it needs no call.
 func (e *editor) put(text string, j int) {
 	if text == "" {
+		if last := len(e.at) - 1; last >= 0 && e.at[last] < 0 {
+			e.at[last] = int32(e.src.offset(j))
+		}
 		return
 	}
 	e.text = append(e.text, text...)

@@ -1,0 +1,91 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// withTemplate returns a tokenizer with the special tokens <s> and </s> and a chat template.
+func withTemplate(t testing.TB, source string) *Tokenizer {
+	t.Helper()
+	config, err := json.Marshal(map[string]any{"bos_token": "<s>", "eos_token": map[string]any{"content": "</s>"}, "chat_template": source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := FromJSON(unzip(t, "vocab/llama1.json.gz"), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// TestChatTemplatesMatchHuggingFace renders templates of the families in use as Hugging Face's
+// apply_chat_template does (testdata/chat.py).
+func TestChatTemplatesMatchHuggingFace(t *testing.T) {
+	var file struct {
+		Templates map[string]string
+		Cases     []struct {
+			Template string
+			Messages []Message
+			Prompt   bool
+			Text     *string
+			Error    *string
+		}
+	}
+	if err := json.Unmarshal(readFile(t, "testdata/chat.json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Cases) < 150 {
+		t.Fatalf("%d cases", len(file.Cases))
+	}
+	toks := map[string]*Tokenizer{}
+	for name, source := range file.Templates {
+		toks[name] = withTemplate(t, source)
+	}
+	for _, c := range file.Cases {
+		got, err := toks[c.Template].Chat(c.Messages, c.Prompt)
+		switch {
+		case c.Error != nil && (err == nil || !strings.Contains(err.Error(), *c.Error)):
+			t.Errorf("%s of %v: %q, %v; want error %q", c.Template, c.Messages, got, err, *c.Error)
+		case c.Text != nil && err != nil:
+			t.Errorf("%s of %v: %v", c.Template, c.Messages, err)
+		case c.Text != nil && got != *c.Text:
+			t.Errorf("%s of %v, %t:\n     %q\nwant %q", c.Template, c.Messages, c.Prompt, got, *c.Text)
+		}
+	}
+}
+
+func TestNamedTemplatesUseTheDefault(t *testing.T) {
+	config := []byte(`{"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "{{ messages[0].content }}"}]}`)
+	tok, err := FromJSON(unzip(t, "vocab/llama1.json.gz"), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tok.Chat([]Message{{"user", "hi"}}, true); got != "hi" || err != nil {
+		t.Errorf("Chat = %q, %v, want hi", got, err)
+	}
+}
+
+func TestTemplatesThatCannotBeUsedAreErrors(t *testing.T) {
+	tok, err := FromJSON(unzip(t, "vocab/llama1.json.gz"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tok.Chat([]Message{{"user", "hi"}}, true); !errors.Is(err, ErrNoTemplate) {
+		t.Errorf("no template: %v, want %v", err, ErrNoTemplate)
+	}
+	for _, source := range []string{
+		"{% if %}", "{{ messages[0", "{% unknown %}", "{{ strftime_now('%Y') }}", "{% include '/etc/hostname' %}",
+		"{% import '/etc/hostname' as x %}", "{% extends 'x' %}", "{{ raise_exception('no') }}", "{{ messages | nofilter }}",
+	} {
+		tok := withTemplate(t, source)
+		if text, err := tok.Chat([]Message{{"user", "hi"}}, true); err == nil {
+			t.Errorf("template %q: %q, want an error", source, text)
+		}
+		if tok.ChatTemplate() != source {
+			t.Errorf("ChatTemplate() = %q, want %q", tok.ChatTemplate(), source)
+		}
+	}
+}

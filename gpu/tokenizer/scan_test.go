@@ -1,0 +1,98 @@
+package tokenizer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dlclark/regexp2"
+)
+
+// pieces returns the parts of text that p finds.
+func pieces(p pattern, text string) []string {
+	var out []string
+	p.find(text, func(i, j int) { out = append(out, text[i:j]) })
+	return out
+}
+
+// oddChars are characters that a split pattern may treat differently from their neighbours. The
+// long s is not among them: the engine knows fewer equal letters than Oniguruma.
+var oddChars = []rune(" \t\n\r\u00a0\u2028\u3000\u0085'sStTrReEvVmMlLdDaZé中한ßΩ\u0301\u093f0123½Ⅷ٣_-.,!?/😀👍🏽\u200d\ufe0f$€№²ªº")
+
+func oddText(rng *rand.Rand, n int) string {
+	var b strings.Builder
+	for range n {
+		b.WriteRune(oddChars[rng.IntN(len(oddChars))])
+	}
+	return b.String()
+}
+
+// TestScannersEqualTheirPatterns holds each scanner against the regular expression that it stands for.
+func TestScannersEqualTheirPatterns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	list := texts(t)
+	for range 500 {
+		list = append(list, oddText(rng, 1+rng.IntN(40)))
+	}
+	for expr, sc := range scanners {
+		slow := backtracking{regexp2.MustCompile(expr, regexp2.None)}
+		for _, text := range list {
+			if strings.Contains(text, "ſ") {
+				continue
+			}
+			if got, want := pieces(scanned{sc}, text), pieces(slow, text); !slices.Equal(got, want) {
+				t.Errorf("%s on %q:\n     %q\nwant %q", expr, text, got, want)
+			}
+		}
+	}
+}
+
+// TestScannersLeaveNothingOut checks that the words of a scanner put together are the text.
+func TestScannersLeaveNothingOut(t *testing.T) {
+	for expr, sc := range scanners {
+		for _, text := range texts(t) {
+			if got := strings.Join(pieces(scanned{sc}, text), ""); got != text {
+				t.Errorf("%s on %q: %q", expr, text, got)
+			}
+		}
+	}
+}
+
+func TestTranslateMakesPossessiveQuantifiersAtomic(t *testing.T) {
+	for _, c := range []struct{ from, want string }{
+		{`a?+b`, `(?>a?)b`},
+		{`[^\r\n\p{L}]?+\p{L}+`, `(?>[^\r\n\p{L}]?)\p{L}+`},
+		{` ?[^\s]++[\r\n]*`, ` ?(?>[^\s]+)[\r\n]*`},
+		{`(?:ab|c)*+d`, `(?>(?:ab|c)*)d`},
+		{`a+?b{2,3}`, `a+?b{2,3}`},
+		{`\p{Lu}*+x`, `(?>\p{Lu}*)x`},
+		{`\++`, `\++`},
+		{`[]a]+`, `[]a]+`},
+		{`((a)b)++`, `(?>((a)b)+)`},
+		{`(?i:'s|k)s`, `(?i:'[sſ]|k)s`},
+	} {
+		got, err := translate(c.from)
+		if got != c.want || err != nil {
+			t.Errorf("translate(%q) = %q, %v, want %q", c.from, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{"(", ")", "[a", "[a[b]]", "[a&&b]", "a)", "(?i:"} {
+		if got, err := translate(bad); err == nil {
+			t.Errorf("translate(%q) = %q, want an error", bad, got)
+		}
+	}
+}
+
+// TestContractionsIgnoreCaseAsOniguruma checks the one letter that has two lower cases.
+func TestContractionsIgnoreCaseAsOniguruma(t *testing.T) {
+	p, err := compile(patternQwen2 + "|x") // not one of the scanners
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"it'ſ", "it'S", "IT'LL", "a'ſs"} {
+		if got, want := pieces(p, text), pieces(scanned{scanners[patternQwen2]}, text); !slices.Equal(got, want) {
+			t.Errorf("%q: the engine finds %q, the scanner %q", text, got, want)
+		}
+	}
+}
