@@ -213,6 +213,8 @@ func TestRefusalsAreOneClearMessage(t *testing.T) {
 		{"gated with another's token", testID, "hf_Other", nil, []string{"gated", "gives no access"}},
 		{"busy", testID, "", func() { f.gated, f.broken = false, true }, []string{"answers 503"}},
 		{"no network", testID, testToken, func() { f.hub.Close() }, []string{"cannot be reached", "nothing of revision main"}},
+		{"a file", "some-owner/x.gguf", "", nil, []string{"no such file: not found"}},
+		{"a folder", "testdata/x", "", nil, []string{"the folder testdata is here, but without x"}},
 		{"one word", "llama", "", nil, []string{"no such file or folder, and not a hub id"}},
 		{"a path", "some/where/else", "", nil, []string{"no such file or folder"}},
 		{"a way out", "some-owner/..", "", nil, []string{"no such file or folder"}},

@@ -2,10 +2,13 @@ package checkpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -36,8 +39,25 @@ func Open(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
 		return openGGUF(ref, ref)
 	case err == nil:
 		return nil, fmt.Errorf("open %s: neither a folder nor a GGUF file: %w", ref, ErrFormat)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open %w", err)
+	case slices.Contains([]string{".gguf", ".safetensors", ".bin", ".json"}, strings.ToLower(filepath.Ext(ref))):
+		return nil, fmt.Errorf("open %s: no such file: %w", ref, ErrNotFound)
+	}
+	// models/x, mistyped, looks like a hub id: say what else it may have been meant to be.
+	if owner, name, _ := strings.Cut(ref, "/"); isFolder(owner) {
+		c, err := openHub(ctx, ref, opts)
+		if err != nil {
+			err = fmt.Errorf("%w (the folder %s is here, but without %s)", err, owner, name)
+		}
+		return c, err
 	}
 	return openHub(ctx, ref, opts)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // isGGUF tells a GGUF by its name or its first bytes.
