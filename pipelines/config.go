@@ -202,7 +202,7 @@ func general() Config {
 		NTraining: 5000, Positions: "word_ends",
 		LambdaValues: []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}, LambdaUnit: "relative",
 		Folds: 5, Fit: Fit{Method: "ridge", Centre: true},
-		Conditions: defaultConditions, AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
+		Conditions: slices.Clone(defaultConditions), AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
 		NTestPrompts: 30, NSeeds: 3, MaxNewTokens: 40, Temperature: .8, TopP: .95, TopK: 50, StopAtEOS: true,
 		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait"},
 		Seed:    42, Device: "cpu", DType: "float32", OutputDir: "./results",
