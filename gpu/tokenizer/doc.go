@@ -18,8 +18,9 @@
 //	T2  EncodeEnds reports byte offsets into the text that was given, whatever normalisers and
 //	    prefixes did to it in between; where a token ends inside one of the text's characters
 //	    there is no such offset and it says -1.
-//	T3  No input text and no vocabulary file makes the package panic or allocate more than a
-//	    small multiple of the input's size.
+//	T3  No text makes a tokenizer panic, and none takes more than n·log n time unless the
+//	    vocabulary has a split pattern of its own that backtracks. Damaged or hostile
+//	    vocabulary files are errors, and reading one allocates a small multiple of its size.
 //	T4  A Tokenizer is safe for concurrent use.
 //
 // Text that is not UTF-8 is read as if every maximal invalid part were U+FFFD, as decoders of

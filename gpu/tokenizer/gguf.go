@@ -133,9 +133,6 @@ func (b *builder) byteLevelVocab(v Vocab) {
 	var added []addedToken
 	for i, token := range v.Tokens {
 		kind := v.Types[i]
-		if _, ok := vocab[token]; ok {
-			b.refuse("token %.40q appears twice", token)
-		}
 		if kind == controlToken || kind == userToken || kind == unknownToken {
 			added = append(added, addedToken{ID: int32(i), Content: token, Special: kind != userToken})
 		}
@@ -152,6 +149,9 @@ func (b *builder) byteLevelVocab(v Vocab) {
 	if err != nil {
 		b.refuse("%v", err)
 		return
+	}
+	for i, token := range v.Tokens { // of equal tokens the last is found in text
+		b.setToken(int32(i), token)
 	}
 	b.addTokens(added)
 	m.ready()

@@ -12,9 +12,34 @@ import (
 // ErrFormat reports a vocabulary that is damaged or uses a part that this package does not know.
 var ErrFormat = errors.New("tokenizer cannot be used")
 
-// maxID bounds the ids of a vocabulary file: no model has an embedding near it, and tables by id
-// stay below some 100 MB.
-const maxID = 1 << 22
+// A vocabulary's ids may have gaps, but are below spareIDs plus idsPerToken for every token, so that
+// a small file cannot ask for large tables; maxID bounds them all.
+const (
+	spareIDs    = 1 << 16
+	idsPerToken = 4
+	maxID       = 1 << 24
+)
+
+// expect makes room for the ids of n more tokens.
+func (b *builder) expect(n int) {
+	b.limit = int32(min(int64(b.limit)+int64(n)*idsPerToken, maxID))
+}
+
+// maxDepth bounds how deep Sequences may be nested.
+const maxDepth = 20
+
+// each calls f for every part of a Sequence.
+func (b *builder) each(parts []json.RawMessage, f func(json.RawMessage)) {
+	b.depth++
+	defer func() { b.depth-- }()
+	if b.depth > maxDepth {
+		b.refuse("Sequences nested more than %d deep", maxDepth)
+		return
+	}
+	for _, part := range parts {
+		f(part)
+	}
+}
 
 // tokenizerFile is tokenizer.json.
 type tokenizerFile struct {
@@ -70,10 +95,12 @@ type builder struct {
 	byteLevel bool // words are bytes in the guise of printable characters
 	added     []addedToken
 	problems  []string
+	limit     int32 // ids must be below it
+	depth     int   // of components inside Sequences
 }
 
 func newBuilder() *builder {
-	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}}
+	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}, limit: spareIDs}
 }
 
 // refuse notes something that is wrong.
@@ -106,7 +133,7 @@ func (b *builder) read(what string, data json.RawMessage, into any) string {
 // setToken gives id its text.
 func (b *builder) setToken(id int32, text string) {
 	t := b.tokenizer
-	if id < 0 || id >= maxID {
+	if id < 0 || id >= b.limit {
 		b.refuse("token %.40q has id %d", text, id)
 		return
 	}
@@ -123,6 +150,7 @@ func (b *builder) setToken(id int32, text string) {
 // addTokens makes tokens found in text. A token that the model has keeps the model's id.
 func (b *builder) addTokens(tokens []addedToken) {
 	byContent := map[string]int{}
+	b.expect(len(tokens))
 	for _, a := range tokens {
 		if a.Content == "" {
 			continue
@@ -140,11 +168,18 @@ func (b *builder) addTokens(tokens []addedToken) {
 	}
 }
 
+// maxProblems is how many problems an error lists.
+const maxProblems = 50
+
 // finish returns what was wrong, or completes the tokenizer.
 func (b *builder) finish() error {
 	if len(b.problems) > 0 {
 		slices.Sort(b.problems)
-		return fmt.Errorf("%w: %s", ErrFormat, strings.Join(slices.Compact(b.problems), "; "))
+		list := slices.Compact(b.problems)
+		if n := len(list); n > maxProblems {
+			list = append(list[:maxProblems:maxProblems], fmt.Sprintf("and %d more", n-maxProblems))
+		}
+		return fmt.Errorf("%w: %s", ErrFormat, strings.Join(list, "; "))
 	}
 	t := b.tokenizer
 	var raw, normalized []addedToken

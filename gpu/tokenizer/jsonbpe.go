@@ -110,9 +110,10 @@ func (b *builder) vocabulary(m *bpe, vocab map[string]int32) error {
 	}
 	slices.Sort(tokens)
 	m.vocab = make(map[string]int32, len(vocab))
+	b.expect(len(vocab))
 	for _, token := range tokens {
 		id := vocab[token]
-		if id < 0 || id >= maxID {
+		if id < 0 || id >= b.limit {
 			return fmt.Errorf("model BPE: token %.40q has id %d", token, id)
 		}
 		if int(id) < len(b.tokenizer.known) && b.tokenizer.known[id] {

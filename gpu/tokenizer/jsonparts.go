@@ -44,9 +44,7 @@ func (b *builder) normalizers(data json.RawMessage) {
 	switch kind := b.read("normalizer", data, &p); kind {
 	case "":
 	case "Sequence":
-		for _, part := range p.Normalizers {
-			b.normalizers(part)
-		}
+		b.each(p.Normalizers, b.normalizers)
 	case "NFC":
 		add(unicodeForm(norm.NFC))
 	case "NFD":
@@ -113,9 +111,7 @@ func (b *builder) preTokenizers(data json.RawMessage) []pretokenizer {
 	case "":
 	case "Sequence":
 		var out []pretokenizer
-		for _, part := range p.Pretokenizers {
-			out = append(out, b.preTokenizers(part)...)
-		}
+		b.each(p.Pretokenizers, func(part json.RawMessage) { out = append(out, b.preTokenizers(part)...) })
 		return out
 	case "ByteLevel":
 		b.byteLevel = true
@@ -197,9 +193,7 @@ func (b *builder) postProcessor(data json.RawMessage) {
 	switch kind := b.read("post_processor", data, &p); kind {
 	case "", "ByteLevel": // ByteLevel trims offsets, which we report untrimmed
 	case "Sequence":
-		for _, part := range p.Processors {
-			b.postProcessor(part)
-		}
+		b.each(p.Processors, b.postProcessor)
 	case "TemplateProcessing":
 		var before, after []int32
 		sequences := 0
@@ -256,9 +250,7 @@ func (b *builder) decoder(data json.RawMessage) {
 	switch kind := b.read("decoder", data, &p); kind {
 	case "":
 	case "Sequence":
-		for _, part := range p.Decoders {
-			b.decoder(part)
-		}
+		b.each(p.Decoders, b.decoder)
 	case "ByteLevel":
 		add(decodeBytes)
 	case "ByteFallback":

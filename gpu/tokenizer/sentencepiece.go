@@ -153,6 +153,7 @@ func (b *builder) scoredBPE(v scored) {
 		b.refuse("%d tokens", len(v.tokens))
 		return
 	}
+	b.expect(len(v.tokens))
 	m := &bpe{vocab: make(map[string]int32, len(v.tokens)), byteFallback: v.byteFallback, fuseUnk: true, unk: none, longLeft: v.longLeft}
 	if v.unk >= 0 && v.unk < int64(len(v.tokens)) {
 		m.unk = int32(v.unk)
@@ -162,7 +163,7 @@ func (b *builder) scoredBPE(v scored) {
 	for i, token := range v.tokens {
 		b.setToken(int32(i), token)
 		m.rank[i] = never
-		if _, ok := m.vocab[token]; ok && token != "" {
+		if _, ok := m.vocab[token]; ok && token != "" && !v.longLeft {
 			b.refuse("token %.40q appears twice", token)
 		}
 		m.vocab[token] = int32(i)
@@ -205,6 +206,7 @@ func (b *builder) scoredBPE(v scored) {
 
 // scoredUnigram sets a Unigram model.
 func (b *builder) scoredUnigram(p *pieceModel) {
+	b.expect(len(p.tokens))
 	for i, token := range p.tokens {
 		b.setToken(int32(i), token)
 		if p.types[i] == controlToken || p.types[i] == userToken || p.types[i] == unknownToken {

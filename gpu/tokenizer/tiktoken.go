@@ -90,13 +90,14 @@ func (b *builder) tiktokenLine(m *bpe, line string) error {
 		return fmt.Errorf("token %.40q: %v", text, err)
 	}
 	rank, err := strconv.ParseInt(number, 10, 32)
-	if err != nil || rank < 0 || rank >= maxID {
+	if err != nil || rank < 0 || rank >= int64(b.limit) {
 		return fmt.Errorf("rank %.40q", number)
 	}
 	if _, ok := m.vocab[string(raw)]; ok || len(raw) == 0 {
 		return fmt.Errorf("token %.40q is empty or appears twice", text)
 	}
 	id := int32(rank)
+	b.expect(1)
 	b.setToken(id, textOf(string(raw)))
 	m.vocab[string(raw)] = id
 	for len(m.rank) <= int(id) {

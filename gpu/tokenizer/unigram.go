@@ -207,6 +207,7 @@ func (b *builder) unigram(data json.RawMessage) error {
 	if len(spec.Vocab) == 0 || len(spec.Vocab) > maxID {
 		return fmt.Errorf("model Unigram with %d tokens", len(spec.Vocab))
 	}
+	b.expect(len(spec.Vocab))
 	tokens, scores := make([]string, len(spec.Vocab)), make([]float64, len(spec.Vocab))
 	for id, row := range spec.Vocab {
 		if len(row) != 2 || json.Unmarshal(row[0], &tokens[id]) != nil || json.Unmarshal(row[1], &scores[id]) != nil {
