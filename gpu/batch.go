@@ -69,7 +69,7 @@ type positionsOf struct {
 	tables map[tableKey]*ropeTable
 }
 
-// A tableKey tells tables apart: prompt is 0 unless the frequencies depend on the prompt.
+// A tableKey tells tables apart: prompt is the class of the prompt's length.
 type tableKey struct{ rope, prompt int }
 
 // fill writes the rows of positions at cos and sin [len(at), Dim/2] for encoding i; at[m] is
@@ -87,10 +87,7 @@ func (p *positionsOf) fill(i int, cos, sin []float32, at, prompt []int) {
 
 func (p *positionsOf) table(i, prompt int) *ropeTable {
 	r := p.c.Ropes[i]
-	key := tableKey{rope: i}
-	if r.lengthDependent() && prompt > p.c.MaxPositions {
-		key.prompt = prompt
-	}
+	key := tableKey{rope: i, prompt: r.class(prompt, p.c.MaxPositions)}
 	t := p.tables[key]
 	if t == nil {
 		t = &ropeTable{freq: r.frequencies(key.prompt, p.c.MaxPositions), factor: r.AttnFactor}

@@ -123,14 +123,15 @@ func (d *Decoder) runFull(plan batch, tokens [][]int32, layers []int, push *push
 		return nil, err
 	}
 	c := &call{dev: d.dev}
-	d.addTexts(c, plan, tokens)
+	d.addTexts(c, plan, tokens, 0)
 	push.add(c)
 	c.keep(d.params...)
 	return c.run(program)
 }
 
-// addTexts adds the embedded texts [B, S, d] and their positions.
-func (d *Decoder) addTexts(c *call, plan batch, tokens [][]int32) {
+// addTexts adds the embedded texts [B, S, d] and their positions. The prompts that the texts
+// belong to are more tokens longer.
+func (d *Decoder) addTexts(c *call, plan batch, tokens [][]int32, more int) {
 	width := d.config.Hidden
 	c.floats(func(x []float32) {
 		for row, text := range plan.members {
@@ -145,7 +146,7 @@ func (d *Decoder) addTexts(c *call, plan batch, tokens [][]int32) {
 		for j := range plan.s {
 			at[row*plan.s+j] = j
 			if row < len(plan.members) {
-				prompt[row*plan.s+j] = len(tokens[plan.members[row]])
+				prompt[row*plan.s+j] = len(tokens[plan.members[row]]) + more
 			}
 		}
 	}

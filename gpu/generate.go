@@ -13,6 +13,10 @@ type Row struct {
 	Prompt []int32 // at least one token
 	Push   []Push
 	Noise  Noise
+
+	// OnToken, if set, is told each token as it is chosen, for output that streams. It must not
+	// block: the whole batch waits for it.
+	OnToken func(token int32)
 }
 
 // Sampling says how tokens are chosen.
@@ -279,6 +283,9 @@ func (l *lane) chooseRow(b int, logits [][]float32, step int) error {
 	}
 	l.newest[b] = token
 	o.Tokens = append(o.Tokens, token)
+	if f := l.rows[l.from+b].OnToken; f != nil {
+		f(token)
+	}
 	if l.sampling.Temperature == 0 {
 		o.Margins = append(o.Margins, margin)
 	}

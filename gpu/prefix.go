@@ -101,7 +101,7 @@ func (d *Decoder) runPrefix(plan batch, texts, prompts [][]int32, owner []int, p
 		return nil, err
 	}
 	c := &call{dev: d.dev}
-	d.addTexts(c, plan, texts)
+	d.addTexts(c, plan, texts, 1)
 	push.add(c)
 	c.keep(d.params...)
 	return c.run(program)

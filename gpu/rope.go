@@ -6,51 +6,108 @@ import "math"
 // (Su et al. 2021, arXiv:2104.09864), in Hugging Face's layout, which pairs element i with
 // element i + Dim/2.
 type Rope struct {
-	Type  string  // "default", "linear", "dynamic", "llama3"
+	Type  string  // one of the types below
 	Theta float64 // base of the frequencies
 	Dim   int     // elements of a head that turn; the others stay
 
-	Factor     float64 // by how much the context is stretched
-	LowFreq    float64 // llama3: wavelengths beyond Original/LowFreq are stretched whole
-	HighFreq   float64 // llama3: wavelengths below Original/HighFreq stay
-	Original   int     // positions before stretching
-	AttnFactor float64 // multiplies cosine and sine
+	Factor     float64   // by how much the context is stretched
+	LowFreq    float64   // llama3: wavelengths beyond Original/LowFreq are stretched whole
+	HighFreq   float64   // llama3: wavelengths below Original/HighFreq stay
+	BetaFast   float64   // yarn: pairs that turn more often in Original positions stay
+	BetaSlow   float64   // yarn: pairs that turn less often are stretched whole
+	Original   int       // positions before stretching
+	Short      []float64 // longrope: divisors of the frequencies of texts of at most Original tokens
+	Long       []float64 // longrope: of longer ones
+	AttnFactor float64   // multiplies cosine and sine
 }
 
-// ropeTypes are the scalings that are implemented.
-var ropeTypes = map[string]bool{"default": true, "linear": true, "dynamic": true, "llama3": true}
+// The types of position encodings, as configurations spell them; "qwen" is the first Qwen's
+// dynamic NTK, which its configuration only switches on.
+const (
+	ropeDefault  = "default"
+	ropeLinear   = "linear"
+	ropeDynamic  = "dynamic"
+	ropeLlama3   = "llama3"
+	ropeYarn     = "yarn"
+	ropeLongRope = "longrope"
+	ropeQwen     = "qwen"
+)
 
 // parseRope reads rope_theta with rope_scaling, or rope_parameters, which holds both.
-func parseRope(c *Config, f *fields, theta float64) Rope {
+func parseRope(c *Config, f *fields) Rope {
 	sub, done := f.object("rope_parameters")
 	if sub == nil {
 		sub, done = f.object("rope_scaling")
 	}
 	defer done()
-	r := Rope{Type: "default", Theta: f.float("rope_theta", theta), Dim: c.HeadDim, AttnFactor: 1}
-	if p := f.float("partial_rotary_factor", 1); p != 1 {
-		r.Dim = int(float64(c.HeadDim) * p)
+	return readRope(c, f, sub, f.float("rope_theta", 10000))
+}
+
+// parseRopeOf reads the encoding of one kind of blocks: rope_parameters holds one object for
+// each kind; older configurations have a key for the base, and rope_scaling where it applies.
+func parseRopeOf(c *Config, f *fields, kind, key string, theta float64, scaled bool) Rope {
+	theta = f.float(key, theta)
+	if outer, done := f.object("rope_parameters"); outer != nil {
+		defer done()
+		sub, done := outer.object(kind)
+		defer done()
+		return readRope(c, f, sub, theta)
 	}
-	if sub == nil {
-		return r
+	if !scaled {
+		return readRope(c, f, nil, theta)
 	}
-	readScaling(&r, c, sub)
+	sub, done := f.object("rope_scaling")
+	defer done()
+	return readRope(c, f, sub, theta)
+}
+
+// readRope fills a Rope from the configuration f and the object sub that describes the
+// scaling; sub may be nil.
+func readRope(c *Config, f, sub *fields, theta float64) Rope {
+	r := Rope{Type: ropeDefault, Theta: theta, AttnFactor: 1}
+	turning := f.float("partial_rotary_factor", 1)
+	if sub != nil {
+		turning = sub.float("partial_rotary_factor", turning)
+		readScaling(&r, c, f, sub)
+	}
+	if !(turning > 0 && turning <= 1) {
+		f.problem("partial_rotary_factor is %g, want more than 0 and at most 1", turning)
+	}
+	r.Dim = int(float64(c.HeadDim) * turning)
 	return r
 }
 
-// readScaling fills r from the object that names the scaling.
-func readScaling(r *Rope, c *Config, f *fields) {
-	r.Type = f.text("rope_type", f.text("type", "default"))
-	r.Theta = f.float("rope_theta", r.Theta)
-	if p := f.float("partial_rotary_factor", 1); p != 1 {
-		r.Dim = int(float64(c.HeadDim) * p)
-	}
-	r.Factor = f.float("factor", 1)
-	r.LowFreq = f.float("low_freq_factor", 0)
-	r.HighFreq = f.float("high_freq_factor", 0)
-	r.Original = f.integer("original_max_position_embeddings", c.MaxPositions)
-	if !ropeTypes[r.Type] {
-		f.problem("rope_type %q is not supported", r.Type)
+func readScaling(r *Rope, c *Config, f, sub *fields) {
+	r.Type = sub.text("rope_type", sub.text("type", ropeDefault))
+	r.Theta = sub.float("rope_theta", r.Theta)
+	r.Original = sub.integer("original_max_position_embeddings", f.integer("original_max_position_embeddings", c.MaxPositions))
+	r.Factor = sub.float("factor", 0)
+	switch r.Type {
+	case ropeDefault, ropeLinear, ropeDynamic:
+	case ropeLlama3:
+		r.LowFreq, r.HighFreq = sub.float("low_freq_factor", 0), sub.float("high_freq_factor", 0)
+	case ropeYarn:
+		r.BetaFast, r.BetaSlow = sub.float("beta_fast", 32), sub.float("beta_slow", 1)
+		if r.Factor == 0 {
+			r.Factor = float64(c.MaxPositions) / float64(max(r.Original, 1))
+		}
+		r.AttnFactor = sub.float("attention_factor", 0.1*math.Log(math.Max(r.Factor, 1))+1)
+		if sub.float("mscale", 0) != 0 || !sub.flag("truncate", true) {
+			sub.problem("mscale and truncate are not supported")
+		}
+	case ropeLongRope, "su":
+		r.Type = ropeLongRope
+		r.Short, r.Long = sub.floats("short_factor"), sub.floats("long_factor")
+		if r.Factor == 0 {
+			r.Factor = float64(c.MaxPositions) / float64(max(r.Original, 1))
+		}
+		scale := 1.0
+		if r.Factor > 1 {
+			scale = math.Sqrt(1 + math.Log(r.Factor)/math.Log(float64(r.Original)))
+		}
+		r.AttnFactor = sub.float("attention_factor", scale)
+	default:
+		sub.problem("rope_type %q is not supported", r.Type)
 	}
 }
 
@@ -62,14 +119,26 @@ func (r Rope) check(c *Config, f *fields) {
 	if r.Dim <= 0 || r.Dim > c.HeadDim || r.Dim%2 != 0 {
 		f.problem("%d of %d elements of a head turn, want an even number", r.Dim, c.HeadDim)
 	}
-	switch r.Type {
-	case "linear", "dynamic", "llama3":
-		if !(r.Factor >= 1) {
-			f.problem("rope factor is %g, want at least 1", r.Factor)
-		}
+	if (r.Type == ropeDynamic || r.Type == ropeQwen) && r.Dim < 4 {
+		f.problem("NTK scaling needs at least 4 turning elements, not %d", r.Dim)
 	}
-	if r.Type == "llama3" && !(r.LowFreq > 0 && r.HighFreq > r.LowFreq && r.Original > 0) {
-		f.problem("llama3 rope needs 0 < low_freq_factor < high_freq_factor and original_max_position_embeddings")
+	if r.Type != ropeDefault && r.Type != ropeQwen && r.Type != ropeLongRope && !(r.Factor >= 1) {
+		f.problem("rope factor is %g, want at least 1", r.Factor)
+	}
+	if r.Type != ropeDefault && r.Type != ropeLinear && r.Original <= 1 {
+		f.problem("original_max_position_embeddings is %d, want at least 2", r.Original)
+	}
+	if r.Type == ropeLlama3 && !(r.LowFreq > 0 && r.HighFreq > r.LowFreq) {
+		f.problem("llama3 rope needs 0 < low_freq_factor < high_freq_factor")
+	}
+	if r.Type == ropeYarn && !(r.BetaSlow > 0 && r.BetaFast > r.BetaSlow) {
+		f.problem("yarn rope needs 0 < beta_slow < beta_fast")
+	}
+	if r.Type == ropeLongRope && (len(r.Short) != r.Dim/2 || len(r.Long) != r.Dim/2) {
+		f.problem("longrope has %d short and %d long factors, want %d", len(r.Short), len(r.Long), r.Dim/2)
+	}
+	if !(r.AttnFactor > 0) {
+		f.problem("rope attention_factor is %g, want a positive number", r.AttnFactor)
 	}
 }
 
@@ -78,23 +147,56 @@ func (r Rope) check(c *Config, f *fields) {
 // generated later turn the way the prompt's do.
 func (r Rope) frequencies(n, maxPositions int) []float64 {
 	theta := r.Theta
-	if r.Type == "dynamic" && n > maxPositions {
-		// NTK: raise the base so that the longest wavelength covers n positions.
-		s := r.Factor*float64(n)/float64(maxPositions) - (r.Factor - 1)
+	if s := r.stretch(n, maxPositions); s > 1 {
+		// NTK: raise the base so that the longest wavelength is s times as long.
 		theta *= math.Pow(s, float64(r.Dim)/float64(r.Dim-2))
 	}
 	out := make([]float64, r.Dim/2)
 	for i := range out {
 		w := math.Pow(theta, -float64(2*i)/float64(r.Dim))
 		switch r.Type {
-		case "linear":
+		case ropeLinear:
 			w /= r.Factor
-		case "llama3":
+		case ropeLlama3:
 			w = r.llama3(w)
+		case ropeYarn:
+			w = r.yarn(w, i)
+		case ropeLongRope:
+			if n > r.Original {
+				w /= r.Long[i]
+			} else {
+				w /= r.Short[i]
+			}
 		}
 		out[i] = w
 	}
 	return out
+}
+
+// stretch is how far dynamic scalings extend the context for a prompt of n tokens.
+func (r Rope) stretch(n, maxPositions int) float64 {
+	switch {
+	case r.Type == ropeDynamic && n > maxPositions:
+		return r.Factor*float64(n)/float64(maxPositions) - (r.Factor - 1)
+	case r.Type == ropeQwen && n > r.Original:
+		return math.Exp2(math.Ceil(math.Log2(float64(n)/float64(r.Original))+1)) - 1
+	}
+	return 1
+}
+
+// yarn stretches pairs that turn slowly, keeps those that turn fast and blends between
+// (Peng et al. 2023, arXiv:2309.00071, as transformers computes it).
+func (r Rope) yarn(w float64, i int) float64 {
+	at := func(turns float64) float64 {
+		return float64(r.Dim) * math.Log(float64(r.Original)/(turns*2*math.Pi)) / (2 * math.Log(r.Theta))
+	}
+	low := math.Max(math.Floor(at(r.BetaFast)), 0)
+	high := math.Min(math.Ceil(at(r.BetaSlow)), float64(r.Dim-1))
+	if low == high {
+		high += 0.001
+	}
+	ramp := math.Min(1, math.Max(0, (float64(i)-low)/(high-low)))
+	return w/r.Factor*ramp + w*(1-ramp)
 }
 
 // llama3 stretches the long wavelengths, keeps the short ones and blends between.
@@ -111,8 +213,16 @@ func (r Rope) llama3(w float64) float64 {
 	return (1-s)*w/r.Factor + s*w
 }
 
-// lengthDependent reports whether frequencies looks at n.
-func (r Rope) lengthDependent() bool { return r.Type == "dynamic" }
+// class is what frequencies needs to know of n: prompts of one class turn alike.
+func (r Rope) class(n, maxPositions int) int {
+	switch {
+	case r.Type == ropeDynamic && n > maxPositions, r.Type == ropeQwen && n > r.Original:
+		return n
+	case r.Type == ropeLongRope && n > r.Original:
+		return r.Original + 1
+	}
+	return 0
+}
 
 // A ropeTable holds cosines and sines by position for one set of frequencies.
 type ropeTable struct {

@@ -71,6 +71,19 @@ var llamaNames = names{
 	qNorm: "self_attn.q_norm", kNorm: "self_attn.k_norm",
 }
 
+var qwenNames = names{
+	embed: "transformer.wte", norm: "transformer.ln_f", head: "lm_head", block: "transformer.h.%d.",
+	qkv: "attn.c_attn", o: "attn.c_proj",
+	gate: "mlp.w2", up: "mlp.w1", down: "mlp.c_proj", // w1(x)·silu(w2(x))
+	attnNorm: "ln_1", mlpNorm: "ln_2",
+}
+
+var gemmaNames = func() names {
+	n := llamaNames
+	n.mlpNorm, n.postAttn, n.postMLP = "pre_feedforward_layernorm", "post_attention_layernorm", "post_feedforward_layernorm"
+	return n
+}()
+
 // slots lists every weight of the decoder, in the order in which graphs take them: those
 // that graphs take, then the embedding unless the output matrix is the embedding.
 func (c *Config) slots() []slot {

@@ -9,16 +9,6 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
-// Configs are small configurations of the families, as config.json has them.
-var Configs = map[string]string{
-	"llama": `{"model_type": "llama", "vocab_size": 199, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4,
-		"num_key_value_heads": 2, "intermediate_size": 80, "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "rope_theta": 10000,
-		"tie_word_embeddings": true, "eos_token_id": 2}`,
-	"qwen2": `{"model_type": "qwen2", "vocab_size": 211, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4,
-		"num_key_value_heads": 1, "intermediate_size": 72, "max_position_embeddings": 128, "rms_norm_eps": 1e-6, "rope_theta": 1000000,
-		"tie_word_embeddings": false, "eos_token_id": [3, 4]}`,
-}
-
 // Model makes a reference with random weights for a configuration. Gains scatter around one
 // (or zero where an offset is added), everything else around zero so that residuals keep a
 // size of about one.

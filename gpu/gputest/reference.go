@@ -241,6 +241,14 @@ func Frequencies(r gpu.Rope, prompt, maxPositions int) []float64 {
 		}
 		w := 1 / math.Pow(base, e)
 		switch r.Type {
+		case "yarn":
+			w = yarn(r, w, i)
+		case "longrope":
+			if prompt > r.Original {
+				w /= r.Long[i]
+			} else {
+				w /= r.Short[i]
+			}
 		case "linear":
 			w /= r.Factor
 		case "llama3":
@@ -262,6 +270,20 @@ func llama3(r gpu.Rope, w float64) float64 {
 	}
 	smooth := (old/wavelen - r.LowFreq) / (r.HighFreq - r.LowFreq)
 	return (1-smooth)*w/r.Factor + smooth*w
+}
+
+// yarn follows _compute_yarn_parameters of transformers' modeling_rope_utils.py.
+func yarn(r gpu.Rope, w float64, i int) float64 {
+	correction := func(rotations float64) float64 {
+		return float64(r.Dim) * math.Log(float64(r.Original)/(rotations*2*math.Pi)) / (2 * math.Log(r.Theta))
+	}
+	low, high := math.Floor(correction(r.BetaFast)), math.Ceil(correction(r.BetaSlow))
+	low, high = math.Max(low, 0), math.Min(high, float64(r.Dim)-1)
+	if low == high {
+		high += 0.001
+	}
+	keep := 1 - math.Max(0, math.Min(1, (float64(i)-low)/(high-low)))
+	return w/r.Factor*(1-keep) + w*keep
 }
 
 func (r *Reference) mlp(prefix string, x []float64) []float64 {

@@ -1,0 +1,137 @@
+package gpu_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
+)
+
+// with is the llama configuration with some keys changed; a nil value removes the key.
+func with(t *testing.T, changes map[string]any) []byte {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(gputest.Configs["llama"]), &m); err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range changes {
+		if v == nil {
+			delete(m, k)
+		} else {
+			m[k] = v
+		}
+	}
+	data, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes map[string]any
+		want    []string
+	}{
+		"unknown family":     {map[string]any{"model_type": "mamba"}, []string{`model_type "mamba" is not supported`, "llama, mistral"}},
+		"no family":          {map[string]any{"model_type": nil}, []string{`model_type "" is not supported`}},
+		"rope type":          {map[string]any{"rope_scaling": map[string]any{"rope_type": "spiral"}}, []string{`rope_type "spiral" is not supported`}},
+		"rope factor":        {map[string]any{"rope_scaling": map[string]any{"rope_type": "linear"}}, []string{"rope factor is 0"}},
+		"llama3":             {map[string]any{"rope_scaling": map[string]any{"rope_type": "llama3", "factor": 8}}, []string{"low_freq_factor"}},
+		"longrope":           {map[string]any{"rope_scaling": map[string]any{"rope_type": "longrope", "short_factor": []int{1}}}, []string{"1 short and 0 long factors"}},
+		"activation":         {map[string]any{"hidden_act": "relu"}, []string{`hidden_act "relu" is not supported`}},
+		"experts":            {map[string]any{"num_local_experts": 8}, []string{"mixtures of experts"}},
+		"missing sizes":      {map[string]any{"hidden_size": nil, "vocab_size": nil}, []string{"hidden_size is 0", "vocab_size is 0"}},
+		"absurd size":        {map[string]any{"vocab_size": 1 << 40}, []string{"vocab_size is 1099511627776"}},
+		"negative":           {map[string]any{"num_hidden_layers": -3}, []string{"num_hidden_layers is -3"}},
+		"wrong types":        {map[string]any{"hidden_size": "big", "rms_norm_eps": []int{1}}, []string{`hidden_size is "big", want a whole number`, "rms_norm_eps is [1]"}},
+		"fraction":           {map[string]any{"hidden_size": 48.5}, []string{"hidden_size is 48.5"}},
+		"heads":              {map[string]any{"num_key_value_heads": 3}, []string{"num_key_value_heads 3 does not divide"}},
+		"odd head":           {map[string]any{"head_dim": 7}, []string{"head_dim 7 is odd"}},
+		"epsilon":            {map[string]any{"rms_norm_eps": 0}, []string{"epsilon is 0"}},
+		"theta":              {map[string]any{"rope_theta": -1}, []string{"rope_theta is -1"}},
+		"partial rotary":     {map[string]any{"partial_rotary_factor": 0.1}, []string{"1 of 12 elements of a head turn"}},
+		"everything at once": {map[string]any{"hidden_act": "relu", "rope_scaling": map[string]any{"type": "x"}, "vocab_size": 0}, []string{"relu", `"x"`, "vocab_size"}},
+	} {
+		_, err := gpu.ParseConfig(with(t, c.changes))
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %q, want it to say %q", name, err, want)
+			}
+		}
+	}
+	for _, text := range []string{"", "[]", "{", `"llama"`, "null", `{"model_type": 3}`} {
+		if _, err := gpu.ParseConfig([]byte(text)); err == nil {
+			t.Errorf("%q: accepted", text)
+		}
+	}
+}
+
+func TestParseConfigReadsBothSpellings(t *testing.T) {
+	for name, text := range map[string]string{
+		"rope_scaling":    `"rope_theta": 500000, "rope_scaling": {"type": "linear", "factor": 2}`,
+		"rope_parameters": `"rope_parameters": {"rope_theta": 500000, "rope_type": "linear", "factor": 2}`,
+	} {
+		c, err := gpu.ParseConfig([]byte(`{"model_type": "llama", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 1,
+			"num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 8, ` + text + "}"))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if r := c.Ropes[0]; r.Type != "linear" || r.Theta != 500000 || r.Factor != 2 {
+			t.Errorf("%s: read as %+v", name, r)
+		}
+	}
+	for name, text := range map[string]string{
+		"old": `"rope_theta": 1000000, "rope_local_base_freq": 20000, "rope_scaling": {"rope_type": "linear", "factor": 8}`,
+		"new": `"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8, "rope_theta": 1000000},
+			"sliding_attention": {"rope_type": "default", "rope_theta": 20000}}`,
+	} {
+		c, err := gpu.ParseConfig([]byte(`{"model_type": "gemma3_text", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 7, "head_dim": 4,
+			"num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 8, ` + text + "}"))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		global, local := c.Ropes[0], c.Ropes[1]
+		if global.Theta != 1e6 || global.Factor != 8 || local.Theta != 2e4 || local.Type != "default" {
+			t.Errorf("%s: read as %+v", name, c.Ropes)
+		}
+		if c.LocalRope[5] || !c.LocalRope[6] {
+			t.Errorf("%s: every sixth block sees everything, read %v", name, c.LocalRope)
+		}
+	}
+}
+
+// TestQwenIsCounted checks shapes against the published Qwen-7B: 7,721,324,544 parameters.
+func TestQwenIsCounted(t *testing.T) {
+	c, err := gpu.ParseConfig([]byte(`{"model_type": "qwen", "vocab_size": 151936, "hidden_size": 4096, "num_hidden_layers": 32,
+		"num_attention_heads": 32, "kv_channels": 128, "intermediate_size": 22016, "max_position_embeddings": 32768, "seq_length": 8192,
+		"layer_norm_epsilon": 1e-6, "rotary_emb_base": 10000, "rotary_pct": 1.0, "use_dynamic_ntk": true, "use_logn_attn": true,
+		"no_bias": true, "scale_attn_weights": true, "tie_word_embeddings": false}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Parameters(); got != 7721324544 {
+		t.Errorf("%d parameters", got)
+	}
+	if shape := c.Tensors()["transformer.h.31.mlp.w1.weight"]; len(shape) != 2 || shape[0] != 11008 || shape[1] != 4096 {
+		t.Errorf("w1 is %v", shape)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	for _, c := range gputest.Configs {
+		f.Add([]byte(c))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := gpu.ParseConfig(data)
+		if err == nil && (c.Hidden <= 0 || c.Heads%c.KVHeads != 0 || c.Ropes[0].Dim%2 != 0) {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}

@@ -1,0 +1,113 @@
+package gpu_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
+)
+
+// folder writes a random model as a Hugging Face folder, after change had its way with the
+// tensors.
+func folder(t *testing.T, family string, change func(tensors []checkpoint.Tensor) []checkpoint.Tensor) (*checkpoint.Checkpoint, *gputest.Reference) {
+	t.Helper()
+	config, err := gpu.ParseConfig([]byte(gputest.Configs[family]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gputest.Model(config, 5)
+	fsys := r.Folder([]byte(gputest.Configs[family]), change)
+	c, err := checkpoint.OpenFS(fsys, "folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, r
+}
+
+func TestOpenAFolder(t *testing.T) {
+	c, r := folder(t, "llama", nil)
+	d, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	text := r.Text(9, 1)
+	got, err := d.Logits(context.Background(), [][]int32{text}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := relative(got[0], r.Forward(text, 0).Logits[8]); e > tolerance {
+		t.Errorf("relative difference %.1e", e)
+	}
+	if s := d.Device().String(); !strings.HasPrefix(s, "cpu/float32/") {
+		t.Errorf("device is %q", s)
+	}
+}
+
+func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
+	c, r := folder(t, "qwen2", func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
+		out := slices.DeleteFunc(tensors, func(t checkpoint.Tensor) bool {
+			return t.Name == "lm_head.weight" || t.Name == "model.layers.1.self_attn.q_proj.bias"
+		})
+		for i := range out {
+			if out[i].Name == "model.norm.weight" {
+				out[i].Shape, out[i].Data = []int{16}, make([]float32, 16)
+			}
+		}
+		return append(out,
+			checkpoint.Tensor{Name: "model.layers.0.self_attn.rotary_emb.inv_freq", Shape: []int{4}, Data: make([]float32, 4)},
+			checkpoint.Tensor{Name: "model.layers.9.mlp.gate_proj.weight", Shape: []int{4}, Data: make([]float32, 4)})
+	})
+	_, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "cpu")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"2 missing: lm_head.weight, model.layers.1.self_attn.q_proj.bias", "1 misshapen: model.norm.weight [16], want [32]",
+		"1 unused: model.layers.9.mlp.gate_proj.weight"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want it to say %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "inv_freq") {
+		t.Errorf("error %q complains of a buffer", err)
+	}
+}
+
+func TestOpenRefusesWhatIsNotThere(t *testing.T) {
+	c, r := folder(t, "llama", nil)
+	if _, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "abacus"); !errors.Is(err, gpu.ErrNoDevice) {
+		t.Errorf("device abacus: %v", err)
+	}
+	if _, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab+1), "cpu"); err == nil || !strings.Contains(err.Error(), "belong together") {
+		t.Errorf("a tokenizer with too many tokens: %v", err)
+	}
+	if _, err := gpu.Open(c, nil, "cpu"); err == nil {
+		t.Error("a folder without a tokenizer was opened without one")
+	}
+	broken, err := checkpoint.OpenFS(fstest.MapFS{
+		"config.json":       {Data: []byte(`{"model_type": "llama"}`)},
+		"model.safetensors": {Data: tinyFile(t)},
+	}, "broken")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gpu.Open(broken, nil, "cpu"); err == nil || !strings.Contains(err.Error(), "hidden_size") {
+		t.Errorf("an empty configuration: %v", err)
+	}
+}
+
+func tinyFile(t *testing.T) []byte {
+	var b bytes.Buffer
+	if err := checkpoint.WriteSafetensors(&b, []checkpoint.Tensor{{Name: "a", Shape: []int{1}, Data: []float32{1}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
