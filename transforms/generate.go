@@ -210,6 +210,15 @@ func Draw(condition string, n, prompt, seed, seeds int) int {
 	}
 }
 
+// Dose scales one of the stored vectors v as steering with it would, and gives the length.
+func Dose(row artifacts.Vector, v *artifacts.Vectors, alpha float64, unit string) ([]float32, float64, error) {
+	scales, err := scalesOf(v)
+	if err != nil && unit != "absolute" {
+		return nil, 0, err
+	}
+	return dose(row, scales, alpha, unit)
+}
+
 // dose scales a vector for steering. Except in the unit "absolute", where h + alpha·v is literal,
 // every condition has the same length: alpha times the unit's scale at the target layer.
 func dose(v artifacts.Vector, scales Scales, alpha float64, unit string) ([]float32, float64, error) {

@@ -19,6 +19,7 @@ var layers = map[string][]string{
 	"cache":             {"github.com/klauspost/compress/"},
 	"cache/cachetest":   {"cache"},
 	"artifacts":         {"cache", "github.com/apache/arrow/go/v17/"},
+	"artifacts/export":  {"artifacts"},
 	"gpu":               {"github.com/gomlx/", "golang.org/x/sys/"},
 	"gpu/gputest":       {"gpu"},
 	"gpu/checkpoint":    {"golang.org/x/"},

@@ -64,6 +64,9 @@ var commands = []command{
 	{"run", "the experiment: a table on standard output, files in output_dir", runCommand},
 	{"plan", "what a run would do, and why", planCommand},
 	{"check", "sanity checks on the configured models, one PASS or FAIL line each", checkCommand},
+	{"probe", "tokens, residual norms, next tokens and a continuation of one model", probeCommand},
+	{"steer", "generate from one model with a vector added, once or interactively", steerCommand},
+	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
 }
 
 func main() {
@@ -113,13 +116,10 @@ func (a *app) manual(w io.Writer) {
 // errUsage is a mistake in flags or arguments that has been reported already.
 var errUsage = errors.New("usage")
 
-// errFailed is a failure that has been reported already.
-var errFailed = errors.New("failed")
-
 // exit reports an error, with a hint where there is one, and gives its code.
 func (a *app) exit(ctx context.Context, err error) int {
 	code, hint := exitCode(ctx, err)
-	if err == nil || errors.Is(err, errUsage) || errors.Is(err, errFailed) {
+	if err == nil || errors.Is(err, errUsage) {
 		return code
 	}
 	if code == exitInterrupted {

@@ -1,0 +1,111 @@
+package pipelines
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/artifacts/export"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms"
+)
+
+// Exports lists what an experiment has that can be exported: "vectors/ridge/silly", "fit/map",
+// "personas.source/silly", each with its digest.
+func (e *Experiment) Exports(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
+	plan, err := e.Plan(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]cache.Output{}
+	for _, step := range plan.Steps {
+		for _, o := range step.Manifest {
+			if o.Kind == artifacts.KindVectors || o.Kind == artifacts.KindMap {
+				found[step.Stage.Name+"/"+o.Name] = o
+			}
+		}
+	}
+	return found, nil
+}
+
+// ExportOptions say what to write and how.
+type ExportOptions struct {
+	Name   string // one of Exports, or the digest of one
+	Format export.Format
+	Draw   int     // which random draw or permutation, where there are several
+	Alpha  float64 // 0: the values as stored; else scaled so that strength 1 is this alpha
+	Unit   string  // of Alpha
+}
+
+// ParseFormat reads a format's name or a file's extension.
+func ParseFormat(name string) (export.Format, error) { return export.ParseFormat(name) }
+
+// Export writes a vector or map.
+func (e *Experiment) Export(ctx context.Context, store cache.Store, o ExportOptions, w io.Writer) error {
+	exports, err := e.Exports(ctx, store)
+	if err != nil {
+		return err
+	}
+	out, ok := exports[o.Name]
+	for _, x := range exports {
+		if x.Digest.String() == o.Name {
+			out, ok = x, true
+		}
+	}
+	if !ok {
+		return Problems{fmt.Sprintf("%q is not stored for this experiment; there is: %s", o.Name, strings.Join(names(exports), ", "))}
+	}
+	if out.Kind == artifacts.KindMap {
+		m, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeMap)
+		if err != nil {
+			return err
+		}
+		return refused(export.WriteMap(w, o.Format, m))
+	}
+	v, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeVectors)
+	if err != nil {
+		return err
+	}
+	return e.exportVector(v, o, w)
+}
+
+func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions, w io.Writer) error {
+	if o.Draw < 0 || o.Draw >= len(v.Rows) {
+		return Problems{fmt.Sprintf("-draw %d: %s has %d", o.Draw, o.Name, len(v.Rows))}
+	}
+	row := v.Rows[o.Draw]
+	if o.Alpha != 0 {
+		scaled, length, err := transforms.Dose(row, v, o.Alpha, o.Unit)
+		if err != nil {
+			return Problems{err.Error()}
+		}
+		row.Values, row.Norm, row.Scale = scaled, length, 1
+	}
+	shape, name := e.shapes[1], modelName(e.Target.Ref)
+	if v.ModelDigest == e.Source.Digest && v.ModelDigest != e.Target.Digest {
+		shape, name = e.shapes[0], modelName(e.Source.Ref)
+	}
+	meta := v.Meta
+	meta.Model = name
+	return refused(export.WriteVector(w, o.Format, export.Vector{Meta: meta, ModelType: shape.ModelType, Unit: o.Unit, Row: row, Notes: v.Notes}))
+}
+
+// refused turns what a format cannot hold into a problem of the request.
+func refused(err error) error {
+	if err != nil {
+		return Problems{err.Error()}
+	}
+	return nil
+}
+
+func names(m map[string]cache.Output) []string {
+	var out []string
+	for name := range m {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
