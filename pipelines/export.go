@@ -76,8 +76,9 @@ func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions, w io.Wr
 	if o.Draw < 0 || o.Draw >= len(v.Rows) {
 		return Problems{fmt.Sprintf("-draw %d: %s has %d", o.Draw, o.Name, len(v.Rows))}
 	}
-	row := v.Rows[o.Draw]
+	row, unit := v.Rows[o.Draw], ""
 	if o.Alpha != 0 {
+		unit = o.Unit
 		scaled, length, err := transforms.Dose(row, v, o.Alpha, o.Unit)
 		if err != nil {
 			return Problems{err.Error()}
@@ -90,7 +91,7 @@ func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions, w io.Wr
 	}
 	meta := v.Meta
 	meta.Model = name
-	return refused(export.WriteVector(w, o.Format, export.Vector{Meta: meta, ModelType: shape.ModelType, Unit: o.Unit, Row: row, Notes: v.Notes}))
+	return refused(export.WriteVector(w, o.Format, export.Vector{Meta: meta, ModelType: shape.ModelType, Unit: unit, Row: row, Notes: v.Notes}))
 }
 
 // refused turns what a format cannot hold into a problem of the request.

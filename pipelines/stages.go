@@ -84,6 +84,15 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 	return e, nil
 }
 
+// Warning is a line for the user when the device is much slower than it could be, else "".
+func (e *Experiment) Warning() string {
+	d, err := gpu.DeviceFor(e.Device)
+	if err != nil {
+		return ""
+	}
+	return d.Warning()
+}
+
 // find opens a model's files for as long as it takes to know what they are.
 func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
 	located := e.locate(ref)

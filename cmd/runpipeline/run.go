@@ -120,6 +120,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	defer trace.Close()
+	if text := e.Warning(); text != "" && !plan.Done() {
+		fmt.Fprintln(a.stderr, "warning:", text)
+	}
 	bar.plan(x.runner)
 	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
 	begun := time.Now()
