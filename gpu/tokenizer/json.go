@@ -55,7 +55,9 @@ type tokenizerFile struct {
 // which may be nil, what that adds: the tokens that begin and end a text, further added
 // tokens, the chat template.
 //
-// Models: BPE and Unigram. The error wraps [ErrFormat] and names every part that is not known.
+// Models: BPE and Unigram. What is put around a text is what tokenizer.json's post-processor says;
+// its truncation and padding are not applied. The error wraps [ErrFormat] and names every part
+// that is not known.
 func FromJSON(tokenizerJSON, tokenizerConfig []byte) (*Tokenizer, error) {
 	t, err := fromJSON(tokenizerJSON, tokenizerConfig)
 	if err != nil {
