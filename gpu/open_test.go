@@ -44,7 +44,7 @@ func TestOpenAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := relative(got[0], r.Forward(text, 0).Logits[8]); e > tolerance {
+	if e := relative(got[0], r.Forward(text, 0).Logits(8)); e > tolerance {
 		t.Errorf("relative difference %.1e", e)
 	}
 	if s := d.Device().String(); !strings.HasPrefix(s, "cpu/float32/") {

@@ -26,7 +26,12 @@ type Push struct {
 // A Pass is what a forward pass leaves.
 type Pass struct {
 	Residual [][][]float64 // [layer][token][Hidden], after each block
-	Logits   [][]float64   // [token][Vocab]
+	r        *Reference
+}
+
+// Logits are the logits [Vocab] of what follows a token.
+func (p Pass) Logits(token int) []float64 {
+	return p.r.logits(p.Residual[len(p.Residual)-1][token])
 }
 
 // Forward runs a text; prompt is the length of the part that decides length-dependent
@@ -43,7 +48,7 @@ func (r *Reference) Forward(tokens []int32, prompt int, pushes ...Push) Pass {
 			scale(x[i], float64(c.EmbedScale))
 		}
 	}
-	var p Pass
+	p := Pass{r: r}
 	for l := range c.Layers {
 		x = r.block(l, x, prompt)
 		for _, push := range pushes {
@@ -56,9 +61,6 @@ func (r *Reference) Forward(tokens []int32, prompt int, pushes ...Push) Pass {
 			}
 		}
 		p.Residual = append(p.Residual, clone(x))
-	}
-	for i := range x {
-		p.Logits = append(p.Logits, r.logits(x[i]))
 	}
 	return p
 }
@@ -124,16 +126,21 @@ func (r *Reference) attention(l int, prefix string, x [][]float64, prompt int) [
 	c := r.Config
 	n := len(x)
 	q, k, v := make([][]float64, n), make([][]float64, n), make([][]float64, n)
+	rope := c.Ropes[0]
+	if c.LocalRope != nil && c.LocalRope[l] {
+		rope = c.Ropes[1]
+	}
+	freq := Frequencies(rope, prompt, c.MaxPositions)
 	for i := range x {
 		q[i], k[i], v[i] = r.qkv(prefix, x[i])
 		for h := range c.Heads {
-			r.position(l, i, prompt, q[i][h*c.HeadDim:(h+1)*c.HeadDim])
+			turn(freq, rope.AttnFactor, i, q[i][h*c.HeadDim:(h+1)*c.HeadDim])
 			if c.LognBase > 0 && i >= c.LognBase {
 				scale(q[i][h*c.HeadDim:(h+1)*c.HeadDim], math.Log(float64(i+1))/math.Log(float64(c.LognBase)))
 			}
 		}
 		for h := range c.KVHeads {
-			r.position(l, i, prompt, k[i][h*c.HeadDim:(h+1)*c.HeadDim])
+			turn(freq, rope.AttnFactor, i, k[i][h*c.HeadDim:(h+1)*c.HeadDim])
 		}
 	}
 	out := make([][]float64, n)
@@ -206,17 +213,12 @@ func (r *Reference) qkv(prefix string, x []float64) (q, k, v []float64) {
 	return q, k, v
 }
 
-// position turns one head of token i.
-func (r *Reference) position(l, i, prompt int, x []float64) {
-	rope := r.Config.Ropes[0]
-	if r.Config.LocalRope != nil && r.Config.LocalRope[l] {
-		rope = r.Config.Ropes[1]
-	}
-	freq := Frequencies(rope, prompt, r.Config.MaxPositions)
+// turn rotates one head of token i.
+func turn(freq []float64, factor float64, i int, x []float64) {
 	half := len(freq)
 	for d, w := range freq {
 		s, c := math.Sincos(float64(i) * w)
-		s, c = s*rope.AttnFactor, c*rope.AttnFactor
+		s, c = s*factor, c*factor
 		x[d], x[d+half] = x[d]*c-x[d+half]*s, x[d+half]*c+x[d]*s
 	}
 }
