@@ -145,5 +145,5 @@ func startsWithWord(text string) bool {
 // isWord reports whether r matches \w of Unicode regular expressions (UTS 18, annex C).
 func isWord(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
-		unicode.Other_Alphabetic, unicode.Join_Control)
+		unicode.Other_Alphabetic, unicode.Join_Control, newLetters, newNumbers)
 }

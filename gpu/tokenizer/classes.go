@@ -26,6 +26,7 @@ var classTable = sync.OnceValue(func() *[1 << 16]uint8 {
 		}
 	}
 	mark(unicode.L, letter)
+	mark(newLetters, letter)
 	mark(unicode.N, number)
 	mark(unicode.White_Space, space)
 	table['\r'] |= newline
@@ -39,9 +40,9 @@ func classOf(table *[1 << 16]uint8, r rune) uint8 {
 		return table[r]
 	}
 	switch {
-	case unicode.IsLetter(r):
+	case isLetter(r):
 		return letter
-	case unicode.IsNumber(r):
+	case isNumber(r):
 		return number
 	}
 	return 0

@@ -126,9 +126,9 @@ func (b *builder) preTokenizers(data json.RawMessage) []pretokenizer {
 		return []pretokenizer{metaspace(mark, scheme, p.Split == nil || *p.Split)}
 	case "Digits":
 		if p.IndividualDigits {
-			return split(runePattern(unicode.IsNumber), isolated, false)
+			return split(runePattern(isNumber), isolated, false)
 		}
-		return split(runePattern(unicode.IsNumber), contiguous, false)
+		return split(runePattern(isNumber), contiguous, false)
 	case "Punctuation":
 		if p.Behavior == "" {
 			p.Behavior = isolated

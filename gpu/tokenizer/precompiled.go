@@ -170,7 +170,16 @@ func extends(r rune) bool {
 	case 0x200C, 0x200D, 0xFF9E, 0xFF9F, 0x0E33, 0x0EB3:
 		return true
 	}
-	return r >= 0x1F3FB && r <= 0x1F3FF || unicode.IsMark(r)
+	return r >= 0x1F3FB && r <= 0x1F3FF || unicode.IsMark(r) && !unicode.Is(loneMarks, r)
+}
+
+// loneMarks are the marks that UAX 29 excepts from SpacingMark.
+var loneMarks = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x102B, 0x102C, 1}, {0x1038, 0x1038, 1}, {0x1062, 0x1064, 1}, {0x1067, 0x106D, 1}, {0x1083, 0x1083, 1}, {0x1087, 0x108C, 1},
+		{0x108F, 0x108F, 1}, {0x109A, 0x109C, 1}, {0x1A61, 0x1A61, 1}, {0x1A63, 0x1A64, 1}, {0xAA7B, 0xAA7B, 1}, {0xAA7D, 0xAA7D, 1},
+	},
+	R32: []unicode.Range32{{0x11720, 0x11721, 1}},
 }
 
 // breaks reports whether r is a grapheme by itself.

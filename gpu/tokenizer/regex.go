@@ -50,7 +50,7 @@ func (p scanned) find(text string, emit func(i, j int)) { p.split(text, emit) }
 type backtracking struct{ re *regexp2.Regexp }
 
 func (p backtracking) find(text string, emit func(i, j int)) {
-	match, err := p.re.FindStringMatch(text)
+	match, err := p.re.FindStringMatch(asOld(text))
 	at, offset := 0, 0 // the same place, in characters and in bytes
 	seek := func(index int) int {
 		for ; at < index; at++ {
@@ -159,8 +159,13 @@ func (t *translator) step() error {
 		_, n = utf8.DecodeRuneInString(t.rest)
 	}
 	t.atom = len(t.out)
-	if part := t.rest[:n]; t.folding() && (part == "s" || part == "S") {
+	switch part := t.rest[:n]; {
+	case t.folding() && (part == "s" || part == "S"):
 		t.out, t.rest = t.out+"[sſ]", t.rest[1:]
+		return nil
+	case t.folding() && part[0] == '[' && part[1] != '^' && strings.ContainsAny(part, "sS"):
+		t.out, t.rest = t.out+"[ſ", t.rest[1:]
+		t.take(n - 1)
 		return nil
 	}
 	t.take(n)

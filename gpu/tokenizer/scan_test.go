@@ -71,6 +71,7 @@ func TestTranslateMakesPossessiveQuantifiersAtomic(t *testing.T) {
 		{`[]a]+`, `[]a]+`},
 		{`((a)b)++`, `(?>((a)b)+)`},
 		{`(?i:'s|k)s`, `(?i:'[sſ]|k)s`},
+		{`'(?i:[sdmt]|ll)[s]`, `'(?i:[ſsdmt]|ll)[s]`},
 	} {
 		got, err := translate(c.from)
 		if got != c.want || err != nil {
