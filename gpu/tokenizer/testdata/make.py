@@ -2,7 +2,7 @@
 
     python make.py [folder with the two GGUF files]
 
-Versions it was last run with: Python 3.11.15, tokenizers 0.23.3, sentencepiece 0.2.3, regex 2026.11.15, gguf 0.19.0.
+Versions it was last run with: Python 3.11.7, tokenizers 0.23.3, sentencepiece 0.2.3, regex 2026.11.15, gguf 0.19.0.
 
 Written: vocab/NAME.json.gz, the vocabulary; reference/NAME.json.gz, for every text "ids", "ends" (byte offset after
 each token, as the library gives it), "plain" and "skip" (the ids decoded, with and without special tokens; null where
