@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -15,15 +16,17 @@ import (
 
 // A UnitRef asks for one unit of a stage.
 type UnitRef struct {
-	Stage string
-	Index int
+	Stage  string
+	Index  int
+	Inputs []string // hexadecimal action keys of the manifests that the stage reads, in the order of Stage.Inputs
 }
 
 // A UnitDone says under which action a unit's outputs are stored.
 type UnitDone struct {
-	Stage string
-	Index int
-	Key   string // hexadecimal action key
+	Stage  string
+	Index  int
+	Inputs []string // as in UnitRef
+	Key    string   // hexadecimal action key
 }
 
 // A StageDone says under which action a stage's manifest is stored.
@@ -44,42 +47,64 @@ type Failure struct {
 // other inputs are stages of the same pipeline, given by their StageDone in open.
 func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []beam.PCollection) beam.PCollection {
 	s = s.Scope(stage.Name)
-	units := make([]UnitRef, stage.Units)
-	for i := range units {
-		units[i] = UnitRef{stage.Name, i}
-	}
 	upstream := beam.CreateList(s, []StageDone{{}})
 	if len(open) > 0 {
 		upstream = beam.Flatten(s, open...)
 	}
-	in := beam.Reshuffle(s, beam.CreateList(s, units))
-	done, dead := beam.ParDo2(s, &unitFn{Env: env, Stage: stage, Known: known}, in, beam.SideInput{Input: upstream})
+	// The wait is a step of its own: Prism burns a core for as long as a bundle that has a side
+	// input is at work, so the bundles that take long must have none.
+	units := beam.ParDo(s, &readyFn{Stage: stage, Known: known}, beam.Impulse(s), beam.SideInput{Input: upstream})
+	done, dead := beam.ParDo2(s, &unitFn{Env: env, Stage: stage}, beam.Reshuffle(s, units))
 	beam.ParDo0(s, drop, beam.Reshuffle(s, dead))
-	return beam.ParDo(s, &manifestFn{Env: env, Stage: stage, Known: known},
-		beam.GroupByKey(s, beam.ParDo(s, keyed, done)), beam.SideInput{Input: upstream})
+	return beam.ParDo(s, &manifestFn{Env: env, Stage: stage}, beam.GroupByKey(s, beam.ParDo(s, keyed, done)))
+}
+
+// readyFn waits for the stages that a stage reads, then asks for its units. Where one of them is
+// incomplete it asks for nothing, so this stage commits nothing either.
+type readyFn struct {
+	Stage Stage
+	Known map[string]string
+}
+
+// ProcessElement gathers the keys of the inputs' manifests.
+func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit func(UnitRef)) {
+	keys := maps.Clone(fn.Known)
+	if keys == nil {
+		keys = map[string]string{}
+	}
+	for d := (StageDone{}); upstream(&d); {
+		keys[d.Stage] = d.Key
+	}
+	var inputs []string
+	for _, name := range fn.Stage.Inputs {
+		key, ok := keys[name]
+		if !ok {
+			return
+		}
+		inputs = append(inputs, key)
+	}
+	for i := range fn.Stage.Units {
+		emit(UnitRef{Stage: fn.Stage.Name, Index: i, Inputs: inputs})
+	}
 }
 
 // unitFn computes units. Beam ships it as JSON: the exported fields are all it knows.
 type unitFn struct {
 	Env   Env
 	Stage Stage
-	Known map[string]string
 }
 
 // ProcessElement looks a unit up or computes it. A failure of the unit itself goes to the dead
 // letters, so that the others go on; an interruption or a store that fails is returned to the runner.
-func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, upstream func(*StageDone) bool, done func(UnitDone), dead func(Failure)) error {
+func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(UnitDone), dead func(Failure)) error {
 	run := lookupRun(ctx, fn.Env.Run)
 	if err := run.ctx.Err(); err != nil {
 		return err
 	}
-	store, inputs, ready, err := resolve(run.ctx, fn.Env, fn.Stage, fn.Known, upstream)
+	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, ref.Inputs)
 	if err != nil {
 		run.keep(err)
 		return err
-	}
-	if !ready { // a stage above is incomplete: this one commits nothing either
-		return nil
 	}
 	k := kinds[fn.Stage.Kind]
 	u := &Unit{Stage: fn.Stage, Index: ref.Index, Store: store, inputs: inputs, run: run}
@@ -94,7 +119,7 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, upstream func
 		dead(Failure{Stage: ref.Stage, Index: ref.Index, Error: err.Error()})
 		return nil
 	}
-	done(UnitDone{Stage: ref.Stage, Index: ref.Index, Key: key.String()})
+	done(UnitDone{Stage: ref.Stage, Index: ref.Index, Inputs: ref.Inputs, Key: key.String()})
 	return nil
 }
 
@@ -102,21 +127,22 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, upstream func
 type manifestFn struct {
 	Env   Env
 	Stage Stage
-	Known map[string]string
 }
 
 // ProcessElement gathers a stage's units. Duplicate bundles may report a unit twice, in any order.
-func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*UnitDone) bool, upstream func(*StageDone) bool, emit func(StageDone)) error {
+func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*UnitDone) bool, emit func(StageDone)) error {
 	run := lookupRun(ctx, fn.Env.Run)
 	keys := map[int]string{}
+	var read []string
 	for u := (UnitDone{}); units(&u); {
-		keys[u.Index] = u.Key
+		keys[u.Index], read = u.Key, u.Inputs
 	}
 	if len(keys) != fn.Stage.Units {
 		return nil
 	}
-	store, inputs, ready, err := resolve(run.ctx, fn.Env, fn.Stage, fn.Known, upstream)
-	if err != nil || !ready {
+	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, read)
+	if err != nil {
+		run.keep(err)
 		return err
 	}
 	var manifest Manifest
@@ -141,33 +167,21 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 	return nil
 }
 
-// resolve opens the store and finds the manifests of the stage's inputs. ready is false if one of
-// them was not committed in this run.
-func resolve(ctx context.Context, env Env, stage Stage, known map[string]string, upstream func(*StageDone) bool) (cache.Store, []Manifest, bool, error) {
+// resolve opens the store and reads the manifests of the stage's inputs.
+func resolve(ctx context.Context, env Env, stage Stage, keys []string) (cache.Store, []Manifest, error) {
 	store, err := openStore(env.Cache)
 	if err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
-	keys := map[string]string{}
-	for d := (StageDone{}); upstream(&d); {
-		keys[d.Stage] = d.Key
-	}
-	for name, key := range known {
-		keys[name] = key
-	}
-	inputs := make([]Manifest, 0, len(stage.Inputs))
-	for _, name := range stage.Inputs {
-		key, ok := keys[name]
-		if !ok {
-			return store, nil, false, nil
-		}
+	inputs := make([]Manifest, 0, len(keys))
+	for i, key := range keys {
 		m, err := outputsOf(ctx, store, key)
 		if err != nil {
-			return nil, nil, false, fmt.Errorf("%s reads %s: %w", stage.Name, name, err)
+			return nil, nil, fmt.Errorf("%s reads %s: %w", stage.Name, stage.Inputs[i], err)
 		}
 		inputs = append(inputs, m)
 	}
-	return store, inputs, true, nil
+	return store, inputs, nil
 }
 
 func outputsOf(ctx context.Context, store cache.Store, key string) ([]cache.Output, error) {
@@ -204,10 +218,12 @@ func init() {
 	beam.RegisterCoder(reflect.TypeFor[UnitDone](), encUnitDone, decUnitDone)
 	beam.RegisterCoder(reflect.TypeFor[StageDone](), encStageDone, decStageDone)
 	beam.RegisterCoder(reflect.TypeFor[Failure](), encFailure, decFailure)
-	beamregister.DoFn5x1[context.Context, UnitRef, func(*StageDone) bool, func(UnitDone), func(Failure), error](&unitFn{})
-	beamregister.DoFn5x1[context.Context, string, func(*UnitDone) bool, func(*StageDone) bool, func(StageDone), error](&manifestFn{})
+	beamregister.DoFn3x0[[]byte, func(*StageDone) bool, func(UnitRef)](&readyFn{})
+	beamregister.DoFn4x1[context.Context, UnitRef, func(UnitDone), func(Failure), error](&unitFn{})
+	beamregister.DoFn4x1[context.Context, string, func(*UnitDone) bool, func(StageDone), error](&manifestFn{})
 	beamregister.Function1x2(keyed)
 	beamregister.Function1x0(drop)
+	beamregister.Emitter1[UnitRef]()
 	beamregister.Emitter1[UnitDone]()
 	beamregister.Emitter1[StageDone]()
 	beamregister.Emitter1[Failure]()
