@@ -97,3 +97,22 @@ func newTensor[T float32 | int32 | int64](dev *device, dtype dtypes.DType, fill 
 func read(t *tensors.Tensor, f func([]float32)) error {
 	return t.ConstFlatData(func(flat any) { f(flat.([]float32)) })
 }
+
+// readBlocks shows f the rows of logits that come in blocks [rows, ≤2048].
+func readBlocks(blocks []*tensors.Tensor, rows int, f func(row func(b int) [][]float32)) error {
+	flat := make([][]float32, len(blocks))
+	for i, t := range blocks {
+		if err := read(t, func(x []float32) { flat[i] = x }); err != nil {
+			return err
+		}
+	}
+	f(func(b int) [][]float32 {
+		out := make([][]float32, len(flat))
+		for i, x := range flat {
+			w := len(x) / rows
+			out[i] = x[b*w : (b+1)*w]
+		}
+		return out
+	})
+	return nil
+}

@@ -34,6 +34,9 @@ func eachFamily(t *testing.T, f func(t *testing.T, d *gpu.Decoder, r *gputest.Re
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	if testing.Short() {
+		names = []string{"gemma3", "llama", "qwen2"}
+	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			d, r := open(t, name)

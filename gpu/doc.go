@@ -20,7 +20,8 @@
 // [Device.String] names. It does not depend on the number of cores. Batches are shaped by
 // the arguments alone:
 //
-//	Capture, Score, prefixes  texts of the same length bucket share a batch of a fixed shape
+//	Capture, Score, prefixes  texts of the same padded length; full batches have a fixed
+//	                          number of rows, the last one a power of two
 //	Generate                  the rows of one call, in lanes of equal size
 //
 // A row of Generate therefore depends on its own prompt, pushes and noise, and on the number

@@ -3,9 +3,6 @@ package gpu
 import (
 	"context"
 	"fmt"
-
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // A Row is one text to generate.
@@ -63,7 +60,7 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	}
 	defer past.free()
 	out := make([]Output, len(rows))
-	lanes := lanesFor(len(rows))
+	lanes := d.config.lanesFor(len(rows))
 	size := (len(rows) + lanes - 1) / lanes
 	err = each(ctx, lanes, func(i int) error {
 		l := &lane{d: d, past: past, rows: rows, out: out, sampling: s, size: size,
@@ -76,10 +73,15 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	return out, nil
 }
 
-// lanesFor is the number of equal parts that run side by side. Much of a step is work that
-// the backend does on one core; two parts keep two cores busy.
-func lanesFor(rows int) int {
-	if rows < 16 {
+// narrow is the width of the residual stream below which a step is mostly operations that the
+// backend runs on one core.
+const narrow = 256
+
+// lanesFor is the number of equal parts of a batch that run side by side. Two parts keep two
+// cores busy in a small model. In a large one matrix products dominate; those use all cores,
+// and each lane would prepare the weights for itself.
+func (c *Config) lanesFor(rows int) int {
+	if rows < 16 || c.Hidden >= narrow {
 		return 1
 	}
 	return 2
@@ -101,217 +103,4 @@ func (d *Decoder) checkRows(rows []Row, s Sampling) error {
 		}
 	}
 	return nil
-}
-
-// A lane generates rows [from, to) in a batch of size rows; the rows beyond are padding.
-type lane struct {
-	d        *Decoder
-	past     *prefixes
-	rows     []Row
-	out      []Output
-	sampling Sampling
-	size     int
-	from, to int
-
-	s, t    int // slots before the response; all slots
-	cache   []*tensors.Tensor
-	newest  []int32
-	done    []bool
-	steer   *pushTable
-	sampler *sampler
-}
-
-func (l *lane) run(ctx context.Context) error {
-	l.s = l.past.longest()
-	l.t = l.s + (l.sampling.MaxNewTokens+15)/16*16
-	if l.from == l.to {
-		return nil
-	}
-	if err := l.fillCache(); err != nil {
-		return err
-	}
-	defer func() { free(l.cache) }()
-	l.newest, l.done = make([]int32, l.size), make([]bool, l.size)
-	for i := l.from; i < l.to; i++ {
-		p := l.rows[i].Prompt
-		l.newest[i-l.from] = p[len(p)-1]
-	}
-	l.steer = newPushTable(l.d.config.Hidden, l.size, func(row int) []Push {
-		if l.from+row >= l.to {
-			return nil
-		}
-		return l.rows[l.from+row].Push
-	})
-	l.sampler = newSampler(l.sampling, l.d.ends())
-	for step := range l.sampling.MaxNewTokens {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		logits, err := l.step(step)
-		if err != nil {
-			return fmt.Errorf("token %d: %w", step, err)
-		}
-		err = l.choose(logits, step)
-		free(logits)
-		if err != nil || l.finished() {
-			return err
-		}
-	}
-	return nil
-}
-
-// fillCache makes the cache of every layer, keys [B·K, h, T] and values [B·K, T, h], from
-// the rows' prefixes.
-func (l *lane) fillCache() error {
-	c := l.d.config
-	size := c.KVHeads * c.HeadDim * l.t
-	for layer := range c.Layers {
-		var keys, values []float32
-		cl := &call{dev: l.d.dev}
-		cl.floats(func(x []float32) { keys = x }, l.size*c.KVHeads, c.HeadDim, l.t)
-		cl.floats(func(x []float32) { values = x }, l.size*c.KVHeads, l.t, c.HeadDim)
-		l.cache = append(l.cache, cl.own...)
-		if cl.err != nil {
-			return cl.err
-		}
-		for i := l.from; i < l.to; i++ {
-			at := (i - l.from) * size
-			if err := l.past.copyTurned(c, layer, i, keys[at:at+size], values[at:at+size], l.t); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// step runs the newest token of every row and returns the logits in blocks [B, ≤2048].
-func (l *lane) step(step int) ([]*tensors.Tensor, error) {
-	d := l.d
-	push := l.steer.at(l.size, 1, func(p Positions, _, _ int) bool { return p != LastPrompt || step == 0 })
-	program, err := d.step.get(d.dev, variant{pushed: push != nil})
-	if err != nil {
-		return nil, err
-	}
-	c := &call{dev: d.dev}
-	width := d.config.Hidden
-	c.floats(func(x []float32) {
-		for b, t := range l.newest {
-			d.embed.put(x[b*width:(b+1)*width], t)
-		}
-	}, l.size, width)
-	at, prompt := make([]int, l.size), make([]int, l.size)
-	for b := range l.size {
-		at[b], prompt[b] = l.prefixLength(b)+step, l.prefixLength(b)+1
-	}
-	d.addPositions(c, at, prompt)
-	for _, window := range d.config.windows() {
-		l.addMask(c, step, window)
-	}
-	push.add(c)
-	c.index(l.s + step)
-	c.donate(l.cache...)
-	l.cache = nil
-	c.keep(d.params...)
-	out, err := c.run(program)
-	if err != nil {
-		return nil, err
-	}
-	blocks := d.config.headBlocks()
-	l.cache = out[blocks:]
-	return out[:blocks], nil
-}
-
-// prefixLength is the length of the prefix of the lane's row b, 0 for padding.
-func (l *lane) prefixLength(b int) int {
-	if l.from+b >= l.to {
-		return 0
-	}
-	return l.past.length[l.past.of[l.from+b]]
-}
-
-// addMask adds the mask [B·K, G, T] of a step: a row sees its prefix, in the first slots, and
-// its response so far, from slot s on; of both what the window covers.
-func (l *lane) addMask(c *call, step, window int) {
-	n := l.d.config.Heads
-	c.floats(func(x []float32) {
-		for b := range l.size {
-			line := x[b*n*l.t : (b*n+1)*l.t]
-			length := l.prefixLength(b)
-			oldest := 0 // position of the oldest token that is seen
-			if window > 0 {
-				oldest = length + step - window + 1
-			}
-			for j := range line {
-				pos := j
-				if j >= l.s {
-					pos = length + j - l.s
-				}
-				seen := j < length || j >= l.s && j <= l.s+step
-				if !seen || pos < oldest {
-					line[j] = masked
-				}
-			}
-			for i := 1; i < n; i++ {
-				copy(x[(b*n+i)*l.t:], line)
-			}
-		}
-	}, l.size*l.d.config.KVHeads, n/l.d.config.KVHeads, l.t)
-}
-
-// choose appends a token to every row that has not ended.
-func (l *lane) choose(logits []*tensors.Tensor, step int) error {
-	errs := make([]error, l.to-l.from)
-	err := readBlocks(logits, l.size, func(row func(b int) [][]float32) {
-		parallel(l.to-l.from, func(b int) {
-			if !l.done[b] {
-				errs[b] = l.chooseRow(b, row(b), step)
-			}
-		})
-	})
-	return firstError(append(errs, err)...)
-}
-
-func (l *lane) chooseRow(b int, logits [][]float32, step int) error {
-	o := &l.out[l.from+b]
-	token, margin, err := l.sampler.choose(logits, l.rows[l.from+b].Noise, step)
-	if err != nil {
-		return fmt.Errorf("row %d: %w", l.from+b, err)
-	}
-	if l.sampler.ends[token] {
-		l.done[b], o.Ended = true, true
-		return nil
-	}
-	l.newest[b] = token
-	o.Tokens = append(o.Tokens, token)
-	if f := l.rows[l.from+b].OnToken; f != nil {
-		f(token)
-	}
-	if l.sampling.Temperature == 0 {
-		o.Margins = append(o.Margins, margin)
-	}
-	return nil
-}
-
-func (l *lane) finished() bool {
-	for b := range l.to - l.from {
-		if !l.done[b] {
-			return false
-		}
-	}
-	return true
-}
-
-// buildStep is the graph of a generation step.
-func (d *Decoder) buildStep(v variant) (string, func([]*graph.Node) []*graph.Node) {
-	return "step", func(nodes []*graph.Node) []*graph.Node {
-		in := &inputs{nodes}
-		x := in.next()
-		f := in.forward(d.config, x.Shape().Dimensions[0], 1, true, v.pushed)
-		cache := &slotCache{slot: in.next(), kv: in.take(2 * d.config.Layers)}
-		f.w, f.cache = bind(d.slots, in.nodes), cache
-		for l := range d.config.Layers {
-			x = f.block(l, x)
-		}
-		return append(f.logits(x), cache.after...)
-	}
 }

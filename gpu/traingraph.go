@@ -1,0 +1,107 @@
+package gpu
+
+import "github.com/gomlx/gomlx/core/graph"
+
+// Adam's constants (Kingma & Ba 2015); there is no weight decay.
+const (
+	beta1   = 0.9
+	beta2   = 0.95
+	adamEps = 1e-8
+)
+
+// build is the graph of a step.
+func (t *trainer) build(in []*graph.Node) []*graph.Node {
+	tokens, rates := in[0], in[1]
+	n := len(t.slots)
+	w := bind(t.slots, in[2:2+n])
+	tape := newTape()
+	// Halves of the rows are independent until the update, so that one's single-threaded
+	// operations run beside the other's.
+	rows := t.o.Rows
+	var loss *node
+	for _, part := range [][2]int{{0, rows / 2}, {rows / 2, rows}} {
+		if part[0] == part[1] {
+			continue
+		}
+		l := t.loss(tape, w, graph.Slice(tokens, graph.AxisRange(part[0], part[1])))
+		if loss == nil {
+			loss = l
+		} else {
+			loss = graph.Add(loss, l)
+		}
+	}
+	return append([]*node{graph.Reshape(loss, 1)}, t.update(tape, in[2:], rates)...)
+}
+
+// loss is the part of the mean loss that rows tokens [B, S+1] make, with its gradients on tape.
+func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
+	c, b, s := t.c, tokens.Shape().Dimensions[0], t.o.Length
+	g := tokens.Graph()
+	seen := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s)), b*s, 1)
+	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
+	f := &forward{c: c, w: w, b: b, s: s, cache: &noPast{}, tape: tape, masks: map[int]*node{}}
+	for _, window := range c.windows() {
+		f.masks[window] = causalMask(g, c, b, s, window)
+	}
+	for i := range c.Ropes {
+		cos, sin := t.angles(i, b)
+		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
+	}
+	x := graph.Gather(w[slotEmbed], seen)
+	tape.embedded(x, w[slotEmbed], seen)
+	for l := range c.Layers {
+		x = f.block(l, x)
+	}
+	head := w[slotEmbed]
+	if !c.Tied {
+		head = w[slotHead]
+	}
+	loss := tape.crossEntropy(f.norm(x, w[slotNorm]), head, next, t.o.Rows*s)
+	tape.rewind()
+	return loss
+}
+
+// angles are the cosines and sines of b rows.
+func (t *trainer) angles(i, b int) (cos, sin [][]float32) {
+	r := t.c.Ropes[i]
+	table := &ropeTable{freq: r.frequencies(t.o.Length, t.c.MaxPositions), factor: r.AttnFactor}
+	table.at(t.o.Length)
+	for range b {
+		for p := range t.o.Length {
+			c, s := table.at(p)
+			cos, sin = append(cos, c), append(sin, s)
+		}
+	}
+	return cos, sin
+}
+
+// update is Adam with the gradients' common norm clipped. rates are the learning rate over
+// the first moment's bias and one over the second's.
+func (t *trainer) update(tape *tape, state []*node, rates *node) []*node {
+	n := len(t.slots)
+	grads := make([]*node, n)
+	var squares *node
+	for i := range grads {
+		grads[i] = tape.grads[state[i]]
+		flat := graph.Reshape(grads[i], 1, t.slots[i].size())
+		s := graph.Reshape(dotRows(flat, flat))
+		if squares == nil {
+			squares = s
+		} else {
+			squares = graph.Add(squares, s)
+		}
+	}
+	one := graph.Const(rates.Graph(), float32(1))
+	factor := graph.Min(one, graph.Div(graph.Const(rates.Graph(), float32(t.o.Clip)), graph.AddScalar(graph.Sqrt(squares), 1e-6)))
+	rate := graph.Reshape(graph.Slice(rates, graph.AxisRange(0, 1)))
+	unbias := graph.Reshape(graph.Slice(rates, graph.AxisRange(1, 2)))
+	out := make([]*node, 3*n)
+	for i, g := range grads {
+		g = graph.Mul(g, factor)
+		m := graph.Add(graph.MulScalar(state[n+i], beta1), graph.MulScalar(g, 1-beta1))
+		v := graph.Add(graph.MulScalar(state[2*n+i], beta2), graph.MulScalar(graph.Mul(g, g), 1-beta2))
+		step := graph.Div(graph.Mul(m, rate), graph.AddScalar(graph.Sqrt(graph.Mul(v, unbias)), adamEps))
+		out[i], out[n+i], out[2*n+i] = graph.Sub(state[i], step), m, v
+	}
+	return out
+}
