@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -125,7 +126,7 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 		}
 	}
 	beamInit.Do(beam.Init)
-	beamlog.SetupLogging("error", "text")
+	setupLogging(o.Runner)
 	env := transforms.Env{Run: runName(), Cache: o.Cache}
 	p, s := beam.NewPipelineWithRoot()
 	build(s, env, plan)
@@ -183,6 +184,15 @@ func runner(name string) string {
 		return "prism"
 	}
 	return name
+}
+
+// setupLogging keeps Beam to errors. Prism's are left out: it reports a failed or interrupted unit
+// four times, each a page long, and Run returns the cause.
+func setupLogging(name string) {
+	beamlog.SetupLogging("error", "text")
+	if runner(name) == "prism" {
+		slog.SetDefault(slog.New(slog.DiscardHandler))
+	}
 }
 
 func runName() string {

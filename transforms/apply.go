@@ -155,14 +155,18 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 		manifest = append(manifest, outputs...)
 	}
 	r := fn.Stage.Recipe(inputs)
-	if err := store.Commit(run.ctx, r, manifest); err != nil {
+	_, hit, err := store.Lookup(run.ctx, r.Key())
+	if err == nil {
+		err = store.Commit(run.ctx, r, manifest)
+	}
+	if err != nil {
 		run.keep(err)
 		return err
 	}
 	if err := store.Remember(run.ctx, fn.Stage.Name, r.Key()); err != nil {
 		return err
 	}
-	run.events(Event{Stage: fn.Stage.Name, Unit: -1, Key: r.Key()})
+	run.events(Event{Stage: fn.Stage.Name, Unit: -1, Key: r.Key(), Hit: hit})
 	emit(StageDone{Stage: fn.Stage.Name, Key: r.Key().String()})
 	return nil
 }

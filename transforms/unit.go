@@ -111,7 +111,8 @@ func load[T any](ctx context.Context, s cache.Store, o cache.Output, kind string
 	return v, nil
 }
 
-// An Event tells that a unit was found (Hit) or computed.
+// An Event tells that a unit was found (Hit) or computed, or, with Unit −1, that a stage's manifest
+// was found or committed.
 type Event struct {
 	Stage string
 	Unit  int
