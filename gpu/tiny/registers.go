@@ -37,16 +37,6 @@ type register struct {
 	templates []string
 }
 
-// registerNamed returns the register with a name.
-func registerNamed(name string) (register, bool) {
-	for _, r := range registers {
-		if r.name == name {
-			return r, true
-		}
-	}
-	return register{}, false
-}
-
 // openings are the neutral sentences that begin most documents, and the test prompts.
 var openings = []string{
 	"Tell me about the {N}.",
