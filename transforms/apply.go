@@ -152,7 +152,12 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 			run.keep(err)
 			return err
 		}
-		manifest = append(manifest, outputs...)
+		for _, o := range outputs {
+			if kinds[fn.Stage.Kind].many {
+				o.Name = unitName(i, o.Name)
+			}
+			manifest = append(manifest, o)
+		}
 	}
 	r := fn.Stage.Recipe(inputs)
 	_, hit, err := store.Lookup(run.ctx, r.Key())

@@ -18,7 +18,7 @@ type Capture struct {
 
 const captureVersion = 1
 
-func init() { register("capture", captureVersion, capture) }
+func init() { register("capture", captureVersion, many, capture) }
 
 // meta describes what was read, for the check that vectors and maps belong together.
 func (s Capture) meta(hidden int) artifacts.Meta {
@@ -34,7 +34,7 @@ func template(on bool) string {
 
 // capture records one shard. Input 0: pairs.
 func capture(ctx context.Context, u *Unit, s Capture) (cache.ActionKey, error) {
-	shard, err := u.InputAt(0, u.Index)
+	shard, err := u.Need(0, shardName(u.Index))
 	if err != nil {
 		return cache.ActionKey{}, err
 	}
@@ -48,7 +48,7 @@ func capture(ctx context.Context, u *Unit, s Capture) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []Product{{Name: shardName(u.Index), Kind: artifacts.KindActivations, Rows: int64(acts.Rows()), Write: acts.Encode}}, nil
+		return []Product{{Name: "activations", Kind: artifacts.KindActivations, Rows: int64(acts.Rows()), Write: acts.Encode}}, nil
 	})
 }
 

@@ -81,7 +81,7 @@ type AnchorReport struct {
 
 const evaluateVersion = 1
 
-func init() { register("evaluate", evaluateVersion, evaluate) }
+func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). Inputs: generate, score, trait,
 // vectors, fit.
@@ -123,8 +123,8 @@ type jury struct {
 
 // prepare reads the scorers, then the anchors: the first batch of the generation.
 func (j *jury) prepare(ctx context.Context, u *Unit) error {
-	for _, p := range j.settings.Personas {
-		o, err := u.Need(2, p)
+	for i, p := range j.settings.Personas {
+		o, err := u.InputAt(2, i, "scorer")
 		if err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (j *jury) prepare(ctx context.Context, u *Unit) error {
 	if err != nil {
 		return err
 	}
-	o, err := u.Need(1, "shuffled")
+	o, err := u.InputAt(1, 0, "shuffled")
 	if err != nil {
 		return err
 	}
@@ -180,11 +180,11 @@ func medianNLL(s *artifacts.Scores) trial.Number {
 
 // batch reads the texts and scores of a unit of the generation.
 func (u *Unit) batch(ctx context.Context, i int) (*artifacts.Generations, *artifacts.Scores, error) {
-	g, err := u.Need(0, batchName(i))
+	g, err := u.InputAt(0, i, "texts")
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := u.Need(1, batchName(i))
+	o, err := u.InputAt(1, i, "scores")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -194,7 +194,7 @@ func (u *Unit) batch(ctx context.Context, i int) (*artifacts.Generations, *artif
 	}
 	scores, err := load(ctx, u.Store, o, artifacts.KindScores, artifacts.DecodeScores)
 	if err == nil && (len(scores.Rows) != len(texts.Rows) || scores.Generations != g.Digest.String()) {
-		err = fmt.Errorf("scores of %s: %w", batchName(i), artifacts.ErrMismatch)
+		err = fmt.Errorf("scores of batch %d: %w", i, artifacts.ErrMismatch)
 	}
 	return texts, scores, err
 }

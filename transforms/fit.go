@@ -24,7 +24,7 @@ type Fit struct {
 
 const fitVersion = 1
 
-func init() { register("fit", fitVersion, fit) }
+func init() { register("fit", fitVersion, whole, fit) }
 
 // A FitReport is what there is to say about a map, beside the map.
 type FitReport struct {

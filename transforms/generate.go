@@ -73,7 +73,7 @@ func Batches(conditions, personas []string, alphas []float64, prompts map[string
 
 const generateVersion = 1
 
-func init() { register("generate", generateVersion, generate) }
+func init() { register("generate", generateVersion, many, generate) }
 
 // generate writes one batch. Input 0: vectors.
 func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error) {
@@ -110,11 +110,9 @@ func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error)
 			rows.Rows[i].Tokens, rows.Rows[i].Ended = o.Tokens, o.Ended
 			rows.Rows[i].Text = d.Tokenizer().Continuation(batch[i].Prompt, o.Tokens)
 		}
-		return []Product{{Name: batchName(u.Index), Kind: artifacts.KindGenerations, Rows: int64(len(outputs)), Write: rows.Encode}}, nil
+		return []Product{{Name: "texts", Kind: artifacts.KindGenerations, Rows: int64(len(outputs)), Write: rows.Encode}}, nil
 	})
 }
-
-func batchName(i int) string { return fmt.Sprintf("batch.%04d", i) }
 
 // rows makes the rows of a batch: prompt by prompt, seed by seed.
 func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, prompts []string, seeds int, o cache.Output, out *artifacts.Generations) ([]gpu.Row, error) {

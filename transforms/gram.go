@@ -21,19 +21,19 @@ type Gram struct {
 
 const gramVersion = 1
 
-func init() { register("gram", gramVersion, gram) }
+func init() { register("gram", gramVersion, many, gram) }
 
 // gram reduces one shard. Inputs: capture.source, capture.target.
 func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {
-	source, err := u.InputAt(0, u.Index)
+	source, err := u.InputAt(0, u.Index, "activations")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}
-	target, err := u.InputAt(1, u.Index)
+	target, err := u.InputAt(1, u.Index, "activations")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}
-	r := u.Recipe().Struct(s).Input("source", source.Digest).Input("target", target.Digest)
+	r := u.Recipe().Struct(s).Int("shard", int64(u.Index)).Input("source", source.Digest).Input("target", target.Digest)
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		x, err := load(ctx, u.Store, source, artifacts.KindActivations, artifacts.DecodeActivations)
 		if err != nil {
@@ -50,7 +50,7 @@ func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {
 		if err := s.reduce(x, y, u.Index, out); err != nil {
 			return nil, err
 		}
-		return []Product{{Name: shardName(u.Index), Kind: artifacts.KindMatrices, Rows: int64(x.Rows()), Write: out.Encode}}, nil
+		return []Product{{Name: "gram", Kind: artifacts.KindMatrices, Rows: int64(x.Rows()), Write: out.Encode}}, nil
 	})
 }
 

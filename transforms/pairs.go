@@ -45,7 +45,7 @@ type Text struct {
 
 const pairsVersion = 1
 
-func init() { register("pairs", pairsVersion, pairs) }
+func init() { register("pairs", pairsVersion, whole, pairs) }
 
 // pairs draws texts in a seeded order until there are enough positions, and cuts them into shards.
 // A document's texts share an ordinal in the Fold column, by which the fit keeps them together.

@@ -42,12 +42,12 @@ func half(texts []string, odd bool) []string {
 
 const personasVersion = 1
 
-func init() { register("personas", personasVersion, personas) }
+func init() { register("personas", personasVersion, many, personas) }
 
 // personas takes one persona's vector: mean(positive) − mean(negative), with its length.
 func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error) {
 	p := s.Personas[u.Index]
-	r := u.Recipe().Struct(s.Capture).Text("partner", s.Partner.Digest).Input("texts", p.Texts)
+	r := u.Recipe().Struct(s.Capture).Text("persona", p.Name).Text("partner", s.Partner.Digest).Input("texts", p.Texts)
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		texts, err := readPersona(ctx, u.Store, p.Texts)
 		if err != nil {
@@ -67,7 +67,7 @@ func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error)
 		}
 		out := &artifacts.Vectors{Meta: s.Capture.meta(len(v))}
 		out.Rows = []artifacts.Vector{{Persona: p.Name, Condition: "native", Norm: linear.Norm(v), Values: v}}
-		return []Product{{Name: p.Name, Kind: artifacts.KindVectors, Rows: 1, Write: out.Encode}}, nil
+		return []Product{{Name: "vector", Kind: artifacts.KindVectors, Rows: 1, Write: out.Encode}}, nil
 	})
 }
 

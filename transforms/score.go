@@ -17,12 +17,12 @@ type Score struct {
 
 const scoreVersion = 1
 
-func init() { register("score", scoreVersion, score) }
+func init() { register("score", scoreVersion, many, score) }
 
 // score reads one batch. The anchors are read twice: as they are, for the zero of coherence, and
 // with their words shuffled, for the point beyond which a text counts as garbled. Input 0: generate.
 func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
-	batch, err := u.InputAt(0, u.Index)
+	batch, err := u.InputAt(0, u.Index, "texts")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}
@@ -44,7 +44,7 @@ func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
 		for i, row := range rows.Rows {
 			scores.Rows = append(scores.Rows, artifacts.Score{Row: int32(i), NLL: nll[i], Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(nll[i])})
 		}
-		products := []Product{{Name: batchName(u.Index), Kind: artifacts.KindScores, Rows: int64(len(scores.Rows)), Write: scores.Encode}}
+		products := []Product{{Name: "scores", Kind: artifacts.KindScores, Rows: int64(len(scores.Rows)), Write: scores.Encode}}
 		if len(rows.Rows) > 0 && rows.Rows[0].Condition == Anchors {
 			shuffled, err := u.shuffledWords(ctx, s, rows)
 			if err != nil {

@@ -72,17 +72,28 @@ func (m Manifest) Find(name string) (cache.Output, bool) {
 // A kind is one sort of work: its version, the type of its settings, and what a unit does.
 type kind struct {
 	version  int
+	many     bool // stages of this kind are cut into units, if only into one
 	settings reflect.Type
 	decode   func(json.RawMessage) any
 	run      func(ctx context.Context, u *Unit, settings any) (cache.ActionKey, error)
 }
 
+// A cut says whether stages of a kind are cut into units.
+type cut bool
+
+const (
+	whole cut = false
+	many  cut = true
+)
+
 var kinds = map[string]kind{}
 
 // register makes a kind known to every process that links this package, remote workers included.
-func register[S any](name string, version int, run func(ctx context.Context, u *Unit, s S) (cache.ActionKey, error)) {
+// Stages of a whole kind are one unit, whose outputs keep their names in the manifest.
+func register[S any](name string, version int, many cut, run func(ctx context.Context, u *Unit, s S) (cache.ActionKey, error)) {
 	kinds[name] = kind{
 		version:  version,
+		many:     bool(many),
 		settings: reflect.TypeFor[S](),
 		decode: func(raw json.RawMessage) any {
 			var s S

@@ -18,7 +18,7 @@ type Trait struct {
 
 const traitVersion = 1
 
-func init() { register("trait", traitVersion, trait) }
+func init() { register("trait", traitVersion, many, trait) }
 
 // trait fits one scorer. A persona with too few texts gets an empty one: its trait is missing.
 func trait(ctx context.Context, u *Unit, s Trait) (cache.ActionKey, error) {
@@ -40,6 +40,6 @@ func trait(ctx context.Context, u *Unit, s Trait) (cache.ActionKey, error) {
 				return nil, err
 			}
 		}
-		return []Product{{Name: p.Name, Kind: artifacts.KindScorer, Write: writeBytes(encoded)}}, nil
+		return []Product{{Name: "scorer", Kind: artifacts.KindScorer, Write: writeBytes(encoded)}}, nil
 	})
 }

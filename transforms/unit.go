@@ -32,13 +32,14 @@ type Unit struct {
 // Input is the manifest of the i-th stage in Stage.Inputs.
 func (u *Unit) Input(i int) Manifest { return u.inputs[i] }
 
-// InputAt is the output at position index of the i-th input, for stages cut alike.
-func (u *Unit) InputAt(i, index int) (cache.Output, error) {
-	if m := u.inputs[i]; index < len(m) {
-		return m[index], nil
-	}
-	return cache.Output{}, fmt.Errorf("stage %s reads output %d of %s, which has %d", u.Stage.Name, index, u.Stage.Inputs[i], len(u.inputs[i]))
+// InputAt is the output of that name of unit index of the i-th input, for stages cut alike.
+func (u *Unit) InputAt(i, index int, name string) (cache.Output, error) {
+	return u.Need(i, unitName(index, name))
 }
+
+// unitName is the name in a manifest of what a unit calls name. Units themselves do not know their
+// place: the same unit may be the third of one experiment and the fifth of another.
+func unitName(index int, name string) string { return fmt.Sprintf("%04d.%s", index, name) }
 
 // Need is the output of that name of the i-th input.
 func (u *Unit) Need(i int, name string) (cache.Output, error) {

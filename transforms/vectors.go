@@ -19,7 +19,7 @@ type VectorSettings struct {
 
 const vectorsVersion = 1
 
-func init() { register("vectors", vectorsVersion, vectors) }
+func init() { register("vectors", vectorsVersion, whole, vectors) }
 
 // A toolbox is what the condition vectors are made from.
 type toolbox struct {
@@ -102,7 +102,7 @@ func (u *Unit) personaVectors(ctx context.Context, input int, into map[string]ar
 		if err != nil {
 			return meta, err
 		}
-		into[o.Name], meta = v.Rows[0], v.Meta
+		into[v.Rows[0].Persona], meta = v.Rows[0], v.Meta
 	}
 	return meta, nil
 }
