@@ -1,0 +1,245 @@
+package pipelines
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu/tiny"
+	"github.com/persona-transfer/runpipeline/transforms"
+)
+
+// TestMain keeps what the program remembers (digests of weights, the hub's cache) out of the
+// user's cache folder.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "pipelines")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "HF_HOME"} {
+		os.Setenv(name, dir)
+	}
+	os.Setenv("HF_HUB_OFFLINE", "1")
+	code := m.Run()
+	transforms.CloseModels()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// A settings is a configuration before it is JSON.
+type settings map[string]any
+
+// small is an experiment on the embedded pair that takes seconds: the whole way from pairs to the
+// verdict, with as little of everything as makes sense.
+func small() settings {
+	return settings{
+		"n_training_samples": 200, "folds": 2, "lambda_values": []float64{.001, .1}, "lambda_unit": "relative",
+		"conditions": []string{"none", "ridge", "shuffled_pairs"}, "alpha_values": []float64{.5}, "alpha_unit": "residual",
+		"persona_datasets": settings{"silly": persona("silly", 8), "pirate": persona("pirate", 8)},
+		"test_prompts":     tiny.TestPrompts(tiny.Development, 4), "n_test_prompts": 4, "n_seeds": 1, "max_new_tokens": 8,
+	}
+}
+
+// persona has n texts a side. Fewer than trial.MinTexts at odd places: its trait is missing, and
+// no scorer has to be trained.
+func persona(name string, n int) settings {
+	positive, negative := tiny.PersonaTexts(name, n, 7)
+	return settings{"positive_texts": positive, "negative_texts": negative}
+}
+
+// with is the settings with some of them changed.
+func (s settings) with(key string, value any) settings {
+	s = maps.Clone(s)
+	s[key] = value
+	return s
+}
+
+func (s settings) json(t *testing.T) []byte {
+	t.Helper()
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (s settings) experiment(t *testing.T) *Experiment {
+	t.Helper()
+	c, err := ParseConfig(s.json(t), "")
+	if err != nil {
+		t.Fatalf("configuration: %v", err)
+	}
+	e, err := NewExperiment(t.Context(), c, false)
+	if err != nil {
+		t.Fatalf("experiment: %v", err)
+	}
+	return e
+}
+
+// An outcome is what one run did and left.
+type outcome struct {
+	report, rows []byte
+	events       []Event
+	stages       []StageRecord
+	err          error
+}
+
+// run runs the experiment in the store at dir. stop, if not nil, is told every event and may cancel.
+func (e *Experiment) runIn(t *testing.T, dir string, stop func(Event, context.CancelFunc)) outcome {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var o outcome
+	var mu sync.Mutex
+	result, err := e.Run(ctx, Options{Cache: dir, Runner: "direct", Progress: func(ev Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		o.events = append(o.events, ev)
+		if stop != nil {
+			stop(ev, cancel)
+		}
+	}})
+	if o.err = err; err != nil {
+		return o
+	}
+	var rows bytes.Buffer
+	if err := result.Rows(&rows); err != nil {
+		t.Fatalf("rows: %v", err)
+	}
+	o.report, o.rows, o.stages = result.Report, rows.Bytes(), result.Stages
+	return o
+}
+
+// mustRun is runIn for a run that must succeed.
+func mustRun(t *testing.T, s settings, dir string) outcome {
+	t.Helper()
+	o := s.experiment(t).runIn(t, dir, nil)
+	if o.err != nil {
+		t.Fatalf("run: %v", o.err)
+	}
+	return o
+}
+
+// computed lists the stages that computed a unit or committed a manifest, in order of names.
+func (o outcome) computed() []string {
+	names := map[string]bool{}
+	for _, ev := range o.events {
+		if ev.Note == "" && !ev.Hit {
+			names[ev.Stage] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// units counts computed units of a stage, or of all for "".
+func (o outcome) units(stage string) (n int) {
+	for _, ev := range o.events {
+		if ev.Note == "" && !ev.Hit && ev.Unit >= 0 && (stage == "" || ev.Stage == stage) {
+			n++
+		}
+	}
+	return n
+}
+
+// notes are the messages, among them one for each model that is loaded.
+func (o outcome) notes() (notes []string) {
+	for _, ev := range o.events {
+		if ev.Note != "" {
+			notes = append(notes, ev.Note)
+		}
+	}
+	return notes
+}
+
+// same compares the bytes of two outcomes.
+func (o outcome) same(t *testing.T, want outcome, what string) {
+	t.Helper()
+	if !bytes.Equal(o.report, want.report) {
+		t.Errorf("%s: report.json differs at %s", what, difference(o.report, want.report))
+	}
+	if !bytes.Equal(o.rows, want.rows) {
+		t.Errorf("%s: rows differ at %s", what, difference(o.rows, want.rows))
+	}
+}
+
+// difference shows the first lines that differ.
+func difference(got, want []byte) string {
+	a, b := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
+	for i := range min(len(a), len(b)) {
+		if !bytes.Equal(a[i], b[i]) {
+			return fmt.Sprintf("line %d: %.200s, want %.200s", i+1, a[i], b[i])
+		}
+	}
+	return fmt.Sprintf("the end: %d lines, want %d", len(a), len(b))
+}
+
+// damage changes one byte of a stored output.
+func damage(t *testing.T, dir string, d cache.Digest) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "blobs", "*", d.String()+"*"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("blob %s: %v %v", d, paths, err)
+	}
+	b, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 0x40
+	if err := os.Chmod(paths[0], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(paths[0], b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return paths[0]
+}
+
+// open opens the store that a run used.
+func open(t *testing.T, dir string) cache.Store {
+	t.Helper()
+	s, err := cache.OpenLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// step plans the experiment in the store at dir and gives one stage's step.
+func (e *Experiment) step(t *testing.T, dir, stage string) Step {
+	t.Helper()
+	plan, err := e.Plan(t.Context(), open(t, dir))
+	if err != nil {
+		t.Fatalf("plan: %v", err)
+	}
+	for _, s := range plan.Steps {
+		if s.Stage.Name == stage {
+			return s
+		}
+	}
+	t.Fatalf("no stage %s", stage)
+	return Step{}
+}
+
+// writeAll writes bytes.
+func writeAll(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := w.Write(b); return err }
+}
+
+// write stores bytes and gives the output that names them.
+func write(t *testing.T, s cache.Store, name, kind string, encode func(io.Writer) error) cache.Output {
+	t.Helper()
+	d, n, err := s.Create(t.Context(), encode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cache.Output{Name: name, Kind: kind, Digest: d, Bytes: n}
+}
