@@ -23,7 +23,8 @@ type Decoder struct {
 	params []*tensors.Tensor // their values
 	embed  embedding
 
-	positions positionsOf
+	positions    positionsOf
+	lastPrefixes *prefixStore // of the last call; belongs to the call that has the device
 
 	full, prefix, step, extend, head lazyProgram
 }
@@ -100,6 +101,8 @@ func (d *Decoder) Device() Device { return d.dev.Device }
 // Close releases the weights. The decoder must not be used afterwards.
 func (d *Decoder) Close() error {
 	var errs []error
+	d.lastPrefixes.free()
+	d.lastPrefixes = nil
 	for _, p := range d.params {
 		errs = append(errs, p.FinalizeAll())
 	}

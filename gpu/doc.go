@@ -25,7 +25,9 @@
 //	Generate                  the rows of one call, in lanes of equal size
 //
 // A row of Generate therefore depends on its own prompt, pushes and noise, and on the number
-// of rows, but not on what the other rows are.
+// of rows, but not on what the other rows are. (In a build without vector instructions it can
+// also depend, in the last bits, on the row's place, because the last rows of a matrix product
+// round differently there.)
 //
 // # Concurrency
 //

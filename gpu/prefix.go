@@ -2,18 +2,23 @@ package gpu
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// prefixTokens bounds a batch of prefixes.
-const prefixTokens = 1024
+// prefixTokens bounds a batch of prefixes. They are few and short: small batches run side by
+// side.
+const prefixTokens = 256
 
-// prefixes are the keys and values of the beginnings of texts, each computed once for all
-// the rows that share it. Row i begins with prefix of[i].
-type prefixes struct {
-	of     []int
+// keptFloats bounds the keys and values that stay with the decoder for the next call: 256 MiB.
+const keptFloats = 1 << 26
+
+// A prefixStore holds the keys and values of the beginnings of texts.
+type prefixStore struct {
+	key    string
 	length []int // of each prefix, may be 0
 	kv     [][]*tensors.Tensor
 	batch  []int // which batch each prefix is in
@@ -21,10 +26,26 @@ type prefixes struct {
 	s      []int // padded length of each batch
 }
 
-// free releases the device's memory.
+func (p *prefixStore) free() {
+	if p != nil {
+		for _, kv := range p.kv {
+			free(kv)
+		}
+	}
+}
+
+// prefixes are the beginnings of a call's rows, each computed once for all the rows that
+// share it: row i begins with prefix of[i] of the store.
+type prefixes struct {
+	*prefixStore
+	of   []int
+	kept bool // the store stays with the decoder
+}
+
+// free releases the device's memory unless the store is kept.
 func (p *prefixes) free() {
-	for _, kv := range p.kv {
-		free(kv)
+	if !p.kept {
+		p.prefixStore.free()
 	}
 }
 
@@ -39,15 +60,21 @@ func (p *prefixes) longest() int {
 
 // runPrefixes computes the keys and values of prompts without their last tokens. Rows with
 // the same tokens share a prefix unless a row has a push that reaches the prompt.
+//
+// Calls often have the prompts of the call before, with other pushes: then nothing is
+// computed. The store is only used again for exactly the same list of prefixes, whose batches
+// would be the same, so that results do not depend on what was called before.
 func (d *Decoder) runPrefixes(ctx context.Context, prompts [][]int32, pushes func(row int) []Push) (*prefixes, error) {
-	p := &prefixes{}
+	p := &prefixes{kept: true}
 	var texts [][]int32
 	var owner []int // a row of each prefix
+	var all strings.Builder
 	seen := map[string]int{}
 	for i, prompt := range prompts {
 		key := tokenKey(prompt[:len(prompt)-1])
 		if reachesPrompt(pushes(i)) {
-			key = tokenKey([]int32{int32(i)}) + "\x00pushed"
+			key += fmt.Sprint(" pushed ", i)
+			p.kept = false
 		}
 		at, ok := seen[key]
 		if !ok {
@@ -55,9 +82,40 @@ func (d *Decoder) runPrefixes(ctx context.Context, prompts [][]int32, pushes fun
 			seen[key] = at
 			texts = append(texts, prompt[:len(prompt)-1])
 			owner = append(owner, i)
+			fmt.Fprintf(&all, "%d:%s", len(key), key)
 		}
 		p.of = append(p.of, at)
 	}
+	if p.kept && d.lastPrefixes != nil && d.lastPrefixes.key == all.String() {
+		p.prefixStore = d.lastPrefixes
+		return p, nil
+	}
+	store, err := d.newPrefixStore(ctx, texts, owner, pushes)
+	if err != nil {
+		return nil, err
+	}
+	store.key = all.String()
+	p.prefixStore = store
+	if p.kept = p.kept && store.size() <= keptFloats; p.kept {
+		d.lastPrefixes.free()
+		d.lastPrefixes = store
+	}
+	return p, nil
+}
+
+// size is the number of values that the store holds.
+func (p *prefixStore) size() int {
+	n := 0
+	for _, kv := range p.kv {
+		for _, t := range kv {
+			n += t.Size()
+		}
+	}
+	return n
+}
+
+func (d *Decoder) newPrefixStore(ctx context.Context, texts [][]int32, owner []int, pushes func(row int) []Push) (*prefixStore, error) {
+	p := &prefixStore{}
 	for _, t := range texts {
 		p.length = append(p.length, len(t))
 	}
@@ -71,7 +129,7 @@ func (d *Decoder) runPrefixes(ctx context.Context, prompts [][]int32, pushes fun
 		}
 	}
 	err := each(ctx, len(plan), func(i int) (err error) {
-		p.kv[i], err = d.runPrefix(plan[i], texts, prompts, owner, pushes)
+		p.kv[i], err = d.runPrefix(plan[i], texts, owner, pushes)
 		return err
 	})
 	if err != nil {
@@ -82,7 +140,7 @@ func (d *Decoder) runPrefixes(ctx context.Context, prompts [][]int32, pushes fun
 }
 
 // runPrefix runs one batch; it returns k₀, v₀, k₁, … [B·K, S, h].
-func (d *Decoder) runPrefix(plan batch, texts, prompts [][]int32, owner []int, pushes func(row int) []Push) ([]*tensors.Tensor, error) {
+func (d *Decoder) runPrefix(plan batch, texts [][]int32, owner []int, pushes func(row int) []Push) ([]*tensors.Tensor, error) {
 	table := newPushTable(d.config.Hidden, plan.b, func(row int) []Push {
 		if row >= len(plan.members) {
 			return nil
