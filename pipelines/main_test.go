@@ -93,22 +93,25 @@ type outcome struct {
 	err          error
 }
 
-// run runs the experiment in the store at dir. stop, if not nil, is told every event and may cancel.
+// runIn runs the experiment in the store at dir. stop, if not nil, is told every event and may cancel.
 func (e *Experiment) runIn(t *testing.T, dir string, stop func(Event, context.CancelFunc)) outcome {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var o outcome
+	var events []Event
 	var mu sync.Mutex
 	result, err := e.Run(ctx, Options{Cache: dir, Runner: "direct", Progress: func(ev Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		o.events = append(o.events, ev)
+		events = append(events, ev)
 		if stop != nil {
 			stop(ev, cancel)
 		}
 	}})
-	if o.err = err; err != nil {
+	mu.Lock() // a unit that a cancelled run left behind may still have something to say
+	o := outcome{events: slices.Clone(events), err: err}
+	mu.Unlock()
+	if err != nil {
 		return o
 	}
 	var rows bytes.Buffer
@@ -242,4 +245,18 @@ func write(t *testing.T, s cache.Store, name, kind string, encode func(io.Writer
 		t.Fatal(err)
 	}
 	return cache.Output{Name: name, Kind: kind, Digest: d, Bytes: n}
+}
+
+// copyModel copies a model of the embedded pair into a folder.
+func copyModel(t *testing.T, name string) string {
+	t.Helper()
+	files, ok := tiny.Folder(name)
+	if !ok {
+		t.Fatalf("no embedded model %s", name)
+	}
+	dir := filepath.Join(t.TempDir(), name)
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
