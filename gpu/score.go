@@ -10,7 +10,7 @@ import (
 )
 
 // scoreTokens bounds a batch of continuations.
-const scoreTokens = 1024
+const scoreTokens = 1280
 
 // Score returns −log p of every token of every continuation after its prompt, in nats, under
 // the unsteered model. Continuations of one prompt share the work on it. An empty
@@ -221,7 +221,7 @@ func (d *Decoder) buildExtend(variant) (string, func([]*graph.Node) []*graph.Nod
 	}
 }
 
-// logSumExp is log Σ eˣ over all blocks, in float64.
+// logSumExp is log Σ eˣ over all blocks, to six digits; the sum is in float64.
 func logSumExp(blocks [][]float32) float64 {
 	top := float32(math.Inf(-1))
 	for _, block := range blocks {
@@ -232,7 +232,9 @@ func logSumExp(blocks [][]float32) float64 {
 	var sum float64
 	for _, block := range blocks {
 		for _, v := range block {
-			sum += math.Exp(float64(v - top))
+			if x := v - top; x > negligible {
+				sum += float64(expNegative(x))
+			}
 		}
 	}
 	return float64(top) + math.Log(sum)
