@@ -214,7 +214,7 @@ func tinyPair() Config {
 	c := general()
 	c.SourceModel, c.TargetModel, c.LayerIdx = "tiny:qwen2", "tiny:llama", 1
 	c.Positions = "last"
-	c.AlphaValues, c.AlphaUnit = []float64{.3, .4, .5, .75, 1.5}, "residual"
+	c.AlphaValues, c.AlphaUnit = []float64{.3, .4, .45, .75, 1.5}, "residual"
 	c.MaxNewTokens, c.TopK, c.StopAtEOS = 28, 0, false
 	return c
 }

@@ -99,7 +99,7 @@ func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error)
 		if err != nil {
 			return nil, err
 		}
-		report, err := j.report(ctx, u, rows, len(samples.Rows), r.Key())
+		report, err := j.report(ctx, u, rows, r.Key())
 		if err != nil {
 			return nil, err
 		}
@@ -118,6 +118,7 @@ func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error)
 type jury struct {
 	settings Evaluate
 	scorers  map[string]*trial.Scorer // nil for a persona with too few texts
+	texts    int                      // generated, the anchors not counted
 	anchors  AnchorReport
 }
 
@@ -215,6 +216,7 @@ func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evalu
 		if o, ok := u.Input(3).Find(b.Condition + "/" + b.Persona); ok && b.Alpha != 0 {
 			vector = o.Digest.String()
 		}
+		j.texts += len(texts.Rows)
 		personas := []string{b.Persona}
 		if b.Persona == "" {
 			personas = j.settings.Personas
@@ -249,7 +251,7 @@ func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona stri
 }
 
 // report evaluates the rows and adds what is known of the map and the vectors.
-func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, generations int, key cache.ActionKey) (*Report, error) {
+func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.ActionKey) (*Report, error) {
 	s := j.settings
 	o := trial.DefaultOptions()
 	o.Mapped, o.Versus, o.Measure, o.Seed = s.Primary.Condition, s.Primary.Versus, s.Primary.Measure, [32]byte(key)
@@ -265,7 +267,7 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, generation
 		return nil, err
 	}
 	report := &Report{Evaluation: e, Anchors: j.anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
-		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: generations}}
+		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: j.texts}}
 	fitted, err := u.Need(4, "report")
 	if err != nil {
 		return nil, err
