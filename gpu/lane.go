@@ -32,10 +32,10 @@ func (l *lane) run(ctx context.Context) error {
 	if l.from == l.to {
 		return nil
 	}
+	defer func() { free(l.cache) }()
 	if err := l.fillCache(); err != nil {
 		return err
 	}
-	defer func() { free(l.cache) }()
 	l.newest, l.done = make([]int32, l.size), make([]bool, l.size)
 	for i := l.from; i < l.to; i++ {
 		p := l.rows[i].Prompt
