@@ -214,6 +214,10 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 		if size, rows := t.Size(), e.shapes[i].Vocab; size > rows {
 			problems = append(problems, fmt.Sprintf("model %s: its tokenizer has %d tokens, its embedding %d rows: they do not belong together", modelName(m.Ref), size, rows))
 		}
+		if m.Template && t.ChatTemplate() == "" {
+			problems = append(problems, fmt.Sprintf("chat_template: model %s has none", modelName(m.Ref)))
+			continue
+		}
 		for _, name := range e.PersonaDatasets.Names() {
 			set := e.PersonaDatasets.Sets[name]
 			for _, text := range slices.Concat(set.Positive, set.Negative) {
@@ -221,7 +225,11 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 			}
 		}
 	}
-	for _, p := range e.TestPrompts.List[:e.NTestPrompts] {
+	prompts := e.TestPrompts.List[:e.NTestPrompts]
+	if e.ChatTemplate && first[1].ChatTemplate() == "" {
+		prompts = nil // said already
+	}
+	for _, p := range prompts {
 		problems = append(problems, unreadable(first[1], e.ChatTemplate, "test_prompts", p.Text)...)
 	}
 	if len(problems) > 0 {

@@ -51,7 +51,11 @@ func (p *printer) fit(r transforms.Report) {
 	text := fmt.Sprintf("map: %s, lambda %g", r.Fit.Method, r.Fit.Lambda)
 	for _, s := range r.Fit.CV.Scores {
 		if s.Lambda == r.Fit.Lambda {
-			text += fmt.Sprintf(", held-out R² %.2f (standardised %.2f, median %.2f), %.0f effective degrees of freedom a target dimension", s.R2, s.R2Standardised, s.R2Median, r.Fit.DegreesOfFreedom)
+			of := ""
+			if r.Fit.Method != "ridge" {
+				of = " of ridge"
+			}
+			text += fmt.Sprintf(", held-out R²%s %.2f (standardised %.2f, median %.2f), %.0f effective degrees of freedom a target dimension", of, s.R2, s.R2Standardised, s.R2Median, r.Fit.DegreesOfFreedom)
 		}
 	}
 	p.line("%s", text)
