@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -100,7 +101,7 @@ func (t *Texts) UnmarshalJSON(b []byte) error {
 				return err
 			}
 		} else if err := strict(raw, &row); err != nil {
-			return fmt.Errorf("text %d: want a string or {\"document\", \"text\"}: %v", i+1, err)
+			return fmt.Errorf("text %d: want a string or {\"document\", \"text\"}: %s", i+1, describe(err, reflect.TypeFor[Text]()))
 		}
 		t.List = append(t.List, row)
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/persona-transfer/runpipeline/transforms"
 )
 
-// Exports lists what an experiment has that can be exported: "vectors/ridge/silly", "fit/map",
-// "personas.source/silly", each with its digest.
-func (e *Experiment) Exports(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
+// Artifacts lists what is stored of an experiment, by stage and output: "vectors/ridge/silly",
+// "fit/map", "generate/0003.texts".
+func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
 	plan, err := e.Plan(ctx, store)
 	if err != nil {
 		return nil, err
@@ -23,12 +23,57 @@ func (e *Experiment) Exports(ctx context.Context, store cache.Store) (map[string
 	found := map[string]cache.Output{}
 	for _, step := range plan.Steps {
 		for _, o := range step.Manifest {
-			if o.Kind == artifacts.KindVectors || o.Kind == artifacts.KindMap {
-				found[step.Stage.Name+"/"+o.Name] = o
-			}
+			found[step.Stage.Name+"/"+o.Name] = o
 		}
 	}
 	return found, nil
+}
+
+// Exports lists the vectors and maps among the experiment's artifacts.
+func (e *Experiment) Exports(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
+	found, err := e.Artifacts(ctx, store)
+	for name, o := range found {
+		if o.Kind != artifacts.KindVectors && o.Kind != artifacts.KindMap {
+			delete(found, name)
+		}
+	}
+	return found, err
+}
+
+// Show writes an artifact as text, its first rows only: name is one of Artifacts, or a digest.
+func (e *Experiment) Show(ctx context.Context, store cache.Store, name string, rows int, w io.Writer) error {
+	found, err := e.Artifacts(ctx, store)
+	if err != nil {
+		return err
+	}
+	o, err := pick(found, name)
+	if err != nil {
+		return err
+	}
+	r, err := store.Open(ctx, o.Digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if o.Kind == transforms.KindJSON || o.Kind == artifacts.KindScorer {
+		_, err = io.Copy(w, r)
+		return err
+	}
+	return artifacts.Show(w, r, o.Kind, rows)
+}
+
+// pick finds an output by its name or its digest, whole or its first eight digits and more.
+func pick(found map[string]cache.Output, name string) (cache.Output, error) {
+	if o, ok := found[name]; ok {
+		return o, nil
+	}
+	for _, n := range names(found) {
+		if o := found[n]; len(name) >= 8 && strings.HasPrefix(o.Digest.String(), name) {
+			return o, nil
+		}
+	}
+	near := nearest(name, names(found))
+	return cache.Output{}, Problems{fmt.Sprintf("%q is not stored for this experiment (%d artifacts are); the nearest name is %q", name, len(found), near)}
 }
 
 // ExportOptions say what to write and how.
@@ -49,14 +94,9 @@ func (e *Experiment) Export(ctx context.Context, store cache.Store, o ExportOpti
 	if err != nil {
 		return err
 	}
-	out, ok := exports[o.Name]
-	for _, x := range exports {
-		if x.Digest.String() == o.Name {
-			out, ok = x, true
-		}
-	}
-	if !ok {
-		return Problems{fmt.Sprintf("%q is not stored for this experiment; there is: %s", o.Name, strings.Join(names(exports), ", "))}
+	out, err := pick(exports, o.Name)
+	if err != nil {
+		return err
 	}
 	if out.Kind == artifacts.KindMap {
 		m, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeMap)

@@ -1,12 +1,10 @@
 package pipelines
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -56,7 +54,8 @@ func LoadConfig(path string, overrides []string) (Config, error) {
 }
 
 // ParseConfig reads a configuration from JSON (nil: the embedded experiment), fills in defaults and
-// checks everything that can be checked without a model. All problems are reported at once.
+// checks everything that can be checked without a model. All problems are reported at once; if the
+// only ones are files that are not there, the error wraps [ErrMissing] instead of [ErrConfig].
 func ParseConfig(raw []byte, folder string) (Config, error) {
 	if raw == nil {
 		raw = []byte("{}")
@@ -65,22 +64,30 @@ func ParseConfig(raw []byte, folder string) (Config, error) {
 	if err := json.Unmarshal(raw, &keys); err != nil {
 		return Config{}, Problems{"not a JSON object: " + position(raw, err)}
 	}
+	if keys == nil {
+		return Config{}, Problems{"not a JSON object: null"}
+	}
 	c := general()
 	if isTiny(keys) {
 		c = tinyPair()
 	}
 	c.folder = folder
-	var problems Problems
+	problems := oddities(raw)
 	problems = append(problems, c.decode(keys)...)
 	seedUnits(keys, &c)
-	problems = append(problems, c.readFiles()...)
+	bad, missing := c.readFiles()
+	problems = append(problems, bad...)
 	if isTinyPair(&c) {
 		fillTiny(&c)
 	}
 	problems = append(problems, c.validate(keys)...)
 	if len(problems) > 0 {
+		problems = append(problems, missing...)
 		slices.Sort(problems)
 		return c, slices.Compact(problems)
+	}
+	if len(missing) > 0 {
+		return c, fmt.Errorf("%w: %s", ErrMissing, strings.Join(missing, "\n  "))
 	}
 	return c, nil
 }
@@ -119,44 +126,10 @@ func (c *Config) decode(keys map[string]json.RawMessage) (problems Problems) {
 			continue
 		}
 		if err := strict(raw, f.Addr().Interface()); err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s", key, describe(err)))
+			problems = append(problems, fmt.Sprintf("%s: %s", key, describe(err, f.Type())))
 		}
 	}
 	return problems
-}
-
-// describe turns a decoding error into words for a person who does not know Go.
-func describe(err error) string {
-	var t *json.UnmarshalTypeError
-	if errors.As(err, &t) {
-		at := ""
-		if t.Field != "" {
-			at = t.Field + ": "
-		}
-		return fmt.Sprintf("%swant %s, got a JSON %s", at, plainType(t.Type), t.Value)
-	}
-	return strings.TrimPrefix(err.Error(), "json: ")
-}
-
-func plainType(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Int, reflect.Int64:
-		return "a whole number"
-	case reflect.Uint64:
-		return "a whole number from 0 to 2⁶⁴−1"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice:
-		return "a list"
-	case reflect.Pointer:
-		return plainType(t.Elem())
-	default:
-		return "an object"
-	}
 }
 
 // seedUnits gives values that come without their unit key the unit of the original document.
@@ -168,78 +141,6 @@ func seedUnits(keys map[string]json.RawMessage, c *Config) {
 			*unit = "absolute"
 		}
 	}
-}
-
-// readFiles replaces file names by their contents.
-func (c *Config) readFiles() (problems Problems) {
-	for key, t := range map[string]*Texts{"calibration_texts": &c.CalibrationTexts, "test_prompts": &c.TestPrompts} {
-		if t.File == "" {
-			continue
-		}
-		list, err := readTexts(c.path(t.File))
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s: %v", key, t.File, err))
-		}
-		t.List = list
-	}
-	if p := &c.PersonaDatasets; p.File != "" {
-		b, err := os.ReadFile(c.path(p.File))
-		if err == nil {
-			err = strict(b, &p.Sets)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("persona_datasets: %s: %v", p.File, reason(err)))
-		}
-	}
-	return problems
-}
-
-func (c *Config) path(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(c.folder, name)
-}
-
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
-
-// readTexts reads a .txt, .jsonl or .json file of texts.
-func readTexts(path string) ([]Text, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	if strings.HasSuffix(path, ".json") {
-		var t Texts
-		if err := t.UnmarshalJSON(bytes.TrimSpace(b)); err != nil {
-			return nil, err
-		}
-		return t.List, nil
-	}
-	var list []Text
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	lines.Buffer(nil, 16<<20)
-	for n := 1; lines.Scan(); n++ {
-		line := bytes.TrimRight(lines.Bytes(), "\r")
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		row := Text{Text: string(line)}
-		if strings.HasSuffix(path, ".jsonl") {
-			row = Text{}
-			if err := strict(line, &row); err != nil {
-				return nil, fmt.Errorf("line %d: %s", n, describe(err))
-			}
-		}
-		list = append(list, row)
-	}
-	return list, lines.Err()
 }
 
 // fillTiny gives the embedded pair the texts of its own grammar where the configuration has none.
@@ -261,96 +162,4 @@ func fillTiny(c *Config) {
 			c.TestPrompts.List = append(c.TestPrompts.List, Text{Text: t})
 		}
 	}
-}
-
-// override applies dotted.key=JSON settings to a JSON object. A value that is no JSON is taken as a
-// string, so that -set source_model=tiny:llama needs no quotes.
-func override(raw []byte, settings []string) ([]byte, error) {
-	if len(settings) == 0 {
-		return raw, nil
-	}
-	var root map[string]any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&root); err != nil {
-		return nil, Problems{"not a JSON object: " + position(raw, err)}
-	}
-	var problems Problems
-	for _, s := range settings {
-		key, text, ok := strings.Cut(s, "=")
-		if !ok || key == "" {
-			problems = append(problems, fmt.Sprintf("-set %s: want key=value", s))
-			continue
-		}
-		var value any
-		vd := json.NewDecoder(strings.NewReader(text))
-		vd.UseNumber()
-		if err := vd.Decode(&value); err != nil || vd.More() {
-			value = text
-		}
-		if err := assign(root, strings.Split(key, "."), value); err != nil {
-			problems = append(problems, fmt.Sprintf("-set %s: %v", s, err))
-		}
-	}
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	return json.Marshal(root)
-}
-
-func assign(at map[string]any, path []string, value any) error {
-	for _, name := range path[:len(path)-1] {
-		next, ok := at[name]
-		if !ok {
-			next = map[string]any{}
-			at[name] = next
-		}
-		if at, ok = next.(map[string]any); !ok {
-			return fmt.Errorf("%s is not an object", name)
-		}
-	}
-	at[path[len(path)-1]] = value
-	return nil
-}
-
-// position says where in the text a JSON error is.
-func position(raw []byte, err error) string {
-	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) {
-		return describe(err)
-	}
-	before := raw[:min(int(syntax.Offset), len(raw))]
-	return fmt.Sprintf("line %d: %v", 1+bytes.Count(before, []byte("\n")), err)
-}
-
-// nearest gives the known name with the smallest edit distance.
-func nearest(name string, known []string) string {
-	best, distance := "", 1<<30
-	slices.Sort(known)
-	for _, k := range known {
-		if d := edits(name, k); d < distance {
-			best, distance = k, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -37,6 +37,9 @@ func (c *Config) Validate() error {
 // validate also completes what depends on several keys. keys are those that the file gave.
 func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	k := &check{}
+	if _, ok := keys["n_test_prompts"]; keys != nil && !ok && len(c.TestPrompts.List) > 0 {
+		c.NTestPrompts = min(c.NTestPrompts, len(c.TestPrompts.List))
+	}
 	k.want(c.SourceModel != "", "source_model: missing")
 	k.want(c.TargetModel != "", "target_model: missing")
 	_, hasLayer := keys["layer_idx"]
@@ -47,7 +50,7 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	c.checkMap(k)
 	c.checkSteering(k)
 	c.checkGeneration(k)
-	c.checkTexts(k, keys)
+	c.checkTexts(k)
 	k.want(!c.UseGPT4, "use_gpt4: no judge is built in yet; leave it false")
 	k.want(len(c.Judge) == 0, "judge: no judge is built in yet; leave it out")
 	k.oneOf("device", c.Device, "cpu")
@@ -108,10 +111,7 @@ func (c *Config) checkGeneration(k *check) {
 	k.want(c.TopK >= 0, "top_k: %d; want 0 (all) or more", c.TopK)
 }
 
-func (c *Config) checkTexts(k *check, keys map[string]json.RawMessage) {
-	if _, ok := keys["n_test_prompts"]; !ok && len(c.TestPrompts.List) > 0 {
-		c.NTestPrompts = min(c.NTestPrompts, len(c.TestPrompts.List))
-	}
+func (c *Config) checkTexts(k *check) {
 	if c.TestPrompts.List != nil || c.TestPrompts.File == "" {
 		k.want(len(c.TestPrompts.List) >= c.NTestPrompts, "test_prompts: %d prompts, fewer than n_test_prompts %d", len(c.TestPrompts.List), c.NTestPrompts)
 	}
