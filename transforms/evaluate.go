@@ -108,7 +108,7 @@ func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error)
 			return nil, fmt.Errorf("write the report: %w", err)
 		}
 		return []Product{
-			{Name: "report", Kind: kindJSON, Write: writeBytes(append(text, '\n'))},
+			{Name: "report", Kind: KindJSON, Write: writeBytes(append(text, '\n'))},
 			{Name: "rows", Kind: artifacts.KindEvaluation, Rows: int64(len(samples.Rows)), Write: samples.Encode},
 		}, nil
 	})

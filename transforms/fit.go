@@ -101,7 +101,7 @@ func (s Fit) products(m *merged, whole *linear.Gram, spec linear.Spec, cv *linea
 	if err != nil {
 		return nil, fmt.Errorf("report of the fit: %w", err)
 	}
-	return append(products, Product{Name: "report", Kind: kindJSON, Write: writeBytes(report)}), nil
+	return append(products, Product{Name: "report", Kind: KindJSON, Write: writeBytes(report)}), nil
 }
 
 func describe(w *linear.Map, spec linear.Spec, cv *linear.CV) FitReport {

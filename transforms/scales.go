@@ -7,8 +7,8 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 )
 
-// kindJSON is the kind of a report: JSON for people and programs.
-const kindJSON = "json"
+// KindJSON is the kind of a report: JSON for people and programs.
+const KindJSON = "json"
 
 // Scales are the lengths that alpha may be a multiple of, at the layer that is steered.
 type Scales struct {

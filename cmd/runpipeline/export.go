@@ -30,19 +30,13 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := x.folder()
+	store, err := x.store()
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(dir); err != nil {
-		return fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, dir)
-	}
-	store, err := cache.OpenLocal(dir)
-	if err != nil {
-		return storeProblem(err)
-	}
 	if o.Name == "" {
-		return a.listExports(ctx, e, store)
+		exports, err := e.Exports(ctx, store)
+		return a.list(exports, err)
 	}
 	if *out == "" {
 		return pipelines.Problems{"-out: missing"}
@@ -59,21 +53,58 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	return replaceFile(filepath.Dir(*out), filepath.Base(*out), func(w io.Writer) error { return e.Export(ctx, store, o, w) })
 }
 
-func (a *app) listExports(ctx context.Context, e *pipelines.Experiment, store cache.Store) error {
-	exports, err := e.Exports(ctx, store)
+// store opens a store that must be there.
+func (x *experimentFlags) store() (cache.Store, error) {
+	dir, err := x.folder()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(exports) == 0 {
-		return fmt.Errorf("%w: this experiment has no vectors or maps yet: run it first", pipelines.ErrMissing)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, dir)
+	}
+	store, err := cache.OpenLocal(dir)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return store, nil
+}
+
+// list prints the names of artifacts with their kinds, sizes and digests.
+func (a *app) list(found map[string]cache.Output, err error) error {
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%w: nothing of this experiment is stored yet: run it first", pipelines.ErrMissing)
 	}
 	var names []string
-	for name := range exports {
+	for name := range found {
 		names = append(names, name)
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		fmt.Fprintf(a.stdout, "%-40s %s\n", name, exports[name].Digest)
+		o := found[name]
+		fmt.Fprintf(a.stdout, "%-40s %-12s %6d rows %9d bytes  %s\n", name, o.Kind, o.Rows, o.Bytes, o.Digest)
 	}
-	return nil
+	return err
+}
+
+func showCommand(ctx context.Context, a *app, args []string) error {
+	var x experimentFlags
+	f := newFlags("show", a.stderr)
+	x.register(f)
+	rows := f.Int("n", 10, "how many rows to show; −1: all")
+	if err := parse(f, args, 1); err != nil {
+		return err
+	}
+	e, err := x.load(ctx, false)
+	if err != nil {
+		return err
+	}
+	store, err := x.store()
+	if err != nil {
+		return err
+	}
+	if f.NArg() == 0 {
+		found, err := e.Artifacts(ctx, store)
+		return a.list(found, err)
+	}
+	return e.Show(ctx, store, f.Arg(0), *rows, a.stdout)
 }

@@ -6,6 +6,7 @@
 //	runpipeline check   sanity checks on the configured models, one PASS or FAIL line each
 //	runpipeline probe   tokens, residual norms, next tokens and a continuation of one model
 //	runpipeline steer   generate from one model with a vector added, once or interactively
+//	runpipeline show    a stored artifact as text
 //	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
 //
 // Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
@@ -66,6 +67,7 @@ var commands = []command{
 	{"check", "sanity checks on the configured models, one PASS or FAIL line each", checkCommand},
 	{"probe", "tokens, residual norms, next tokens and a continuation of one model", probeCommand},
 	{"steer", "generate from one model with a vector added, once or interactively", steerCommand},
+	{"show", "a stored artifact as text; without a name, the list of them", showCommand},
 	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
 }
 
