@@ -20,7 +20,7 @@ import (
 
 // weights are how long a unit of each kind takes relative to the others, measured on the embedded
 // pair. They only make the time left believable before a stage's own speed is known.
-var weights = map[string]float64{"pairs": 1, "capture": .5, "gram": .1, "fit": .2, "personas": .3, "vectors": .3, "trait": 1, "generate": 1, "score": .6, "evaluate": 2}
+var weights = map[string]float64{"pairs": 2, "capture": 1, "gram": .05, "fit": .3, "personas": .6, "vectors": .2, "trait": 1, "generate": 1, "score": .6, "evaluate": 8}
 
 // A progress shows how far a run is.
 type progress struct {
