@@ -1,0 +1,26 @@
+// Package pipelines is the experiment: its configuration, the list of its stages, and what it takes
+// to plan and run them.
+//
+//	Config ──LoadConfig──► Experiment ──Plan──► Plan ──Run──► Result
+//
+// A [Config] is what a person writes. [NewExperiment] finds its models and lays the stages out
+// (stages.go): data that name what they read, with settings whose every field is in the recipe
+// unless it says otherwise. [Experiment.Plan] looks each stage up in the store without changing
+// anything. [Experiment.Run] builds one Beam pipeline of the stages that are missing and judges its
+// success by the manifests that are there afterwards, not by what the runner says.
+//
+// # The stages
+//
+//	pairs ─► capture.source ─┐
+//	     └─► capture.target ─┴► gram ─► fit ─┐
+//	personas.source, personas.target ────────┴► vectors ─► generate ─► score ─┐
+//	trait ────────────────────────────────────────────────────────────────────┴► evaluate
+//
+// # Rules
+//
+//   - Only this package knows about runners. Two runs in one process take turns, because two Beam
+//     runs would race.
+//   - Bad input is found before anything runs and wraps [ErrConfig]; a model or file that is not
+//     there wraps [ErrMissing]; a stage that could not be finished wraps [ErrStage] and the cause.
+//   - Nothing of time, host, folder or worker count is in a result. Durations are in [StageRecord].
+package pipelines
