@@ -319,7 +319,7 @@ func TestPairsMustMeet(t *testing.T) {
 		"document": func(a *artifacts.Activations) { a.Document[1] = "c" },
 		"text":     func(a *artifacts.Activations) { a.Text[0] = 7 },
 		"end":      func(a *artifacts.Activations) { a.End[1] = 6 },
-		"rows":     func(a *artifacts.Activations) { a.Document = a.Document[:1] },
+		"rows":     func(a *artifacts.Activations) { a.Document, a.Text, a.End = a.Document[:1], a.Text[:1], a.End[:1] },
 	} {
 		other := shard()
 		change(other)
