@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"gpu/checkpoint":    {"golang.org/x/"},
 	"gpu/tokenizer":     {"github.com/dlclark/regexp2", "github.com/nikolalohinski/gonja/", "golang.org/x/text/", "google.golang.org/protobuf/"},
 	"gpu/tiny":          {},
-	"gpu/tiny/train":    {"gpu"},
+	"gpu/tiny/train":    {"gpu", "github.com/dlclark/regexp2"},
 	"transforms/linear": {"gonum.org/"},
 	"transforms/trial":  {"gonum.org/"},
 	"transforms":        {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
