@@ -115,6 +115,14 @@ func interval(e trial.Estimate, format string, scale float64) string {
 	return fmt.Sprintf("%s [%s, %s]", one(e.Value), one(e.Low), one(e.High))
 }
 
+// value is an estimate without its interval.
+func value(e trial.Estimate, format string, scale float64) string {
+	if e.Value.Missing() {
+		return "missing"
+	}
+	return fmt.Sprintf(format, scale*float64(e.Value))
+}
+
 // columns prints rows with aligned columns.
 func (p *printer) columns(rows [][]string) {
 	var width []int
@@ -213,7 +221,7 @@ func (p *printer) alphas(r transforms.Report) {
 		for _, c := range columns {
 			if i < len(c.ByAlpha) {
 				b := c.ByAlpha[i]
-				row = append(row, fmt.Sprintf("%.2f / %.2f / %.0f%%", float64(b.Trait.Value), float64(b.Coherence.Value), 100*float64(b.Collapse.Value)))
+				row = append(row, value(b.Trait, "%.2f", 1)+" / "+value(b.Coherence, "%.2f", 1)+" / "+value(b.Collapse, "%.0f%%", 100))
 			}
 		}
 		rows = append(rows, row)
