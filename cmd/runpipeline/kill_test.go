@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is the command as a process of its own, working in dir with its own cache.
+func process(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "small.json"), []byte(small), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(self, append([]string{"-config", "small.json", "-cache", "cache", "-trace", "trace"}, args...)...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), asCommand+"=1", "HOME="+dir, "XDG_CACHE_HOME="+dir, "HF_HUB_OFFLINE=1", "TMPDIR="+t.TempDir())
+	return c
+}
+
+// finish runs the command to its end and gives what it printed.
+func finish(t *testing.T, dir string) (stdout []byte, took time.Duration) {
+	t.Helper()
+	var stderr bytes.Buffer
+	c := process(t, dir)
+	c.Stderr = &stderr
+	begun := time.Now()
+	stdout, err := c.Output()
+	if err != nil {
+		t.Fatalf("run: %v\n%s", err, &stderr)
+	}
+	return stdout, time.Since(begun)
+}
+
+// A traced is one line of a trace.
+type traced struct {
+	Stage string `json:"stage"`
+	Unit  int    `json:"unit"`
+	Key   string `json:"key"`
+	Hit   bool   `json:"hit"`
+}
+
+func readTrace(t *testing.T, dir string) (lines []traced) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "trace"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // killed before the first line: no file
+		t.Fatal(err)
+	}
+	for text := range strings.Lines(string(b)) {
+		if !strings.HasSuffix(text, "\n") { // still being written
+			break
+		}
+		var line traced
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("trace line %q: %v", text, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// TestKilledRunsGoOn kills the command with SIGKILL at random moments, again and again, until one
+// run gets through. The result must be that of an undisturbed run, and no unit that was committed
+// before a kill may be computed again: a line of the trace without a hit is written after the
+// commit, so none may come twice.
+func TestKilledRunsGoOn(t *testing.T) {
+	kills := 10
+	if testing.Short() {
+		kills = 2
+	}
+	whole := t.TempDir()
+	want, took := finish(t, whole)
+
+	dir := t.TempDir()
+	draw := rand.New(rand.NewPCG(11, 12))
+	for tries, here := 0, 0; kills > 0; tries++ { // here: kills since the folder was empty
+		if tries == 30 {
+			t.Fatalf("%d kills are left after %d tries", kills, tries)
+		}
+		c := process(t, dir)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// A moment in what is left of an undisturbed run, so that the later kills find work too.
+		after := time.Duration((0.15 + 0.85*draw.Float64()) * float64(took) / float64(1+here/3))
+		timer := time.AfterFunc(after, func() { c.Process.Kill() })
+		err := c.Wait()
+		timer.Stop()
+		if err == nil { // it was faster than the kill: begin again
+			dir, here = t.TempDir(), 0
+			continue
+		}
+		if got := c.ProcessState.Sys().(syscall.WaitStatus); !got.Signaled() || got.Signal() != syscall.SIGKILL {
+			t.Fatalf("kill after %v: %v", after, err)
+		}
+		kills, here = kills-1, here+1
+		noTwice(t, dir)
+	}
+	got, _ := finish(t, dir)
+	if !bytes.Equal(got, want) {
+		t.Errorf("after the kills standard output is\n%s, want\n%s", got, want)
+	}
+	for _, name := range []string{"report.json", "rows.jsonl"} {
+		compareFiles(t, filepath.Join(dir, "results", name), filepath.Join(whole, "results", name))
+	}
+	noTwice(t, dir)
+	if a, b := computedKeys(readTrace(t, dir)), computedKeys(readTrace(t, whole)); len(a) > len(b) {
+		t.Errorf("killed runs computed %d different units and manifests, an undisturbed one %d", len(a), len(b))
+	}
+}
+
+// noTwice checks that no action was computed twice over all runs in the folder.
+func noTwice(t *testing.T, dir string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, line := range readTrace(t, dir) {
+		if !line.Hit && seen[line.Key] {
+			t.Errorf("%s, unit %d was computed again after it had been committed", line.Stage, line.Unit)
+		}
+		seen[line.Key] = seen[line.Key] || !line.Hit
+	}
+}
+
+func computedKeys(lines []traced) map[string]bool {
+	keys := map[string]bool{}
+	for _, line := range lines {
+		if !line.Hit {
+			keys[line.Key] = true
+		}
+	}
+	return keys
+}
+
+func compareFiles(t *testing.T, got, want string) {
+	t.Helper()
+	a, err := os.ReadFile(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
+		t.Errorf("%s differs from that of an undisturbed run", filepath.Base(got))
+	}
+}
+
+// TestInterruptKeepsFinishedWork sends an interrupt once texts are being generated.
+func TestInterruptKeepsFinishedWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one run to interrupt, one to finish")
+	}
+	dir := t.TempDir()
+	c := process(t, dir)
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(5*time.Minute, func() { c.Process.Kill() })
+	defer stop.Stop()
+	for interrupted := false; !interrupted && c.ProcessState == nil; time.Sleep(2 * time.Millisecond) {
+		for _, line := range readTrace(t, dir) {
+			interrupted = interrupted || line.Stage == "generate"
+		}
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); c.ProcessState.ExitCode() != exitInterrupted {
+		t.Fatalf("an interrupted run ended with %v (%d), want %d\n%s", err, c.ProcessState.ExitCode(), exitInterrupted, &stderr)
+	}
+	text := strings.TrimSpace(stderr.String())
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	if last != "runpipeline: interrupted; finished work is kept: the same command goes on from there" {
+		t.Errorf("an interrupted run ends with the line %q", last)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "results", "report.json")); err == nil {
+		t.Error("an interrupted run left a report")
+	}
+	before := computedKeys(readTrace(t, dir))
+	finish(t, dir)
+	noTwice(t, dir)
+	if after := computedKeys(readTrace(t, dir)); len(before) == 0 || len(after) <= len(before) {
+		t.Errorf("%d units and manifests before the interrupt, %d in all", len(before), len(after))
+	}
+}
