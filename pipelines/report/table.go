@@ -4,6 +4,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,6 +20,9 @@ func Table(w io.Writer, reportJSON []byte) error {
 	var r transforms.Report
 	if err := json.Unmarshal(reportJSON, &r); err != nil {
 		return fmt.Errorf("read report.json: %w", err)
+	}
+	if r.Fit.CV == nil || r.Evaluation == nil || len(r.Evaluation.Scorers) != len(r.Evaluation.Personas) {
+		return errors.New("read report.json: it is not a whole report")
 	}
 	p := &printer{w: w}
 	x := r.Experiment
@@ -175,7 +179,8 @@ func (p *printer) verdict(g trial.Group) {
 func (p *printer) personas(r transforms.Report) {
 	rows := [][]string{{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine", "scorer AUROC"}}
 	for i, g := range r.Evaluation.Personas {
-		row := []string{g.Persona, string(g.Verdict.Outcome), "", "", "", "", "", ""}
+		word, _, _ := strings.Cut(g.Verdict.Meaning, ":")
+		row := []string{g.Persona, word, "", "", "", "", "", ""}
 		for _, c := range g.Conditions {
 			if c.Role == trial.RoleMapped {
 				row[2], row[3], row[4] = interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), interval(c.Collapse, "%.0f", 100)+"%"
