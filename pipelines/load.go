@@ -89,6 +89,11 @@ func ParseConfig(raw []byte, folder string) (Config, error) {
 	if len(missing) > 0 {
 		return c, fmt.Errorf("%w: %s", ErrMissing, strings.Join(missing, "\n  "))
 	}
+	if t := &c.CalibrationTexts; isTinyPair(&c) && t.File == "" && t.List == nil {
+		for _, text := range tiny.CalibrationTexts(tinyCalibrationSeed, c.NTraining) {
+			t.List = append(t.List, Text{Text: text})
+		}
+	}
 	return c, nil
 }
 
@@ -143,13 +148,9 @@ func seedUnits(keys map[string]json.RawMessage, c *Config) {
 	}
 }
 
-// fillTiny gives the embedded pair the texts of its own grammar where the configuration has none.
+// fillTiny gives the embedded pair personas and prompts of its own grammar where the configuration
+// has none.
 func fillTiny(c *Config) {
-	if c.CalibrationTexts.File == "" && c.CalibrationTexts.List == nil && c.NTraining > 0 && c.NTraining <= 1_000_000 {
-		for _, t := range tiny.CalibrationTexts(tinyCalibrationSeed, c.NTraining) {
-			c.CalibrationTexts.List = append(c.CalibrationTexts.List, Text{Text: t})
-		}
-	}
 	if c.PersonaDatasets.File == "" && c.PersonaDatasets.Sets == nil {
 		c.PersonaDatasets.Sets = map[string]Persona{}
 		for _, name := range []string{"silly", "angry", "pirate"} {

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		os.Setenv(name, dir)
 	}
 	os.Setenv("HF_HUB_OFFLINE", "1")
+	shared = filepath.Join(dir, "shared")
 	code := m.Run()
 	transforms.CloseModels()
 	os.RemoveAll(dir)
@@ -41,12 +42,45 @@ type settings map[string]any
 // small is an experiment on the embedded pair that takes seconds: the whole way from pairs to the
 // verdict, with as little of everything as makes sense.
 func small() settings {
+	tokens := 8
+	if testing.Short() {
+		tokens = 3
+	}
 	return settings{
 		"n_training_samples": 200, "folds": 2, "lambda_values": []float64{.001, .1}, "lambda_unit": "relative",
 		"conditions": []string{"none", "ridge", "shuffled_pairs"}, "alpha_values": []float64{.5}, "alpha_unit": "residual",
 		"persona_datasets": settings{"silly": persona("silly", 8), "pirate": persona("pirate", 8)},
-		"test_prompts":     tiny.TestPrompts(tiny.Development, 4), "n_test_prompts": 4, "n_seeds": 1, "max_new_tokens": 8,
+		"test_prompts":     tiny.TestPrompts(tiny.Development, 4), "n_test_prompts": 4, "n_seeds": 1, "max_new_tokens": tokens,
 	}
+}
+
+// shared is the folder of a store in which small has been run once.
+var shared string
+
+var smallOnce = sync.OnceValue(func() outcome {
+	c, err := ParseConfig(small().bytes(), "")
+	if err != nil {
+		return outcome{err: err}
+	}
+	e, err := NewExperiment(context.Background(), c, false)
+	if err != nil {
+		return outcome{err: err}
+	}
+	return e.outcome(context.Background(), shared, nil)
+})
+
+// finished gives a store of the test's own in which small has been run, and what that run left.
+func finished(t *testing.T) (dir string, first outcome) {
+	t.Helper()
+	first = smallOnce()
+	if first.err != nil {
+		t.Fatalf("run: %v", first.err)
+	}
+	dir = filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(dir, os.DirFS(shared)); err != nil {
+		t.Fatal(err)
+	}
+	return dir, first
 }
 
 // persona has n texts a side. Fewer than trial.MinTexts at odd places: its trait is missing, and
@@ -63,18 +97,18 @@ func (s settings) with(key string, value any) settings {
 	return s
 }
 
-func (s settings) json(t *testing.T) []byte {
-	t.Helper()
+// bytes is the settings as JSON; they are texts, finite numbers and lists of those.
+func (s settings) bytes() []byte {
 	b, err := json.Marshal(s)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return b
 }
 
 func (s settings) experiment(t *testing.T) *Experiment {
 	t.Helper()
-	c, err := ParseConfig(s.json(t), "")
+	c, err := ParseConfig(s.bytes(), "")
 	if err != nil {
 		t.Fatalf("configuration: %v", err)
 	}
@@ -96,7 +130,11 @@ type outcome struct {
 // runIn runs the experiment in the store at dir. stop, if not nil, is told every event and may cancel.
 func (e *Experiment) runIn(t *testing.T, dir string, stop func(Event, context.CancelFunc)) outcome {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	return e.outcome(t.Context(), dir, stop)
+}
+
+func (e *Experiment) outcome(ctx context.Context, dir string, stop func(Event, context.CancelFunc)) outcome {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var events []Event
 	var mu sync.Mutex
@@ -115,10 +153,9 @@ func (e *Experiment) runIn(t *testing.T, dir string, stop func(Event, context.Ca
 		return o
 	}
 	var rows bytes.Buffer
-	if err := result.Rows(&rows); err != nil {
-		t.Fatalf("rows: %v", err)
+	if o.err = result.Rows(&rows); o.err == nil {
+		o.report, o.rows, o.stages = result.Report, rows.Bytes(), result.Stages
 	}
-	o.report, o.rows, o.stages = result.Report, rows.Bytes(), result.Stages
 	return o
 }
 

@@ -150,7 +150,7 @@ func TestEveryFieldMovesItsStages(t *testing.T) {
 func (m move) check(t *testing.T) {
 	after := append(slices.Clone(m.base), m.set)
 	if m.refused != "" {
-		raw, err := override(everything().json(t), after)
+		raw, err := override(everything().bytes(), after)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +272,7 @@ func inOrder(e *Experiment, names []string) (list []string) {
 
 func parsed(t *testing.T, s settings, set []string) Config {
 	t.Helper()
-	raw, err := override(s.json(t), set)
+	raw, err := override(s.bytes(), set)
 	if err != nil {
 		t.Fatal(err)
 	}

