@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"slices"
 	"sort"
 	"strconv"
@@ -59,7 +61,13 @@ type Steering struct {
 // push resolves a steering for a model. residual is the mean residual norm at the layer, measured
 // on the texts at hand, for vectors that come without scales.
 func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu.Push, error) {
+	if math.IsNaN(s.Alpha) || math.IsInf(s.Alpha, 0) {
+		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: want a finite number", s.Alpha)}
+	}
 	vectors, err := export.OpenVectors(s.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return gpu.Push{}, fmt.Errorf("%w: vector %s: no such file", ErrMissing, s.File)
+	}
 	if err != nil {
 		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s: %v", s.File, reason(err))}
 	}
@@ -73,6 +81,9 @@ func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu
 	v, err := export.At(vectors, layer)
 	if err != nil {
 		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s: %v", s.File, err)}
+	}
+	if n := m.decoder.Config().Layers; layer >= n {
+		return gpu.Push{}, Problems{fmt.Sprintf("-layer %d: model %s has layers 0 to %d", layer, m.Name, n-1)}
 	}
 	if width := m.decoder.Config().Hidden; len(v.Row.Values) != width {
 		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s has %d values, model %s is %d wide", s.File, len(v.Row.Values), m.Name, width)}

@@ -18,6 +18,12 @@ type Session struct {
 	Template bool
 }
 
+// Check reports what is wrong with the session's vector before anything is generated.
+func (s *Session) Check() error {
+	_, err := s.Model.push(s.Steer, func(int) (float64, error) { return 1, nil })
+	return err
+}
+
 // Speak continues a prompt, with the vector or without, and calls write with each new piece of
 // text as it is chosen. It returns the whole continuation.
 func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write func(piece string)) (string, error) {

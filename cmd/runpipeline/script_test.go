@@ -16,6 +16,7 @@ import (
 // the embedded pair that takes seconds. The commands:
 //
 //	[!] runpipeline ARG…     the command, in this process; without !, it must exit with 0
+//	stdin FILE               what the next one reads
 //	exits CODE               how the last one ended
 //	[!] stdout REGEXP        what it printed; so stderr
 //	[!] grep REGEXP FILE
@@ -72,6 +73,7 @@ type script struct {
 	dir            string
 	line           int
 	code           int
+	stdin          []byte
 	stdout, stderr bytes.Buffer
 }
 
@@ -146,6 +148,10 @@ func (s *script) do(name string, args []string, want bool) error {
 	switch name {
 	case "runpipeline":
 		return s.runpipeline(args, want)
+	case "stdin":
+		b, err := os.ReadFile(args[0])
+		s.stdin = b
+		return err
 	case "exits":
 		if got := strconv.Itoa(s.code); got != args[0] {
 			return fmt.Errorf("it exited with %s", got)
@@ -188,7 +194,8 @@ func (s *script) do(name string, args []string, want bool) error {
 func (s *script) runpipeline(args []string, want bool) error {
 	s.stdout.Reset()
 	s.stderr.Reset()
-	a := &app{stdin: strings.NewReader(""), stdout: &s.stdout, stderr: &s.stderr}
+	a := &app{stdin: bytes.NewReader(s.stdin), stdout: &s.stdout, stderr: &s.stderr}
+	s.stdin = nil
 	s.code = a.main(s.t.Context(), args)
 	if (s.code == 0) != want {
 		return fmt.Errorf("it exited with %d", s.code)

@@ -54,6 +54,9 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	}
 	defer m.Close()
 	s.Model = m
+	if err := s.Check(); err != nil {
+		return err
+	}
 	if *prompt != "" {
 		return a.both(ctx, &s, *prompt)
 	}
@@ -119,6 +122,9 @@ func change(s *pipelines.Session, line string) error {
 	case "/help":
 		return fmt.Errorf("%s", steerHelp)
 	case "/alpha":
+		if err == nil && number-number != 0 {
+			return fmt.Errorf("/alpha: want a finite number")
+		}
 		if err == nil {
 			s.Steer.Alpha = number
 		}
