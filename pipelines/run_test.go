@@ -193,15 +193,14 @@ func TestDeletedFileIsMadeAgain(t *testing.T) {
 // TestCancelledRunGoesOn cancels at an early, a middle and a late unit. What was finished is kept
 // and not computed again, and the bytes are those of an undisturbed run.
 func TestCancelledRunGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a run to cancel and one to finish, three times")
+	}
 	if raceDetector {
 		t.Skip("Beam's own worker closes a channel that it is sending on when a run is cancelled")
 	}
 	_, want := finished(t)
-	points := []string{"capture.source", "generate", "score"}
-	if testing.Short() {
-		points = points[1:2]
-	}
-	for _, stage := range points {
+	for _, stage := range []string{"capture.source", "generate", "score"} {
 		dir := t.TempDir()
 		e := small().experiment(t)
 		o := e.runIn(t, dir, func(ev Event, cancel context.CancelFunc) {

@@ -78,7 +78,7 @@ func readTrace(t *testing.T, dir string) (lines []traced) {
 func TestKilledRunsGoOn(t *testing.T) {
 	kills := 10
 	if testing.Short() {
-		kills = 2
+		kills = 1
 	}
 	whole := t.TempDir()
 	want, took := finish(t, whole)
