@@ -198,3 +198,54 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 		t.Errorf("%d units and manifests before the interrupt, %d in all", len(before), len(after))
 	}
 }
+
+// TestCoresMakeNoDifference runs with one processor and with three.
+func TestCoresMakeNoDifference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two runs")
+	}
+	var stdout [2][]byte
+	var dirs [2]string
+	for i, procs := range []string{"1", "3"} {
+		dirs[i] = t.TempDir()
+		c := process(t, dirs[i])
+		c.Env = append(c.Env, "GOMAXPROCS="+procs)
+		out, err := c.Output()
+		if err != nil {
+			t.Fatalf("run on %s: %v", procs, err)
+		}
+		stdout[i] = out
+	}
+	if !bytes.Equal(stdout[0], stdout[1]) {
+		t.Errorf("standard output with one processor is\n%s, with three\n%s", stdout[0], stdout[1])
+	}
+	for _, name := range []string{"report.json", "rows.jsonl"} {
+		compareFiles(t, filepath.Join(dirs[0], "results", name), filepath.Join(dirs[1], "results", name))
+	}
+}
+
+// TestTwoProcessesShareAStore starts the same experiment twice at once.
+func TestTwoProcessesShareAStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two runs")
+	}
+	dir := t.TempDir()
+	var running [2]*exec.Cmd
+	var stdout, stderr [2]bytes.Buffer
+	for i := range running {
+		running[i] = process(t, dir, "-set", "output_dir="+[]string{"first", "second"}[i])
+		running[i].Stdout, running[i].Stderr = &stdout[i], &stderr[i]
+		if err := running[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range running {
+		if err := c.Wait(); err != nil {
+			t.Errorf("process %d: %v\n%s", i+1, err, &stderr[i])
+		}
+	}
+	if !bytes.Equal(stdout[0].Bytes(), stdout[1].Bytes()) {
+		t.Errorf("one process prints\n%s, the other\n%s", &stdout[0], &stdout[1])
+	}
+	compareFiles(t, filepath.Join(dir, "first", "rows.jsonl"), filepath.Join(dir, "second", "rows.jsonl"))
+}
