@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"context"
-	"crypto/sha256"
 	"slices"
 
 	"github.com/persona-transfer/runpipeline/gpu"
@@ -35,7 +34,7 @@ func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write 
 	if err != nil {
 		return "", Problems{err.Error()}
 	}
-	row := gpu.Row{Prompt: ids, Noise: gpu.Noise{Seed: s.Seed, Prompt: sha256.Sum256([]byte(prompt))}}
+	row := gpu.Row{Prompt: ids, Noise: gpu.Noise{Seed: s.Seed, Prompt: gpu.PromptDigest(prompt)}}
 	if steered && s.Steer.File != "" {
 		push, err := s.Model.push(s.Steer, func(layer int) (float64, error) {
 			return s.Model.meanNorm(ctx, [][]int32{ids}, [][]int{{len(ids) - 1}}, layer)
@@ -55,7 +54,7 @@ func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write 
 			shown = text
 		}
 	}
-	out, err := s.Model.decoder.Generate(ctx, []gpu.Row{row}, sampling(s.Sampling))
+	out, err := s.Model.decoder.Generate(ctx, []gpu.Row{row}, gpu.Sampling(s.Sampling))
 	if err != nil {
 		return "", err
 	}
@@ -65,8 +64,6 @@ func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write 
 	}
 	return text, nil
 }
-
-func sampling(s transforms.Sampling) gpu.Sampling { return gpu.Sampling(s) }
 
 // wholeRunes drops a character at the end that is not complete yet.
 func wholeRunes(text string) string {

@@ -2,7 +2,6 @@ package transforms
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
@@ -141,7 +140,7 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, pr
 			return nil, err
 		}
 		for seed := range seeds {
-			row := gpu.Row{Prompt: tokens, Noise: gpu.Noise{Seed: s.Seed + uint64(seed), Prompt: sha256.Sum256([]byte(prompt))}}
+			row := gpu.Row{Prompt: tokens, Noise: gpu.Noise{Seed: s.Seed + uint64(seed), Prompt: gpu.PromptDigest(prompt)}}
 			text := artifacts.Generation{Condition: b.Condition, Persona: b.Persona, Alpha: b.Alpha, Prompt: int32(i), PromptText: prompt, Seed: uint64(seed)}
 			if vectors != nil {
 				v := vectors.Rows[Draw(b.Condition, len(vectors.Rows), i, seed, seeds)]

@@ -100,12 +100,7 @@ func load[T any](ctx context.Context, s cache.Store, o cache.Output, kind string
 	if o.Kind != kind {
 		return zero, fmt.Errorf("read %s %s as %s: %w", o.Kind, o.Name, kind, artifacts.ErrFormat)
 	}
-	r, err := s.Open(ctx, o.Digest)
-	if err != nil {
-		return zero, err
-	}
-	defer r.Close()
-	v, err := decode(r)
+	v, err := artifacts.Fetch(ctx, s, o.Digest, decode)
 	if err != nil {
 		return zero, fmt.Errorf("read %s %s: %w", o.Kind, o.Name, err)
 	}

@@ -26,11 +26,7 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
-	e, err := x.load(ctx, false)
-	if err != nil {
-		return err
-	}
-	store, err := x.store()
+	e, store, err := x.stored(ctx)
 	if err != nil {
 		return err
 	}
@@ -51,6 +47,16 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 		return pipelines.Problems{"-format: " + err.Error()}
 	}
 	return replaceFile(filepath.Dir(*out), filepath.Base(*out), func(w io.Writer) error { return e.Export(ctx, store, o, w) })
+}
+
+// stored loads an experiment and the store that must hold something of it.
+func (x *experimentFlags) stored(ctx context.Context) (*pipelines.Experiment, cache.Store, error) {
+	e, err := x.load(ctx, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := x.store()
+	return e, store, err
 }
 
 // store opens a store that must be there.
@@ -94,11 +100,7 @@ func showCommand(ctx context.Context, a *app, args []string) error {
 	if err := parse(f, args, 1); err != nil {
 		return err
 	}
-	e, err := x.load(ctx, false)
-	if err != nil {
-		return err
-	}
-	store, err := x.store()
+	e, store, err := x.stored(ctx)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,6 @@ const (
 	exitConfig      = 3
 	exitMissing     = 4
 	exitCorrupt     = 5
-	exitDiffers     = 6
 	exitInterrupted = 130
 )
 
@@ -147,15 +146,10 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 		return exitCorrupt, "delete the file that is named; the next run computes it again"
 	case errors.Is(err, pipelines.ErrMissing):
 		return exitMissing, ""
-	case errors.Is(err, errDiffers):
-		return exitDiffers, ""
 	default:
 		return exitStage, ""
 	}
 }
-
-// errDiffers reports that a check found another result than it should.
-var errDiffers = errors.New("differs")
 
 func newFlags(name string, w io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet("runpipeline "+name, flag.ContinueOnError)
