@@ -129,11 +129,16 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 		beam.Init()
 		setupLogging(o.Runner)
 	})
-	env := transforms.Env{Run: runName(), Cache: o.Cache}
+	inProcess := runner(o.Runner) == "prism"
+	env := transforms.Env{Run: runName(), Cache: o.Cache, Retries: !inProcess}
 	p, s := beam.NewPipelineWithRoot()
 	build(s, env, plan)
 	end := transforms.Begin(ctx, env.Run, func(ev Event) { rec.add(ev, o.Progress) })
-	_, beamErr := beam.Run(ctx, runner(o.Runner), p)
+	beamCtx := ctx
+	if inProcess { // an interruption stops the units, and the pipeline runs empty
+		beamCtx = context.WithoutCancel(ctx)
+	}
+	_, beamErr := beam.Run(beamCtx, runner(o.Runner), p)
 	err := end()
 	switch {
 	case ctx.Err() != nil:

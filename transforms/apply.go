@@ -95,16 +95,15 @@ type unitFn struct {
 }
 
 // ProcessElement looks a unit up or computes it. A failure of the unit itself goes to the dead
-// letters, so that the others go on; an interruption or a store that fails is returned to the runner.
+// letters, so that the others go on; an interruption or a store that fails ends the run.
 func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(UnitDone), dead func(Failure)) error {
 	run := lookupRun(ctx, fn.Env.Run)
 	if err := run.ctx.Err(); err != nil {
-		return err
+		return fn.Env.fail(run, err)
 	}
 	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, ref.Inputs)
 	if err != nil {
-		run.keep(err)
-		return err
+		return fn.Env.fail(run, err)
 	}
 	k := kinds[fn.Stage.Kind]
 	u := &Unit{Stage: fn.Stage, Index: ref.Index, Store: store, inputs: inputs, run: run}
@@ -112,8 +111,7 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 	if err != nil {
 		err = fmt.Errorf("%s, unit %d of %d: %w", fn.Stage.Name, ref.Index+1, fn.Stage.Units, err)
 		if run.ctx.Err() != nil || infrastructure(err) {
-			run.keep(err)
-			return err
+			return fn.Env.fail(run, err)
 		}
 		run.keep(err)
 		dead(Failure{Stage: ref.Stage, Index: ref.Index, Error: err.Error()})
@@ -142,15 +140,13 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 	}
 	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, read)
 	if err != nil {
-		run.keep(err)
-		return err
+		return fn.Env.fail(run, err)
 	}
 	var manifest Manifest
 	for i := range fn.Stage.Units {
 		outputs, err := outputsOf(run.ctx, store, keys[i])
 		if err != nil {
-			run.keep(err)
-			return err
+			return fn.Env.fail(run, err)
 		}
 		for _, o := range outputs {
 			if kinds[fn.Stage.Kind].many {
@@ -164,12 +160,11 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 	if err == nil {
 		err = store.Commit(run.ctx, r, manifest)
 	}
-	if err != nil {
-		run.keep(err)
-		return err
+	if err == nil {
+		err = store.Remember(run.ctx, fn.Stage.Name, r.Key())
 	}
-	if err := store.Remember(run.ctx, fn.Stage.Name, r.Key()); err != nil {
-		return err
+	if err != nil {
+		return fn.Env.fail(run, err)
 	}
 	run.events(Event{Stage: fn.Stage.Name, Unit: -1, Key: r.Key(), Hit: hit})
 	emit(StageDone{Stage: fn.Stage.Name, Key: r.Key().String()})

@@ -15,8 +15,22 @@ import (
 // Env is what a worker needs besides the stage: where the store is and which run this is. None of
 // it may change a byte of an artifact.
 type Env struct {
-	Run   string // names the run in this process; see [Begin]
-	Cache string // the store's location, as cache.Open takes it
+	Run     string // names the run in this process; see [Begin]
+	Cache   string // the store's location, as cache.Open takes it
+	Retries bool   // the runner tries again what fails, so it is told of errors
+}
+
+// fail ends the run with an error and gives what the runner is told of it. A runner that does not
+// try again is told nothing: all further units return at once, the pipeline runs empty, and the
+// stage is not committed. Prism, told of a failed bundle, closes the channels of the others while
+// they are being written to, which can crash the process.
+func (e Env) fail(r *run, err error) error {
+	r.keep(err)
+	if e.Retries {
+		return err
+	}
+	r.stop()
+	return nil
 }
 
 // A Unit is one piece of work of a stage, as its function sees it.
@@ -122,6 +136,7 @@ type Event struct {
 // A run is what the units of one run share within a process.
 type run struct {
 	ctx    context.Context
+	stop   context.CancelFunc
 	events func(Event)
 
 	mu  sync.Mutex
@@ -134,10 +149,12 @@ var runs sync.Map // run name → *run
 // to events, which may be called from several goroutines. The returned function ends it and gives
 // the first typed error that a unit met.
 func Begin(ctx context.Context, name string, events func(Event)) (end func() error) {
-	r := &run{ctx: ctx, events: events}
+	r := &run{events: events}
+	r.ctx, r.stop = context.WithCancel(ctx)
 	runs.Store(name, r)
 	return func() error {
 		runs.Delete(name)
+		r.stop()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.err
@@ -149,7 +166,7 @@ func lookupRun(ctx context.Context, name string) *run {
 	if r, ok := runs.Load(name); ok {
 		return r.(*run)
 	}
-	return &run{ctx: ctx, events: func(Event) {}}
+	return &run{ctx: ctx, stop: func() {}, events: func(Event) {}}
 }
 
 func (u *Unit) event(e Event) { u.run.events(e) }
