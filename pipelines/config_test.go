@@ -88,7 +88,8 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"condition twice", `{"conditions": ["none", "ridge", "shuffled_pairs", "ridge"]}`, nil, []string{`conditions: "ridge" appears twice`}},
 		{"no conditions", `{"conditions": []}`, nil, []string{"conditions: empty"}},
 		{"without none", `{"conditions": ["ridge", "shuffled_pairs"]}`, nil, []string{"conditions: none is missing; every comparison starts from it"}},
-		{"endpoint without its condition", `{"conditions": ["none", "ridge"]}`, nil, []string{`primary: condition "shuffled_pairs" is not among the conditions`}},
+		{"default endpoint without its condition", `{"conditions": ["none", "oracle"]}`, nil, []string{`primary: condition "ridge" is not among the conditions`}},
+		{"endpoint without its condition", `{"conditions": ["none", "ridge"], "primary": {"condition": "ridge", "versus": ["oracle"], "measure": "trait"}}`, nil, []string{`primary: condition "oracle" is not among the conditions`}},
 		{"endpoint none", `{"primary": {"condition": "none"}}`, nil, []string{"primary.condition: none is what the others are compared with"}},
 		{"measure", `{"primary": {"measure": "fluency"}}`, nil, []string{`primary.measure: "fluency"; want one of trait, coherence, collapse`}},
 		{"prompt condition without a prompt", `{"conditions": ["none", "ridge", "shuffled_pairs", "prompt"]}`, nil, []string{"persona_datasets.silly.prompt: the condition prompt needs a text that asks for the persona"}},
@@ -108,6 +109,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"persona with one side empty", `{"persona_datasets": {"silly": {"positive_texts": ["ha"], "negative_texts": []}}}`, nil, []string{"persona_datasets.silly.negative_texts: empty"}},
 		{"persona without a side", `{"persona_datasets": {"silly": {"negative_texts": ["hm"]}}}`, nil, []string{"persona_datasets.silly.positive_texts: empty"}},
 		{"persona with an empty text", `{"persona_datasets": {"silly": {"positive_texts": ["ha", ""], "negative_texts": ["hm"]}}}`, nil, []string{"persona_datasets.silly.positive_texts: text 2 is empty"}},
+		{"persona with equal sides", `{"persona_datasets": {"silly": {"positive_texts": ["ha"], "negative_texts": ["ha"]}}}`, nil, []string{"persona_datasets.silly: positive_texts and negative_texts are the same, which gives no vector"}},
 		{"no personas", `{"persona_datasets": {}}`, nil, []string{"persona_datasets: missing"}},
 		{"persona with a path for a name", `{"persona_datasets": {"../x": {"positive_texts": ["ha"], "negative_texts": ["hm"]}}}`, nil, []string{"persona_datasets.../x: a persona's name is letters"}},
 
@@ -265,9 +267,17 @@ func TestTextsFromFiles(t *testing.T) {
 	}
 }
 
-// TestBadFilesOfTexts names the file and what is wrong in it; a file that is not there is another
+// TestDefaultEndpointFollowsTheConditions runs fewer conditions than the default endpoint names.
+func TestDefaultEndpointFollowsTheConditions(t *testing.T) {
+	c, err := ParseConfig([]byte(`{"conditions": ["none", "ridge"]}`), "")
+	if want := []string{"none"}; err != nil || !slices.Equal(c.Primary.Versus, want) {
+		t.Errorf("conditions none and ridge: endpoint against %q, error %v; want %q", c.Primary.Versus, err, want)
+	}
+}
+
+// TestBadFiles names the file and what is wrong in it; a file that is not there is another
 // kind of error, unless something else is wrong as well.
-func TestBadFilesOfTexts(t *testing.T) {
+func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
 		key, name, content string // no content: no file
@@ -277,6 +287,8 @@ func TestBadFilesOfTexts(t *testing.T) {
 		{"test_prompts", "none.txt", "", true, "test_prompts: none.txt: no such file or directory"},
 		{"calibration_texts", "none.jsonl", "", true, "calibration_texts: none.jsonl: no such file or directory"},
 		{"persona_datasets", "none.json", "", true, "persona_datasets: none.json: no such file or directory"},
+		{"source_model", "./none", "", true, "source_model: ./none: no such file or directory"},
+		{"target_model", "none.gguf", "", true, "target_model: none.gguf: no such file or directory"},
 		{"test_prompts", "empty.txt", "\n\n", false, "test_prompts: empty.txt: no text in it"},
 		{"test_prompts", "empty.json", "[]", false, "test_prompts: empty.json: no text in it"},
 		{"test_prompts", "name.json", `"other.json"`, false, "test_prompts: name.json: want a list of texts"},

@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// readFiles replaces file names by their contents. Files that are not there are told apart.
+// readFiles replaces file names by their contents and looks for the models' files. What is not there
+// is told apart.
 func (c *Config) readFiles() (problems, missing Problems) {
 	report := func(key, file string, err error) {
 		text := fmt.Sprintf("%s: %s: %v", key, file, reason(err))
@@ -38,6 +39,12 @@ func (c *Config) readFiles() (problems, missing Problems) {
 		}
 		report("persona_datasets", p.File, err)
 	}
+	for key, ref := range map[string]string{"source_model": c.SourceModel, "target_model": c.TargetModel} {
+		if path, ok := c.modelFile(ref); ok {
+			_, err := os.Stat(path)
+			report(key, ref, err)
+		}
+	}
 	return problems, missing
 }
 
@@ -61,6 +68,17 @@ func (c *Config) path(name string) string {
 		return name
 	}
 	return filepath.Join(c.folder, name)
+}
+
+// modelFile is where a model lies that is named as a folder or file; not ok for a hub id or an
+// embedded model.
+func (c *Config) modelFile(ref string) (path string, ok bool) {
+	if ref == "" || strings.HasPrefix(ref, "tiny:") {
+		return "", false
+	}
+	path = c.path(ref)
+	_, err := os.Stat(path)
+	return path, err == nil || filepath.IsAbs(ref) || strings.HasPrefix(ref, ".") || strings.HasSuffix(ref, ".gguf")
 }
 
 func reason(err error) error {

@@ -258,19 +258,16 @@ func TestFailingUnitLeavesNoManifest(t *testing.T) {
 	}
 }
 
-// TestOneFailingUnitSparesTheOthers steers with a vector that is zero because the persona's two
-// sides are equal: its batches fail, every other one is written and kept.
+// TestOneFailingUnitSparesTheOthers steers with a vector too long for float32: its batches fail,
+// every other one is written and kept.
 func TestOneFailingUnitSparesTheOthers(t *testing.T) {
-	dir := t.TempDir()
-	flat := persona("pirate", 8)
-	flat["negative_texts"] = flat["positive_texts"]
-	s := small().with("persona_datasets", settings{"silly": persona("silly", 8), "flat": flat})
-	o := s.experiment(t).runIn(t, dir, nil)
-	if !errors.Is(o.err, ErrStage) || !strings.Contains(o.err.Error(), "flat: the vector is zero") {
-		t.Fatalf("run: %v, want ErrStage and the zero vector", o.err)
+	s := small().with("alpha_values", []float64{30, 3e38}).with("alpha_unit", "absolute")
+	o := s.experiment(t).runIn(t, t.TempDir(), nil)
+	if !errors.Is(o.err, ErrStage) || !strings.Contains(o.err.Error(), "at alpha 3e+38") || !strings.Contains(o.err.Error(), "not finite") {
+		t.Fatalf("run: %v, want ErrStage and the vector that is not finite", o.err)
 	}
-	if got := o.units("generate"); got != 4 { // anchors, none, and two conditions of the other persona
-		t.Errorf("%d batches were written beside the failing ones, want 4", got)
+	if got := o.units("generate"); got != 6 { // anchors, none, and two conditions of two personas
+		t.Errorf("%d batches were written beside the failing ones, want 6", got)
 	}
 	if got := o.units("score"); got != 0 {
 		t.Errorf("%d batches of an incomplete stage were scored, want none", got)

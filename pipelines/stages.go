@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -95,9 +94,11 @@ func (e *Experiment) Warning() string {
 
 // find opens a model's files for as long as it takes to know what they are.
 func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
-	located := e.locate(ref)
-	m := transforms.Model{Ref: located, Open: e.Device, Template: e.ChatTemplate}
-	c, err := transforms.OpenFiles(ctx, located, metadataOnly)
+	m := transforms.Model{Ref: ref, Open: e.Device, Template: e.ChatTemplate}
+	if path, ok := e.modelFile(ref); ok {
+		m.Ref = path
+	}
+	c, err := transforms.OpenFiles(ctx, m.Ref, metadataOnly)
 	if err != nil {
 		if errors.Is(err, checkpoint.ErrNotFound) {
 			err = fmt.Errorf("%w: %w", ErrMissing, err)
@@ -122,19 +123,6 @@ func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (t
 	device, err := gpu.DeviceFor(e.Device)
 	m.Device = device.String()
 	return m, shape, err
-}
-
-// locate turns a relative folder or file of a configuration file into a path. Anything else, a hub
-// id among them, is left as it is.
-func (e *Experiment) locate(ref string) string {
-	if e.folder == "" || strings.HasPrefix(ref, "tiny:") || filepath.IsAbs(ref) {
-		return ref
-	}
-	beside := filepath.Join(e.folder, ref)
-	if _, err := os.Stat(beside); err == nil || strings.HasPrefix(ref, ".") || strings.HasSuffix(ref, ".gguf") {
-		return beside
-	}
-	return ref
 }
 
 // input registers bytes that a stage will read, and gives their digest.

@@ -40,6 +40,9 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	if _, ok := keys["n_test_prompts"]; keys != nil && !ok && len(c.TestPrompts.List) > 0 {
 		c.NTestPrompts = min(c.NTestPrompts, len(c.TestPrompts.List))
 	}
+	if _, ok := keys["primary"]; keys != nil && !ok { // the default endpoint, as far as its conditions are run
+		c.Primary.Versus = slices.DeleteFunc(c.Primary.Versus, func(name string) bool { return !slices.Contains(c.Conditions, name) })
+	}
 	k.want(c.SourceModel != "", "source_model: missing")
 	k.want(c.TargetModel != "", "target_model: missing")
 	_, hasLayer := keys["layer_idx"]
@@ -137,6 +140,7 @@ func (c *Config) checkPersonas(k *check) {
 		k.want(personaName.MatchString(name), "%s: a persona's name is letters, digits, '_', '-' and '.'", key)
 		k.want(len(set.Positive) > 0, "%s.positive_texts: empty", key)
 		k.want(len(set.Negative) > 0, "%s.negative_texts: empty", key)
+		k.want(len(set.Positive) == 0 || !slices.Equal(set.Positive, set.Negative), "%s: positive_texts and negative_texts are the same, which gives no vector", key)
 		for i, t := range set.Positive {
 			k.text(key+".positive_texts", i, t)
 		}
