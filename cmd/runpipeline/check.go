@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
@@ -11,6 +12,7 @@ func checkCommand(ctx context.Context, a *app, args []string) error {
 	var x experimentFlags
 	f := newFlags("check", a.stderr)
 	x.register(f)
+	asJSON := f.Bool("json", false, "print one JSON object for each check")
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
@@ -24,6 +26,10 @@ func checkCommand(ctx context.Context, a *app, args []string) error {
 		if !r.Pass {
 			word = "FAIL"
 			failed++
+		}
+		if *asJSON {
+			json.NewEncoder(a.stdout).Encode(map[string]any{"check": r.Name, "pass": r.Pass, "detail": r.Detail})
+			return
 		}
 		fmt.Fprintf(a.stdout, "%s  %s: %s\n", word, r.Name, r.Detail)
 	})

@@ -121,7 +121,7 @@ var errUsage = errors.New("usage")
 // exit reports an error, with a hint where there is one, and gives its code.
 func (a *app) exit(ctx context.Context, err error) int {
 	code, hint := exitCode(ctx, err)
-	if err == nil || errors.Is(err, errUsage) {
+	if err == nil || errors.Is(err, errUsage) || errors.Is(err, flag.ErrHelp) {
 		return code
 	}
 	if code == exitInterrupted {

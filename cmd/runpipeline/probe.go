@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,6 +38,9 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 			var more []string
 			err = json.Unmarshal(b, &more)
 			o.Texts = append(o.Texts, more...)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: -texts: %v", pipelines.ErrMissing, err)
 		}
 		if err != nil {
 			problems = append(problems, "-texts: "+err.Error())

@@ -41,7 +41,7 @@ func (x *runFlags) register(f *flag.FlagSet) {
 	x.experimentFlags.register(f)
 	f.StringVar(&x.runner, "runner", "direct", "Beam `runner`: "+strings.Join(pipelines.Runners, ", ")+" (direct is prism in this process)")
 	f.Var(&x.beam, "beam", "a flag of the runner itself, `name=value`, for instance -beam endpoint=localhost:8099; may be repeated")
-	f.BoolVar(&x.json, "json", false, "print report.json instead of the table")
+	f.BoolVar(&x.json, "json", false, "print JSON instead of a table")
 	f.BoolVar(&x.quiet, "quiet", false, "no progress")
 	f.StringVar(&x.trace, "trace", "", "append one JSON line for each unit that is found or computed to this `file`")
 }
@@ -238,28 +238,32 @@ func (t *trace) Close() error {
 	return t.f.Close()
 }
 
+// planCommand takes every flag of run, so that the word can be put into any of its command lines.
 func planCommand(ctx context.Context, a *app, args []string) error {
-	var x experimentFlags
+	var x runFlags
 	f := newFlags("plan", a.stderr)
 	x.register(f)
 	if err := parse(f, args, 0); err != nil {
+		return err
+	}
+	o, err := x.options()
+	if err != nil {
 		return err
 	}
 	e, err := x.load(ctx, true)
 	if err != nil {
 		return err
 	}
-	dir, err := x.folder()
-	if err != nil {
-		return err
-	}
-	store, err := openForPlan(dir)
+	store, err := openForPlan(o.Cache)
 	if err != nil {
 		return storeProblem(err)
 	}
 	plan, err := e.Plan(ctx, store)
 	if err != nil {
 		return err
+	}
+	if x.json {
+		return report.PlanJSON(a.stdout, e.Facts(), plan)
 	}
 	return report.Plan(a.stdout, e.Facts(), plan)
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/persona-transfer/runpipeline/pipelines"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
@@ -260,27 +259,4 @@ func (p *printer) warnings(e *trial.Evaluation) {
 			p.line("note: %s: %s", c.Condition, text)
 		}
 	}
-}
-
-// Plan prints what an experiment is and what a run would do.
-func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
-	p := &printer{w: w}
-	var rows [][]string
-	for _, f := range facts {
-		rows = append(rows, []string{f.Name, f.Value})
-	}
-	p.columns(rows)
-	p.line("")
-	rows = [][]string{{"stage", "state", "units", "why"}}
-	for _, s := range plan.Steps {
-		rows = append(rows, []string{s.Stage.Name, string(s.State), fmt.Sprint(s.Stage.Units), strings.Join(s.Why, "; ")})
-	}
-	p.columns(rows)
-	p.line("")
-	if plan.Done() {
-		p.line("nothing has to be done")
-	} else {
-		p.line("%d stages: %d hits, %d to run, %d open (whether they run depends on bytes that are not made yet)", len(plan.Steps), plan.Count(pipelines.Hit), plan.Count(pipelines.Run), plan.Count(pipelines.Open))
-	}
-	return p.err
 }

@@ -137,6 +137,11 @@ func TestPlan(t *testing.T) {
 	}
 	golden(t, "plan", out.Bytes())
 	out.Reset()
+	if err := PlanJSON(&out, []pipelines.Fact{{Name: "source", Value: "a model"}}, plan); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "planjson", out.Bytes())
+	out.Reset()
 	if err := Plan(&out, nil, &pipelines.Plan{Steps: plan.Steps[:1]}); err != nil || !strings.HasSuffix(out.String(), "\nnothing has to be done\n") {
 		t.Errorf("a plan of hits ends with %q (%v)", out.String(), err)
 	}

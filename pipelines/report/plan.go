@@ -1,0 +1,62 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+// Plan prints what an experiment is and what a run would do.
+func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
+	p := &printer{w: w}
+	var rows [][]string
+	for _, f := range facts {
+		rows = append(rows, []string{f.Name, f.Value})
+	}
+	p.columns(rows)
+	p.line("")
+	rows = [][]string{{"stage", "state", "units", "why"}}
+	for _, s := range plan.Steps {
+		rows = append(rows, []string{s.Stage.Name, string(s.State), fmt.Sprint(s.Stage.Units), strings.Join(s.Why, "; ")})
+	}
+	p.columns(rows)
+	p.line("")
+	if plan.Done() {
+		p.line("nothing has to be done")
+	} else {
+		p.line("%d stages: %d hits, %d to run, %d open (whether they run depends on bytes that are not made yet)", len(plan.Steps), plan.Count(pipelines.Hit), plan.Count(pipelines.Run), plan.Count(pipelines.Open))
+	}
+	return p.err
+}
+
+// PlanJSON writes the same for machines: "facts" by name, and "stages" in the order of the data.
+func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
+	type step struct {
+		Stage string          `json:"stage"`
+		State pipelines.State `json:"state"`
+		Units int             `json:"units"`
+		Key   string          `json:"key,omitempty"` // of a hit or a run; that of an open stage is not known yet
+		Why   []string        `json:"why,omitempty"`
+	}
+	var out struct {
+		Facts  map[string]string `json:"facts"`
+		Stages []step            `json:"stages"`
+	}
+	out.Facts = map[string]string{}
+	for _, f := range facts {
+		out.Facts[f.Name] = f.Value
+	}
+	for _, s := range plan.Steps {
+		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why}
+		if s.State == pipelines.Hit || s.State == pipelines.Run {
+			one.Key = s.Key.String()
+		}
+		out.Stages = append(out.Stages, one)
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(out)
+}
