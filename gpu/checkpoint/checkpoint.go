@@ -58,14 +58,17 @@ func (c *Checkpoint) MissingShards() []string { return slices.Clone(c.missing) }
 // The values are read from the file's mapping; nothing but dst is kept in memory. Several
 // goroutines may read at once, which is how to use more than one core.
 //
-// The error wraps [ErrNotFound] if there is no such tensor or its shard is missing.
+// The error wraps [ErrNotFound] if there is no such tensor or its shard is missing, and
+// [ErrFormat] if it holds integers.
 func (c *Checkpoint) ReadRows(name string, from, n int, dst []float32) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	err := errClosed
 	if !c.closed {
 		err = ErrNotFound
-		if t, ok := c.tensors[name]; ok {
+		if t, ok := c.tensors[name]; ok && t.whole() {
+			err = fmt.Errorf("stored as %s, which no weight is: %w", t.DType, ErrFormat)
+		} else if ok {
 			err = t.readRows(from, n, dst)
 		}
 	}
@@ -107,7 +110,7 @@ func (c *Checkpoint) Close() error {
 // add includes a tensor; a name that another file had already is an error.
 func (c *Checkpoint) add(t *tensor) error {
 	if old, ok := c.tensors[t.Name]; ok {
-		return fmt.Errorf("tensor %q is in both %s and %s: %w", t.Name, old.blob.name, t.blob.name, ErrFormat)
+		return fmt.Errorf("tensor %q is in both %s and %s: %w", t.Name, old.file(), t.file(), ErrFormat)
 	}
 	c.tensors[t.Name] = t
 	c.infos = append(c.infos, t.TensorInfo)

@@ -76,7 +76,7 @@ func (b *blob) digest() (_ string, err error) {
 	}
 	sum := hex.EncodeToString(h.Sum(nil))
 	if want := b.announced(); want != "" && sum != want {
-		return "", fmt.Errorf("%s does not have the checksum that the hub announced: delete %s: %w", b.name, b.path, ErrFormat)
+		return "", fmt.Errorf("%s does not have the checksum that the hub announced: delete %s: %w", b.name, b.realPath(), ErrFormat)
 	}
 	rememberDigest(b, sum)
 	return sum, nil

@@ -158,8 +158,24 @@ func TestDamagedFileOfTheHubsCacheIsFoundOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	overwrite(t, f.blobName("model-00001-of-00002.safetensors"), 99)
-	if _, err := c.Digest(); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "checksum") {
-		t.Errorf("%v", err)
+	blob, err := filepath.EvalSymlinks(f.blobName("model-00001-of-00002.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, blob, 99)
+	if _, err := c.Digest(); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "checksum") || !strings.Contains(err.Error(), "delete "+blob+": ") {
+		t.Errorf("%v; want the advice to delete %s", err, blob)
+	}
+	// Doing so is enough.
+	if err := os.Remove(blob); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), testID, f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if _, err := again.Digest(); err != nil {
+		t.Error(err)
 	}
 }

@@ -16,8 +16,9 @@
 //	C3  A file is either understood completely or refused with [ErrFormat]. Memory used
 //	    while reading a header is bounded by a small multiple of the header's real size,
 //	    whatever lengths it claims.
-//	C4  A file in the hub's cache folder is complete and has the checksum that the hub
-//	    announced; unfinished downloads lie beside it under another name.
+//	C4  A file that a download puts into the hub's cache folder is complete and has the
+//	    checksum that the hub announced, or its size where a mirror announces no checksum;
+//	    unfinished downloads lie beside it under another name.
 //	C5  [Checkpoint.Digest] depends on contents only, never on where they lie.
 //	C6  A token never appears in an error, a log or a file.
 //

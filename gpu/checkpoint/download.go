@@ -2,12 +2,8 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -42,15 +38,43 @@ type partFile interface {
 // errStalled reports a connection on which nothing arrives any more.
 var errStalled = fmt.Errorf("nothing arrived for %v", stall)
 
-// errChecksum reports that a file arrived as something else than was announced.
-var errChecksum = errors.New("checksum differs from the announced one")
+// again calls ask until it succeeds, fails for good or has failed tries times.
+func again(ctx context.Context, ask func() error) error {
+	for try := 1; ; try++ {
+		err := ask()
+		if err == nil || try == tries || !passing(err) {
+			return err
+		}
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+// passing tells whether a failed request may succeed when repeated: a cut connection, a
+// hub that is busy.
+func passing(err error) bool {
+	var status *statusError
+	return errors.Is(err, errNetwork) || errors.As(err, &status) && status.passing()
+}
+
+// pause waits before the next try.
+func pause(ctx context.Context, try int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(try) * backoff):
+		return nil
+	}
+}
 
 // file makes sure that a snapshot has a file, downloading it if the cache lacks it.
 func (h *hub) file(ctx context.Context, commit, name string) error {
 	if _, err := os.Stat(filepath.Join(h.cache.snapshot(commit), name)); err == nil {
 		return nil
 	}
-	f, err := h.head(ctx, commit, name)
+	var f *remoteFile
+	err := again(ctx, func() (err error) { f, err = h.head(ctx, commit, name); return err })
 	if err == nil {
 		err = h.blob(ctx, f)
 	}
@@ -125,31 +149,6 @@ func (h *hub) complete(ctx context.Context, f *remoteFile, part partFile) error 
 	return part.Sync()
 }
 
-// verify compares part with the announced checksum.
-func (f *remoteFile) verify(part partFile) error {
-	size, err := part.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	if _, err := part.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	var sum hash.Hash
-	if len(f.etag) == 2*sha256.Size {
-		sum = sha256.New()
-	} else {
-		sum = sha1.New()
-		fmt.Fprintf(sum, "blob %d\x00", size)
-	}
-	if _, err := io.Copy(sum, part); err != nil {
-		return err
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != f.etag {
-		return fmt.Errorf("%d bytes with %s, want %s: %w: %w", size, got, f.etag, errChecksum, ErrFormat)
-	}
-	return nil
-}
-
 // transfer downloads what part lacks, taking up again after interruptions as long as there
 // is progress.
 func (h *hub) transfer(ctx context.Context, f *remoteFile, part partFile) error {
@@ -168,8 +167,7 @@ func (h *hub) transfer(ctx context.Context, f *remoteFile, part partFile) error 
 			return nil
 		}
 		err = h.get(ctx, f, part, before)
-		var local *writeError
-		if err == nil || ctx.Err() != nil || errors.As(err, &local) || !passing(err) {
+		if err == nil || ctx.Err() != nil || !passing(err) {
 			return err
 		}
 		after, seekErr := part.Seek(0, io.SeekEnd)
@@ -182,32 +180,11 @@ func (h *hub) transfer(ctx context.Context, f *remoteFile, part partFile) error 
 		if try > tries {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Duration(try) * backoff):
+		if err := pause(ctx, try); err != nil {
+			return err
 		}
 	}
 }
-
-// passing tells whether a failed request may succeed when repeated: a cut connection, a
-// hub that is busy.
-func passing(err error) bool {
-	var status *statusError
-	if errors.As(err, &status) {
-		return status.passing()
-	}
-	return !errors.Is(err, ErrFormat) && !errors.Is(err, errRefused)
-}
-
-// errRefused marks answers that stay what they are.
-var errRefused = errors.New("refused")
-
-// A writeError is trouble with the local file, such as a full disk.
-type writeError struct{ err error }
-
-func (e *writeError) Error() string { return e.err.Error() }
-func (e *writeError) Unwrap() error { return e.err }
 
 // get requests the file from offset on and appends it to part.
 func (h *hub) get(ctx context.Context, f *remoteFile, part partFile, offset int64) error {
@@ -229,22 +206,17 @@ func (h *hub) get(ctx context.Context, f *remoteFile, part partFile, offset int6
 	case resp.StatusCode == http.StatusPartialContent && continues(resp, offset):
 	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable, resp.StatusCode == http.StatusPartialContent:
 		if err := part.Truncate(0); err != nil {
-			return &writeError{err}
+			return err
 		}
 		if resp.StatusCode != http.StatusOK {
 			return &statusError{status: http.StatusTooManyRequests, text: h.endpoint + " does not continue the file"}
 		}
 		offset = 0
 	default:
-		err := h.refusal(resp)
-		var status *statusError
-		if !errors.As(err, &status) {
-			err = fmt.Errorf("%w: %w", errRefused, err)
-		}
-		return err
+		return h.refusal(resp)
 	}
 	if _, err := part.Seek(offset, io.SeekStart); err != nil {
-		return &writeError{err}
+		return err
 	}
 	watch := time.AfterFunc(stall, func() { cancel(errStalled) })
 	defer watch.Stop()
@@ -273,7 +245,7 @@ func (h *hub) copy(f *remoteFile, part partFile, body io.Reader, done int64, ali
 				return fmt.Errorf("more bytes than the announced %d: %w: %w", f.size, errChecksum, ErrFormat)
 			}
 			if _, err := part.Write(buf[:n]); err != nil {
-				return &writeError{err}
+				return err
 			}
 			done += int64(n)
 			if h.opts.Progress != nil {

@@ -34,15 +34,20 @@ type fakeHub struct {
 	store  *httptest.Server
 	gated  bool
 	broken bool // answers 503
+	gone   bool // the list of files names one that is not there
+	commit string
+	etag   func(data []byte) string // of small files
 
 	mu     sync.Mutex
+	busy   map[string]int // file → how many questions are answered 503
 	cut    map[string]int // file → how many bytes of the next answer arrive
 	damage map[string]bool
 	log    []string // "GET file bytes=…"
 }
 
 func newFakeHub(t *testing.T, files fstest.MapFS) *fakeHub {
-	f := &fakeHub{t: t, files: files, cut: make(map[string]int), damage: make(map[string]bool)}
+	f := &fakeHub{t: t, files: files, commit: testCommit, etag: gitSHA1,
+		busy: make(map[string]int), cut: make(map[string]int), damage: make(map[string]bool)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/models/{owner}/{name}/revision/{rev}", f.info)
 	mux.HandleFunc("GET /{owner}/{name}/resolve/{commit}/{file}", f.resolve)
@@ -55,7 +60,8 @@ func newFakeHub(t *testing.T, files fstest.MapFS) *fakeHub {
 	}))
 	t.Cleanup(f.hub.Close)
 	t.Cleanup(f.store.Close)
-	for _, env := range []string{"HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "XDG_CACHE_HOME"} {
+	for _, env := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE",
+		"TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"} {
 		t.Setenv(env, "")
 	}
 	t.Setenv("HF_HOME", t.TempDir())
@@ -91,7 +97,7 @@ func (f *fakeHub) info(w http.ResponseWriter, r *http.Request) {
 	if f.refuse(w, r) {
 		return
 	}
-	if rev := r.PathValue("rev"); rev != "main" && rev != "refs/pr/1" && rev != testCommit {
+	if rev := r.PathValue("rev"); rev != "main" && rev != "refs/pr/1" && rev != f.commit {
 		w.Header().Set("X-Error-Code", "RevisionNotFound")
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -100,7 +106,10 @@ func (f *fakeHub) info(w http.ResponseWriter, r *http.Request) {
 	for name := range f.files {
 		siblings = append(siblings, map[string]string{"rfilename": name})
 	}
-	json.NewEncoder(w).Encode(map[string]any{"id": testID, "sha": testCommit, "siblings": siblings})
+	if f.gone {
+		siblings = append(siblings, map[string]string{"rfilename": "vocab.json"})
+	}
+	json.NewEncoder(w).Encode(map[string]any{"id": testID, "sha": f.commit, "siblings": siblings})
 }
 
 func (f *fakeHub) resolve(w http.ResponseWriter, r *http.Request) {
@@ -109,15 +118,18 @@ func (f *fakeHub) resolve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	file, ok := f.files[name]
-	if !ok || r.PathValue("commit") != testCommit {
+	if !ok || r.PathValue("commit") != f.commit {
 		w.Header().Set("X-Error-Code", "EntryNotFound")
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	w.Header().Set("X-Repo-Commit", testCommit)
+	if f.isBusy(name) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("X-Repo-Commit", f.commit)
 	if len(file.Data) < 1000 {
-		sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(file.Data), file.Data))
-		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+		w.Header().Set("ETag", `"`+f.etag(file.Data)+`"`)
 		f.send(w, r, name)
 		return
 	}
@@ -125,6 +137,20 @@ func (f *fakeHub) resolve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Linked-Etag", `"`+hex.EncodeToString(sum[:])+`"`)
 	w.Header().Set("X-Linked-Size", strconv.Itoa(len(file.Data)))
 	http.Redirect(w, r, f.store.URL+"/"+name+"?Signature=secret", http.StatusFound)
+}
+
+// gitSHA1 is the etag that huggingface.co gives a small file.
+func gitSHA1(data []byte) string {
+	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(data), data))
+	return hex.EncodeToString(sum[:])
+}
+
+// isBusy tells whether the next question about a file is to be put off.
+func (f *fakeHub) isBusy(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy[name]--
+	return f.busy[name] >= 0
 }
 
 // send sends a file or what Range asks of it, cut or damaged if that was ordered.

@@ -60,10 +60,16 @@ func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err e
 	if err != nil {
 		return nil, err
 	}
+	var absent []string
 	for _, s := range shards {
-		if err := c.addShard(fsys, s); err != nil {
+		a, err := c.addShard(fsys, s)
+		if err != nil {
 			return nil, err
 		}
+		absent = append(absent, a...)
+	}
+	if len(absent) > 0 {
+		return nil, fmt.Errorf("%d tensors that %s promises are not in their files: %s: %w", len(absent), indexFile, strings.Join(absent, ", "), ErrFormat)
 	}
 	if len(c.missing) > 0 && !metadataOnly {
 		return nil, fmt.Errorf("missing %d of %d weight files: %s: %w", len(c.missing), len(shards), strings.Join(c.missing, ", "), ErrNotFound)
@@ -167,37 +173,39 @@ func shardName(file string) bool {
 	return fs.ValidPath(file) && path.Base(file) == file && path.Ext(file) == ".safetensors" && !strings.ContainsAny(file, `\:`)
 }
 
-// addShard opens one weight file, checks it against the index and includes its tensors.
-func (c *Checkpoint) addShard(fsys fs.FS, s shard) error {
+// addShard opens one weight file and includes its tensors. It returns those that the index
+// promises and the file lacks, as "file: tensor".
+func (c *Checkpoint) addShard(fsys fs.FS, s shard) (absent []string, err error) {
 	b, err := openBlob(fsys, s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.missing = append(c.missing, s.file)
 		for _, name := range s.names {
-			c.tensors[name] = &tensor{TensorInfo: TensorInfo{Name: name}}
-			c.infos = append(c.infos, TensorInfo{Name: name})
+			if err := c.add(&tensor{TensorInfo: TensorInfo{Name: name}}); err != nil {
+				return nil, err
+			}
 		}
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.blobs = append(c.blobs, b)
 	st, err := readSafetensors(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range s.names {
 		if st.tensors[name] == nil {
-			return fmt.Errorf("%s: tensor %q, which the index promises, is not in it: %w", s.file, name, ErrFormat)
+			absent = append(absent, s.file+": "+name)
 		}
 	}
 	for _, info := range st.infos {
 		if err := c.add(st.tensors[info.Name]); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	c.parts = append(c.parts, part{name: s.file, blob: b})
-	return nil
+	return absent, nil
 }
 
 // addTextParts makes the small files part of the digest.

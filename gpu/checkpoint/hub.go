@@ -19,6 +19,10 @@ var hubID = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-
 // commitHash matches the revisions that never change.
 var commitHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
+// cacheName matches what may name a file or folder of the cache. Commits and etags of
+// huggingface.co are hashes; those of a mirror need not be.
+var cacheName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+=-]{0,127}$`)
+
 // A hub is one model on the hub, with everything needed to get it.
 type hub struct {
 	id       string // owner/name
@@ -40,15 +44,15 @@ func newHub(ref string, opts Options) (*hub, error) {
 	if h.revision == "" {
 		h.revision = "main"
 	}
-	h.opts.Offline = opts.Offline || truth(os.Getenv("HF_HUB_OFFLINE"))
+	h.opts.Offline = opts.Offline || truth(first(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE")))
 	h.endpoint = strings.TrimRight(first(opts.Endpoint, os.Getenv("HF_ENDPOINT"), "https://huggingface.co"), "/")
 	home, err := hfHome()
 	if err != nil {
 		return nil, err
 	}
-	dir := first(opts.CacheDir, expand(os.Getenv("HF_HUB_CACHE")), filepath.Join(home, "hub"))
+	dir := first(opts.CacheDir, expand(os.Getenv("HF_HUB_CACHE")), expand(os.Getenv("HUGGINGFACE_HUB_CACHE")), filepath.Join(home, "hub"))
 	h.cache = repoCache{dir: dir, folder: "models--" + strings.ReplaceAll(h.id, "/", "--")}
-	if h.token = strings.TrimSpace(first(opts.Token, os.Getenv("HF_TOKEN"))); h.token == "" {
+	if h.token = strings.TrimSpace(first(opts.Token, os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))); h.token == "" {
 		raw, err := os.ReadFile(first(expand(os.Getenv("HF_TOKEN_PATH")), filepath.Join(home, "token")))
 		if err == nil {
 			h.token = strings.TrimSpace(string(raw))
@@ -171,7 +175,11 @@ func (h *hub) openSnapshot(commit string) (*Checkpoint, error) {
 	if info, err := os.Stat(dir); commit == "" || err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("nothing of revision %s: %w", h.revision, ErrNotFound)
 	}
-	return newFolder(os.DirFS(dir), "", h.opts.MetadataOnly)
+	c, err := newFolder(os.DirFS(dir), "", h.opts.MetadataOnly)
+	if errors.Is(err, ErrFormat) {
+		err = fmt.Errorf("%w (in %s)", err, dir)
+	}
+	return c, err
 }
 
 // fetch downloads what the cache lacks of the revision and returns its commit.

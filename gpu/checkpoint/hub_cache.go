@@ -37,7 +37,7 @@ func (c repoCache) commit(revision string) string {
 	}
 	raw, err := os.ReadFile(filepath.Join(c.dir, c.folder, "refs", filepath.FromSlash(revision)))
 	commit := strings.TrimSpace(string(raw))
-	if err != nil || !commitHash.MatchString(commit) {
+	if err != nil || !cacheName.MatchString(commit) {
 		return ""
 	}
 	return commit

@@ -6,22 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// answerTime is how long the hub may take to begin an answer.
-const answerTime = 30 * time.Second
+// answerTime is how long the hub may take to be connected to, and then to begin an answer:
+// what huggingface_hub allows. Without a network that says so at once, every run waits for
+// it before it turns to the cache.
+const answerTime = 10 * time.Second
 
 // newClient returns a client that sends the token to the hub only: a redirect to another
 // host, where big files lie, loses it.
 func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: answerTime}).DialContext
 	transport.ResponseHeaderTimeout = answerTime
 	return &http.Client{
 		Transport: transport,
@@ -51,13 +54,16 @@ func (h *hub) request(ctx context.Context, method, address string) (*http.Reques
 	return req, nil
 }
 
+// errNetwork marks what net/http reports: a cut connection, an unknown host.
+var errNetwork = errors.New("cannot be reached")
+
 // plain strips an error of what net/http adds: addresses of big files carry signatures.
 func (h *hub) plain(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return fmt.Errorf("%s cannot be reached: %w: %w", h.endpoint, err, ErrNotFound)
+	return fmt.Errorf("%s %w: %w: %w", h.endpoint, errNetwork, err, ErrNotFound)
 }
 
 // repoInfo is what the hub says about a revision.
@@ -90,7 +96,7 @@ func (h *hub) info(ctx context.Context) (*repoInfo, error) {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, limit)).Decode(info); err != nil {
 		return nil, fmt.Errorf("%s: what it says about %s is not JSON: %w", h.endpoint, h.id, ErrFormat)
 	}
-	if !commitHash.MatchString(info.SHA) {
+	if !cacheName.MatchString(info.SHA) {
 		return nil, fmt.Errorf("%s: what it says about %s names no commit: %w", h.endpoint, h.id, ErrFormat)
 	}
 	for _, s := range info.Siblings {
@@ -111,6 +117,8 @@ func (h *hub) refusal(resp *http.Response) error {
 		return fmt.Errorf("gated: the token gives no access; ask for it at %s: %w", page, ErrNotFound)
 	case code == "RevisionNotFound":
 		return fmt.Errorf("no revision %q at %s: %w", h.revision, page, ErrNotFound)
+	case code == "EntryNotFound":
+		return fmt.Errorf("no such file at %s: %w", page, ErrNotFound)
 	case status == http.StatusUnauthorized && h.token == "":
 		return fmt.Errorf("no such model at %s, or a private one that needs HF_TOKEN: %w", h.endpoint, ErrNotFound)
 	case status == http.StatusUnauthorized:
@@ -140,12 +148,9 @@ func (e *statusError) passing() bool {
 type remoteFile struct {
 	name    string
 	address string
-	etag    string // SHA-256 of a big file; SHA-1 of a small one as git computes it
+	etag    string // names the content: a checksum, or at some mirrors any text
 	size    int64  // -1 if the hub does not say
 }
-
-// checksum matches the two kinds of etag.
-var checksum = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // head asks for checksum and size of a file. Big files are announced by a redirect to
 // where they lie, with the headers X-Linked-Etag and X-Linked-Size; redirects within the
@@ -181,7 +186,7 @@ func (h *hub) head(ctx context.Context, commit, name string) (*remoteFile, error
 // announced takes checksum and size from the headers of an answer.
 func (f *remoteFile) announced(resp *http.Response, linked, endpoint, commit string) error {
 	f.etag = strings.Trim(strings.TrimPrefix(first(linked, resp.Header.Get("ETag")), "W/"), `"`)
-	if !checksum.MatchString(f.etag) {
+	if !cacheName.MatchString(f.etag) {
 		return fmt.Errorf("%s gives no checksum for %s: %w", endpoint, f.name, ErrFormat)
 	}
 	if got := resp.Header.Get("X-Repo-Commit"); got != "" && got != commit {
@@ -194,6 +199,9 @@ func (f *remoteFile) announced(resp *http.Response, linked, endpoint, commit str
 	}
 	if n, err := strconv.ParseInt(size, 10, 64); err == nil && n >= 0 {
 		f.size = n
+	}
+	if f.size < 0 && !checksum.MatchString(f.etag) {
+		return fmt.Errorf("%s gives neither checksum nor size for %s: %w", endpoint, f.name, ErrFormat)
 	}
 	return nil
 }

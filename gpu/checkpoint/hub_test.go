@@ -2,11 +2,10 @@ package checkpoint
 
 import (
 	"bytes"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,8 +50,7 @@ func TestHubModelIsDownloadedOnceIntoTheSharedCache(t *testing.T) {
 		t.Errorf("refs/main = %q, %v", raw, err)
 	}
 	target, err := os.Readlink(f.cacheFile("snapshots", testCommit, "config.json"))
-	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(f.files["config.json"].Data), f.files["config.json"].Data))
-	if want := filepath.Join("..", "..", "blobs", hex.EncodeToString(sum[:])); target != want || err != nil {
+	if want := filepath.Join("..", "..", "blobs", gitSHA1(f.files["config.json"].Data)); target != want || err != nil {
 		t.Errorf("config.json links to %q, %v; want %q", target, err, want)
 	}
 	// A second time nothing is downloaded; the digest does not depend on the place.
@@ -209,6 +207,7 @@ func TestRefusalsAreOneClearMessage(t *testing.T) {
 	}{
 		{"unknown model", "some-owner/other", "", nil, []string{"open some-owner/other: ", "no such model"}},
 		{"unknown revision", testID + "@v9", "", nil, []string{`no revision "v9"`}},
+		{"listed, but gone", testID, "", func() { f.gone = true }, []string{"download vocab.json: no such file at " + f.hub.URL + "/" + testID}},
 		{"gated without token", testID, "", func() { f.gated = true }, []string{"gated", "accept its terms at " + f.hub.URL + "/" + testID, "HF_TOKEN"}},
 		{"gated with another's token", testID, "hf_Other", nil, []string{"gated", "gives no access"}},
 		{"busy", testID, "", func() { f.gated, f.broken = false, true }, []string{"answers 503"}},
@@ -271,6 +270,9 @@ func TestTokenComesFromWherePythonKeepsIt(t *testing.T) {
 	os.Remove(filepath.Join(os.Getenv("HF_HOME"), "token"))
 	t.Setenv("HF_TOKEN", testToken)
 	open("HF_TOKEN")
+	t.Setenv("HF_TOKEN", "")
+	t.Setenv("HUGGING_FACE_HUB_TOKEN", testToken)
+	open("HUGGING_FACE_HUB_TOKEN")
 	t.Setenv("HF_TOKEN", "hf_two\nlines")
 	if _, err := Open(t.Context(), testID, opts); err == nil || strings.Contains(err.Error(), "hf_two") {
 		t.Errorf("token of two lines: %v", err)
@@ -326,15 +328,14 @@ func TestOfflineNeverAsksTheHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	t.Setenv("HF_HUB_OFFLINE", "true")
-	before := len(f.log)
-	f.broken = true
-	if c, err = Open(t.Context(), testID, f.options()); err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	if len(f.log) != before {
-		t.Error("the hub was asked")
+	f.hub.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the hub was asked") })
+	for _, env := range []string{"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"} {
+		t.Setenv("HF_HUB_OFFLINE", "")
+		t.Setenv(env, "true")
+		if c, err = Open(t.Context(), testID, f.options()); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
 	}
 }
 

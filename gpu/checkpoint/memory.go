@@ -48,7 +48,15 @@ var memoryFile = func() string {
 
 // key returns the name of b in memory, "" if it has none.
 func (b *blob) key() string {
-	if b.path == "" || b.size < bigFile {
+	if b.size < bigFile {
+		return ""
+	}
+	return b.realPath()
+}
+
+// realPath returns the full path of b with all links followed, "" if it is no file on disk.
+func (b *blob) realPath() string {
+	if b.path == "" {
 		return ""
 	}
 	full, err := filepath.Abs(b.path)

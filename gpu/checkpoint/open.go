@@ -15,10 +15,10 @@ import (
 // Options say how [Open] finds a model. The zero value follows the environment.
 type Options struct {
 	MetadataOnly bool   // weights are not downloaded, and missing shards are not an error
-	Offline      bool   // never use the network (default: HF_HUB_OFFLINE)
+	Offline      bool   // never use the network (default: HF_HUB_OFFLINE, then TRANSFORMERS_OFFLINE)
 	Endpoint     string // the hub's address (default: HF_ENDPOINT, then https://huggingface.co)
-	CacheDir     string // the hub's cache folder (default: HF_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub)
-	Token        string // the hub's access token (default: HF_TOKEN, the file HF_TOKEN_PATH, HF_HOME/token)
+	CacheDir     string // the hub's cache folder (default: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub)
+	Token        string // the hub's access token (default: HF_TOKEN, HUGGING_FACE_HUB_TOKEN, the file HF_TOKEN_PATH, HF_HOME/token)
 
 	// Progress, if set, is told how many bytes of a file have arrived; total is -1 if the
 	// hub did not say. Calls come from one goroutine at a time.

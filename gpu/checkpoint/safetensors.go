@@ -25,10 +25,10 @@ type Safetensors struct {
 }
 
 // ReadSafetensors reads the header of a safetensors file of the given size; values are
-// read from r when they are asked for, so r must stay open. It accepts exactly what the
-// reference implementation accepts and returns an error that wraps [ErrFormat] for
-// anything else: a truncated file, a tensor outside the file, tensors that overlap or
-// leave a gap, a name that occurs twice.
+// read from r when they are asked for, so r must stay open. It is as strict as
+// the reference implementation and returns an error that wraps [ErrFormat] for a truncated
+// file, a tensor outside the file, tensors that overlap or leave a gap, a name that occurs
+// twice; also for a stored type that is not one of [TensorInfo]'s.
 func ReadSafetensors(r io.ReaderAt, size int64) (*Safetensors, error) {
 	return readSafetensors(&blob{name: "safetensors", size: size, r: r})
 }

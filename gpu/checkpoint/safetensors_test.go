@@ -219,15 +219,3 @@ func FuzzSafetensors(f *testing.F) {
 		}
 	})
 }
-
-func FuzzIndex(f *testing.F) {
-	f.Add([]byte(`{"metadata":{"total_size":1},"weight_map":{"a":"model-00001-of-00002.safetensors"}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		shards, err := parseIndex(data)
-		for _, s := range shards {
-			if err != nil || len(s.names) == 0 || !shardName(s.file) {
-				t.Fatalf("%v, %v", s, err)
-			}
-		}
-	})
-}

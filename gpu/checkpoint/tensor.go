@@ -10,7 +10,7 @@ import (
 // A TensorInfo describes one tensor of a checkpoint.
 type TensorInfo struct {
 	Name  string // Hugging Face's name
-	DType string // as stored: F32, BF16, Q4_K …; "" when its shard is missing
+	DType string // as stored: F64, F32, F16, BF16, I64 … I8, U8, BOOL, or a type of GGUF; "" when its shard is missing
 	Shape []int  // Hugging Face's order, a linear weight is [out, in]; nil when its shard is missing
 }
 
@@ -24,6 +24,24 @@ type tensor struct {
 	// The two repairs that GGUF needs; see layout.
 	row func(row int) int // stored row of a row; nil: the same
 	add float32           // added to each value after decoding
+}
+
+// file names the tensor's weight file for messages.
+func (t *tensor) file() string {
+	if t.blob == nil {
+		return "a missing file"
+	}
+	return t.blob.name
+}
+
+// whole tells a tensor of integers, which no weight is: what looks like one is quantised
+// in a way that this package does not know.
+func (t *tensor) whole() bool {
+	switch t.DType {
+	case "I64", "I32", "I16", "I8", "U8", "BOOL":
+		return true
+	}
+	return false
 }
 
 // rows returns the tensor's size seen as a matrix [Shape[0], rest]. A scalar is [1, 1].
