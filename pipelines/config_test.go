@@ -404,3 +404,16 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestEveryKeyIsDocumented looks for each key of the configuration in configs/README.md.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "configs", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range fieldNames(reflect.TypeFor[Config]()) {
+		if !strings.Contains(string(doc), "`"+name+"`") {
+			t.Errorf("configs/README.md does not mention %s", name)
+		}
+	}
+}
