@@ -2,7 +2,9 @@ package pipelines
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu/tiny"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
 )
@@ -227,6 +230,19 @@ func TestCancelledRunGoesOn(t *testing.T) {
 			}
 		}
 		rest.same(t, want, "rerun after a cancellation at "+stage)
+	}
+}
+
+// TestTextsLeftOutAreReported gives a corpus with an empty text among those that can be read.
+func TestTextsLeftOutAreReported(t *testing.T) {
+	texts := append([]string{""}, tiny.CalibrationTexts(5, 100)...)
+	o := mustRun(t, small().with("calibration_texts", texts).with("n_training_samples", 100), t.TempDir())
+	var r transforms.Report
+	if err := json.Unmarshal(o.report, &r); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]int{"the text is empty": 1}; !maps.Equal(r.LeftOut, want) {
+		t.Errorf("left out: %v, want %v", r.LeftOut, want)
 	}
 }
 

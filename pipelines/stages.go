@@ -27,8 +27,6 @@ const (
 	tinyPersonaSeed     = 301
 	tinyPromptSet       = tiny.Quoted
 
-	// anchors is how many unsteered texts set the zero of coherence and trait.
-	anchors = 120
 	// shuffles is over how many permutations of the pairs the control shuffled_pairs is averaged.
 	shuffles = 5
 	// draws is how many random directions and projections there are for each persona.
@@ -162,7 +160,7 @@ func (e *Experiment) lay() {
 		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
 		transforms.NewStage("generate", "generate", generation, units, "vectors"),
 		transforms.NewStage("score", "score", transforms.Score{Model: e.Target}, units, "generate"),
-		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "generate", "score", "trait", "vectors", "fit"),
+		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "generate", "score", "trait", "vectors", "fit", "pairs"),
 	}
 }
 
@@ -234,10 +232,10 @@ func (e *Experiment) generation(calibration []transforms.Text) transforms.Genera
 // the first half of the last calibration texts.
 func (e *Experiment) anchorPrompts(calibration []transforms.Text) []string {
 	if isTinyPair(&e.Config) && e.CalibrationTexts.File == "" {
-		return tiny.AnchorPrompts(anchors)
+		return tiny.AnchorPrompts(transforms.AnchorTexts)
 	}
 	var prompts []string
-	for i := len(calibration) - 1; i >= 0 && len(prompts) < anchors; i-- {
+	for i := len(calibration) - 1; i >= 0 && len(prompts) < transforms.AnchorTexts; i-- {
 		words := strings.Fields(calibration[i].Text)
 		if half := strings.Join(words[:(len(words)+1)/2], " "); half != "" && !slices.Contains(prompts, half) {
 			prompts = append(prompts, half)

@@ -59,24 +59,29 @@ func (u *Unit) residuals(ctx context.Context, s Capture, texts *artifacts.Texts)
 		return nil, err
 	}
 	t := d.Tokenizer()
-	tokens, positions := make([][]int32, len(texts.Rows)), make([][]int, len(texts.Rows))
+	var tokens [][]int32
+	var positions [][]int
 	hidden := d.Config().Hidden
 	acts := &artifacts.Activations{Meta: s.meta(hidden), Dim: hidden}
 	for i, row := range texts.Rows {
 		read, err := readText(t, s.Model.Template, row.Text)
+		if len(row.Ends) == 0 && (err != nil || len(read.tokens) == 0) {
+			continue // nothing to read, as its status says
+		}
 		if err != nil {
 			return nil, err
 		}
-		tokens[i] = read.tokens
+		var at []int
 		for _, end := range row.Ends {
-			at := read.at(end)
-			if at < 0 {
+			p := read.at(end)
+			if p < 0 {
 				return nil, fmt.Errorf("text %.40q: no token ends at byte %d", row.Text, end)
 			}
-			positions[i] = append(positions[i], at)
+			at = append(at, p)
 			acts.Document, acts.Text, acts.End = append(acts.Document, row.Document), append(acts.Text, int32(i)), append(acts.End, end)
-			acts.Token, acts.Fold, acts.Status = append(acts.Token, t.Token(read.tokens[at])), append(acts.Fold, row.Fold), append(acts.Status, "")
+			acts.Token, acts.Fold, acts.Status = append(acts.Token, t.Token(read.tokens[p])), append(acts.Fold, row.Fold), append(acts.Status, "")
 		}
+		tokens, positions = append(tokens, read.tokens), append(positions, at)
 	}
 	residuals, err := d.Capture(ctx, tokens, positions, []gpu.Site{{Layer: s.Layer}})
 	if err != nil {

@@ -41,6 +41,7 @@ type Primary struct {
 // A Report is report.json: everything that the experiment found, computed from stored rows.
 type Report struct {
 	Experiment Facts             `json:"experiment"`
+	LeftOut    map[string]int    `json:"calibration_texts_left_out"` // how many, by reason
 	Fit        FitReport         `json:"fit"`
 	Vectors    []VectorReport    `json:"vectors"`
 	Anchors    AnchorReport      `json:"anchors"`
@@ -65,8 +66,10 @@ type VectorReport struct {
 	Persona   string         `json:"persona"`
 	Condition string         `json:"condition"`
 	Cosine    []trial.Number `json:"cosine_with_native"` // one a draw
-	Norm      []float64      `json:"norm"`               // before it is reset to the dose
-	Scales    Scales         `json:"scales"`             // what alpha 1 is in each unit
+	// CosineWithout leaves out FitReport.LargestVariance, which can make a cosine by themselves.
+	CosineWithout []trial.Number `json:"cosine_without_largest_variance"`
+	Norm          []float64      `json:"norm"`   // before it is reset to the dose
+	Scales        Scales         `json:"scales"` // what alpha 1 is in each unit
 }
 
 // An AnchorReport gives the unsteered texts that set the zero of the scores.
@@ -79,12 +82,12 @@ type AnchorReport struct {
 	Positive    map[string]trial.Number `json:"positive_logit"`      // of held-out positive texts
 }
 
-const evaluateVersion = 1
+const evaluateVersion = 2 // 2: cosines without the largest dimensions, texts left out, repeated spans
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). Inputs: generate, score, trait,
-// vectors, fit.
+// vectors, fit, pairs.
 func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for i, name := range u.Stage.Inputs {
@@ -153,11 +156,13 @@ func (j *jury) prepare(ctx context.Context, u *Unit) error {
 	}
 	j.anchors = AnchorReport{Texts: len(texts.Rows), NLL: medianNLL(scores), ShuffledNLL: medianNLL(shuffled),
 		Unsteered: map[string]trial.Number{}, Positive: map[string]trial.Number{}}
+	ended := 0
 	for _, t := range texts.Rows {
 		if t.Ended {
-			j.anchors.EndShare += 1 / float64(len(texts.Rows))
+			ended++
 		}
 	}
+	j.anchors.EndShare = float64(ended) / float64(max(len(texts.Rows), 1))
 	for p, scorer := range j.scorers {
 		if scorer == nil {
 			continue
@@ -279,13 +284,33 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.
 	if err := json.Unmarshal(b, &report.Fit); err != nil {
 		return nil, fmt.Errorf("read the report of the fit: %w", err)
 	}
-	report.Vectors, err = u.compareVectors(ctx)
+	if report.Vectors, err = u.compareVectors(ctx, report.Fit.LargestVariance); err != nil {
+		return nil, err
+	}
+	report.LeftOut, err = u.leftOut(ctx)
 	return report, err
+}
+
+// leftOut counts the calibration texts that gave no pair, by reason.
+func (u *Unit) leftOut(ctx context.Context) (map[string]int, error) {
+	count := map[string]int{}
+	for _, o := range u.Input(5) {
+		texts, err := load(ctx, u.Store, o, artifacts.KindTexts, artifacts.DecodeTexts)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range texts.Rows {
+			if row.Status != "" {
+				count[row.Status]++
+			}
+		}
+	}
+	return count, nil
 }
 
 // compareVectors reports the cosine of every condition's vectors with the target's own, where that
 // was asked for.
-func (u *Unit) compareVectors(ctx context.Context) ([]VectorReport, error) {
+func (u *Unit) compareVectors(ctx context.Context, largest []int) ([]VectorReport, error) {
 	var reports []VectorReport
 	native := map[string][]float32{}
 	var all []*artifacts.Vectors
@@ -304,11 +329,12 @@ func (u *Unit) compareVectors(ctx context.Context) ([]VectorReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := VectorReport{Persona: v.Rows[0].Persona, Condition: v.Rows[0].Condition, Scales: scales, Cosine: []trial.Number{}}
+		r := VectorReport{Persona: v.Rows[0].Persona, Condition: v.Rows[0].Condition, Scales: scales, Cosine: []trial.Number{}, CosineWithout: []trial.Number{}}
 		for _, row := range v.Rows {
 			r.Norm = append(r.Norm, row.Norm)
 			if n := native[r.Persona]; n != nil {
 				r.Cosine = append(r.Cosine, trial.Number(linear.Cosine(row.Values, n)))
+				r.CosineWithout = append(r.CosineWithout, trial.Number(linear.Cosine(row.Values, n, largest...)))
 			}
 		}
 		reports = append(reports, r)

@@ -22,7 +22,7 @@ type Fit struct {
 	Self     bool      `json:"self"`
 }
 
-const fitVersion = 1
+const fitVersion = 3 // 2: cross-validates the method that is fitted, not ridge in its place; 3: learning curve
 
 func init() { register("fit", fitVersion, whole, fit) }
 
@@ -30,13 +30,17 @@ func init() { register("fit", fitVersion, whole, fit) }
 type FitReport struct {
 	CV               *linear.CV `json:"cross_validation"`
 	Method           string     `json:"method"`
-	Lambda           float64    `json:"lambda"`          // as configured
+	Lambda           float64    `json:"lambda"`          // as configured; 0 where the method has none
 	LambdaAbsolute   float64    `json:"lambda_absolute"` // as added to the diagonal
 	DegreesOfFreedom float64    `json:"degrees_of_freedom"`
 	Condition        float64    `json:"condition"`
 	Spectrum         []float64  `json:"spectrum"` // singular values of the map, largest first, at most 32
-	Pairs            int        `json:"pairs"`
-	Warnings         []string   `json:"warnings,omitempty"`
+	// LearningCurve scores maps of fewer pairs on the first fold, which none of them was fitted on.
+	LearningCurve []linear.CurvePoint `json:"learning_curve"`
+	// LargestVariance are the target dimensions that vary most: see VectorReport.CosineWithout.
+	LargestVariance []int    `json:"largest_variance"`
+	Pairs           int      `json:"pairs"`
+	Warnings        []string `json:"warnings,omitempty"`
 }
 
 // fit makes "map", "shuffled.j", "self" and "report". Input 0: gram.
@@ -47,21 +51,29 @@ func fit(ctx context.Context, u *Unit, s Fit) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		cv, err := linear.CrossValidate(m.folds, s.Lambdas, linear.LambdaUnit(s.Unit), s.Centre)
+		if err := m.everyFold(); err != nil {
+			return nil, err
+		}
+		spec := linear.Spec{Method: linear.Method(s.Method), Centre: s.Centre, Unit: linear.LambdaUnit(s.Unit), Rank: s.Rank}
+		cv, err := linear.CrossValidateMethod(m.folds, s.Lambdas, spec)
 		if err != nil {
 			return nil, err
 		}
+		spec.Lambda = cv.Best
 		whole, err := linear.Sum(m.folds)
 		if err != nil {
 			return nil, err
 		}
-		spec := linear.Spec{Method: linear.Method(s.Method), Centre: s.Centre, Lambda: cv.Best, Unit: linear.LambdaUnit(s.Unit), Rank: s.Rank}
-		return s.products(m, whole, spec, cv)
+		curve, err := s.curve(ctx, u.Store, u.Input(0), m.folds[0], spec)
+		if err != nil {
+			return nil, err
+		}
+		return s.products(m, whole, spec, cv, curve)
 	})
 }
 
 // products fits the map and its controls, all with the lambda that was chosen on the true pairs.
-func (s Fit) products(m *merged, whole *linear.Gram, spec linear.Spec, cv *linear.CV) ([]Product, error) {
+func (s Fit) products(m *merged, whole *linear.Gram, spec linear.Spec, cv *linear.CV, curve []linear.CurvePoint) ([]Product, error) {
 	var products []Product
 	add := func(name string, g *linear.Gram, source artifacts.Meta) (*linear.Map, error) {
 		w, err := linear.Fit(g, spec)
@@ -97,7 +109,9 @@ func (s Fit) products(m *merged, whole *linear.Gram, spec linear.Spec, cv *linea
 			return nil, err
 		}
 	}
-	report, err := json.Marshal(describe(w, spec, cv))
+	r := describe(w, spec, cv)
+	r.LearningCurve, r.LargestVariance = curve, whole.LargestVariance(largestDimensions)
+	report, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("report of the fit: %w", err)
 	}
@@ -146,6 +160,59 @@ func mergeGrams(ctx context.Context, store cache.Store, shards Manifest, s Fit) 
 	return m, nil
 }
 
+// largestDimensions is how many dimensions are left out of a cosine to see whether they alone make
+// it: residual streams have a handful of massive ones.
+const largestDimensions = 5
+
+// curve reads the shards again, one at a time, and scores growing sums of all folds but the first
+// on that.
+func (s Fit) curve(ctx context.Context, store cache.Store, shards Manifest, held *linear.Gram, spec linear.Spec) ([]linear.CurvePoint, error) {
+	return linear.LearningCurve(func(yield func(*linear.Gram, error) bool) {
+		for _, o := range shards {
+			part, err := load(ctx, store, o, artifacts.KindMatrices, artifacts.DecodeMatrices)
+			var train *linear.Gram
+			if err == nil {
+				train, err = othersThanFirst(part, s.Folds)
+			}
+			if !yield(train, err) {
+				return
+			}
+		}
+	}, held, spec)
+}
+
+// othersThanFirst is the sum of a shard's folds but the first.
+func othersThanFirst(part *artifacts.Matrices, folds int) (*linear.Gram, error) {
+	var grams []*linear.Gram
+	for k := 1; k < folds; k++ {
+		data, err := block(part, foldName(k))
+		if err != nil {
+			return nil, err
+		}
+		g, err := linear.FromFlat(data)
+		if err != nil {
+			return nil, err
+		}
+		grams = append(grams, g)
+	}
+	return linear.Sum(grams)
+}
+
+// everyFold refuses pairs of so few documents that a fold has none.
+func (m *merged) everyFold() error {
+	filled, pairs := 0, 0
+	for _, g := range m.folds {
+		pairs += g.N
+		if g.N > 0 {
+			filled++
+		}
+	}
+	if filled < len(m.folds) {
+		return fmt.Errorf("%w: the %d pairs of calibration_texts come from too few documents: they fill %d of the %d folds", ErrTexts, pairs, filled, len(m.folds))
+	}
+	return nil
+}
+
 // add merges one shard.
 func (m *merged) add(part *artifacts.Matrices, s Fit) error {
 	if err := m.source.Match(part.Source); err != nil {
@@ -173,6 +240,9 @@ func (m *merged) add(part *artifacts.Matrices, s Fit) error {
 			return err
 		}
 		g := m.folds[0]
+		if len(data) != g.D*g.E {
+			return fmt.Errorf("block %s has %d values for %d × %d dimensions: %w", shuffledName(j), len(data), g.D, g.E, artifacts.ErrFormat)
+		}
 		cross := &linear.Cross{D: g.D, E: g.E, N: rows, XtY: data}
 		if j == len(m.shuffled) {
 			m.shuffled = append(m.shuffled, linear.NewCross(g.D, g.E))

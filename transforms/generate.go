@@ -16,7 +16,7 @@ type Generate struct {
 	Model     Model    `json:"model"`
 	Layer     int      `json:"layer"`
 	Prompts   []string `json:"test_prompts"`
-	Anchors   []string `json:"anchor_prompts"` // continued without steering; they set the zero of the scores
+	Anchors   []string `json:"anchor_prompts"` // continued without steering, with as many seeds as [AnchorTexts] asks for
 	Seeds     int      `json:"n_seeds"`
 	AlphaUnit string   `json:"alpha_unit"`
 	Positions string   `json:"steer_positions"`
@@ -45,6 +45,13 @@ type Batch struct {
 // Anchors is the unsteered set, apart from the condition none, that sets the zero of the scores.
 const Anchors = "anchors"
 
+// AnchorTexts is how many texts that set has at least. Where there are fewer prompts, each is
+// continued with several seeds.
+const AnchorTexts = 120
+
+// anchorSeeds is the number of seeds for each of n anchor prompts.
+func anchorSeeds(n int) int { return (AnchorTexts + n - 1) / max(n, 1) }
+
 // Batches enumerates the generation of an experiment: the anchors, the unsteered texts, which
 // depend on neither persona nor alpha, then every condition of every persona at every alpha.
 func Batches(conditions, personas []string, alphas []float64, prompts map[string]string) []Batch {
@@ -70,7 +77,7 @@ func Batches(conditions, personas []string, alphas []float64, prompts map[string
 	return batches
 }
 
-const generateVersion = 1
+const generateVersion = 2 // 2: few anchor prompts are continued more than once
 
 func init() { register("generate", generateVersion, many, generate) }
 
@@ -79,7 +86,7 @@ func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error)
 	b := s.Batches[u.Index]
 	prompts, seeds := s.Prompts, s.Seeds
 	if b.Condition == Anchors {
-		prompts, seeds = s.Anchors, 1
+		prompts, seeds = s.Anchors, anchorSeeds(len(s.Anchors))
 	}
 	r := u.Recipe().Struct(s.Model).Int("layer", int64(s.Layer)).Strings("prompts", prompts).Int("seeds", int64(seeds)).
 		Struct(s.Sampling).Uint("seed", s.Seed).Struct(b)

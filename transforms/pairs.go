@@ -93,8 +93,12 @@ type aligner struct {
 }
 
 // ends gives the byte offsets in text, in order, at which a position of the rule ends in both
-// models. An empty list comes with the reason.
-func (a aligner) ends(text string) ([]int32, string, error) {
+// models. An empty list comes with the reason, which is a status and no error: one row of a corpus
+// must not stop the others.
+func (a aligner) ends(text string) (ends []int32, status string) {
+	if strings.TrimSpace(text) == "" {
+		return nil, "the text is empty"
+	}
 	wanted := []int32{int32(len(text))}
 	if a.positions == "word_ends" {
 		wanted = wordEnds(text)
@@ -105,21 +109,21 @@ func (a aligner) ends(text string) ([]int32, string, error) {
 		}
 		read, err := readText(t, a.models[i].Template, text)
 		if err != nil {
-			return nil, "", err
+			return nil, err.Error()
 		}
 		wanted = read.keep(wanted)
 	}
 	if len(wanted) == 0 {
-		return nil, "the models do not end on a common character", nil
+		return nil, "the models do not end on a common character"
 	}
-	return wanted, "", nil
+	return wanted, ""
 }
 
 // shards cuts the texts into shards of ShardRows positions, n in all.
 func (a aligner) shards(ctx context.Context, texts []Text, n int) ([]*artifacts.Texts, error) {
 	documents := map[string]int32{}
 	var shards []*artifacts.Texts
-	rows, total := 0, 0
+	rows, total, leftOut := 0, 0, ""
 	for i, t := range texts {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -127,9 +131,9 @@ func (a aligner) shards(ctx context.Context, texts []Text, n int) ([]*artifacts.
 		if total == n {
 			break
 		}
-		ends, status, err := a.ends(t.Text)
-		if err != nil {
-			return nil, err
+		ends, status := a.ends(t.Text)
+		if status != "" {
+			leftOut = status
 		}
 		document := t.Document
 		if document == "" {
@@ -154,7 +158,11 @@ func (a aligner) shards(ctx context.Context, texts []Text, n int) ([]*artifacts.
 		}
 	}
 	if total < n {
-		return nil, fmt.Errorf("%w: calibration_texts gives %d pairs (positions %q), n_training_samples asks for %d", ErrTexts, total, a.positions, n)
+		err := fmt.Errorf("%w: calibration_texts gives %d pairs (positions %q), n_training_samples asks for %d", ErrTexts, total, a.positions, n)
+		if leftOut != "" {
+			err = fmt.Errorf("%w; texts are left out, the last because %s", err, leftOut)
+		}
+		return nil, err
 	}
 	return shards, nil
 }

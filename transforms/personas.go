@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -40,7 +41,7 @@ func half(texts []string, odd bool) []string {
 	return out
 }
 
-const personasVersion = 1
+const personasVersion = 2 // 2: a vector of length 0 is refused; texts are read 500 at a time
 
 func init() { register("personas", personasVersion, many, personas) }
 
@@ -53,17 +54,20 @@ func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error)
 		if err != nil {
 			return nil, err
 		}
-		positive, err := u.mean(ctx, s, half(texts.Positive, false))
+		positive, err := u.mean(ctx, s, half(texts.Positive, false), "persona_datasets."+p.Name+".positive_texts")
 		if err != nil {
-			return nil, fmt.Errorf("persona %s, positive_texts: %w", p.Name, err)
+			return nil, err
 		}
-		negative, err := u.mean(ctx, s, half(texts.Negative, false))
+		negative, err := u.mean(ctx, s, half(texts.Negative, false), "persona_datasets."+p.Name+".negative_texts")
 		if err != nil {
-			return nil, fmt.Errorf("persona %s, negative_texts: %w", p.Name, err)
+			return nil, err
 		}
 		v := make([]float32, len(positive))
 		for i := range v {
 			v[i] = float32(positive[i] - negative[i])
+		}
+		if linear.Norm(v) == 0 {
+			return nil, fmt.Errorf("%w: persona_datasets.%s: positive and negative texts have the same mean activation, so they give no vector", ErrTexts, p.Name)
 		}
 		out := &artifacts.Vectors{Meta: s.Capture.meta(len(v))}
 		out.Rows = []artifacts.Vector{{Persona: p.Name, Condition: "native", Norm: linear.Norm(v), Values: v}}
@@ -71,8 +75,9 @@ func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error)
 	})
 }
 
-// mean is the mean residual over all positions of the texts, accumulated in float64.
-func (u *Unit) mean(ctx context.Context, s Personas, texts []string) ([]float64, error) {
+// mean is the mean residual over all positions of the texts, accumulated in float64; ShardRows texts
+// are in memory at a time. name is what the configuration calls them.
+func (u *Unit) mean(ctx context.Context, s Personas, texts []string, name string) ([]float64, error) {
 	a := aligner{models: [2]TextModel{s.Capture.Model.Text(), s.Partner}, positions: s.Capture.Positions}
 	d, err := u.decoder(ctx, s.Capture.Model)
 	if err != nil {
@@ -86,22 +91,21 @@ func (u *Unit) mean(ctx context.Context, s Personas, texts []string) ([]float64,
 	}
 	shard := &artifacts.Texts{}
 	for i, text := range texts {
-		ends, status, err := a.ends(text)
-		if err != nil {
-			return nil, err
-		}
+		ends, status := a.ends(text)
 		shard.Rows = append(shard.Rows, artifacts.Text{Document: fmt.Sprintf("text.%d", i), Text: text, Ends: ends, Fold: int32(i), Status: status})
 	}
 	if positionsIn(shard) == 0 {
-		return nil, fmt.Errorf("%w: none of %d texts has a position to read", ErrTexts, len(texts))
+		return nil, fmt.Errorf("%w: %s: none of %d texts has a position to read (positions %q): %s", ErrTexts, name, len(texts), s.Capture.Positions, shard.Rows[len(texts)-1].Status)
 	}
-	acts, err := u.residuals(ctx, s.Capture, shard)
-	if err != nil {
-		return nil, err
-	}
-	stream := linear.NewStream(acts.Dim)
-	if err := stream.Add(acts.Residual); err != nil {
-		return nil, err
+	stream := linear.NewStream(d.Config().Hidden)
+	for rows := range slices.Chunk(shard.Rows, ShardRows) {
+		acts, err := u.residuals(ctx, s.Capture, &artifacts.Texts{Rows: rows})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if err := stream.Add(acts.Residual); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return stream.Mean(), nil
 }

@@ -56,14 +56,14 @@ func TestPositionsAreThoseOfBothModels(t *testing.T) {
 	both := aligner{tokenizers: [2]*tokenizer.Tokenizer{tokenizerOf(t, "tiny:qwen2"), tokenizerOf(t, "tiny:llama")}}
 	for _, text := range append(tiny.CalibrationTexts(1, 20), "An odd one: naïve café, 日本語 and 😀 at the end") {
 		both.positions = "last"
-		ends, status, err := both.ends(text)
-		if err != nil || status != "" || !slices.Equal(ends, []int32{int32(len(text))}) {
-			t.Errorf("last of %q: %v %q %v, want its length %d", text, ends, status, err, len(text))
+		ends, status := both.ends(text)
+		if status != "" || !slices.Equal(ends, []int32{int32(len(text))}) {
+			t.Errorf("last of %q: %v %q, want its length %d", text, ends, status, len(text))
 		}
 		both.positions = "word_ends"
-		ends, _, err = both.ends(text)
-		if err != nil || len(ends) == 0 || !slices.IsSorted(ends) {
-			t.Errorf("word ends of %q: %v, %v", text, ends, err)
+		ends, status = both.ends(text)
+		if len(ends) == 0 || !slices.IsSorted(ends) {
+			t.Errorf("word ends of %q: %v, %q", text, ends, status)
 		}
 		for _, tok := range both.tokenizers {
 			ids, at := tok.EncodeEnds(text)
@@ -216,6 +216,15 @@ func TestDoseHasTheLengthOfItsUnit(t *testing.T) {
 	}
 	if _, _, err := dose(artifacts.Vector{Norm: 1, Values: []float32{1}}, scales, 1, "furlong"); err == nil {
 		t.Error("an unknown unit was accepted")
+	}
+}
+
+// TestAnchorsAreEnough continues few prompts with several seeds.
+func TestAnchorsAreEnough(t *testing.T) {
+	for prompts, want := range map[int]int{1: 120, 7: 18, 50: 3, 119: 2, 120: 1, 300: 1} {
+		if got := anchorSeeds(prompts); got != want {
+			t.Errorf("%d anchor prompts: %d seeds each, want %d", prompts, got, want)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,19 +53,31 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) fit(r transforms.Report) {
-	text := fmt.Sprintf("map: %s, lambda %g", r.Fit.Method, r.Fit.Lambda)
+	text := "map: " + r.Fit.Method
+	if r.Fit.Lambda != 0 {
+		text += fmt.Sprintf(", lambda %g", r.Fit.Lambda)
+	}
 	for _, s := range r.Fit.CV.Scores {
 		if s.Lambda == r.Fit.Lambda {
-			of := ""
-			if r.Fit.Method != "ridge" {
-				of = " of ridge"
-			}
-			text += fmt.Sprintf(", held-out R²%s %.2f (standardised %.2f, median %.2f), %.0f effective degrees of freedom a target dimension", of, s.R2, s.R2Standardised, s.R2Median, r.Fit.DegreesOfFreedom)
+			text += fmt.Sprintf(", held-out R² %.2f (standardised %.2f, median %.2f)", s.R2, s.R2Standardised, s.R2Median)
 		}
 	}
+	if r.Fit.DegreesOfFreedom != 0 {
+		text += fmt.Sprintf(", %.0f effective degrees of freedom a target dimension", r.Fit.DegreesOfFreedom)
+	}
 	p.line("%s", text)
+	if curve := r.Fit.LearningCurve; len(curve) > 0 {
+		text = "held-out R² by number of pairs:"
+		for _, c := range curve {
+			text += fmt.Sprintf(" %d %.2f,", c.N, c.Held.R2)
+		}
+		p.line("%s", strings.TrimSuffix(text, ","))
+	}
 	for _, warning := range r.Fit.Warnings {
 		p.line("  note: %s", warning)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(r.LeftOut)) {
+		p.line("  note: %d calibration texts are left out: %s", r.LeftOut[reason], reason)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // A LambdaUnit says what a penalty is a multiple of.
@@ -77,6 +75,24 @@ type CV struct {
 // A penalty that leaves a fold's Gram ill-conditioned is left out with a warning; if none is left
 // the error wraps [ErrIllConditioned]. Cost per fold: about 10·d³ + 2·d²·e per penalty.
 func CrossValidate(folds []*Gram, lambdas []float64, unit LambdaUnit, centre bool) (*CV, error) {
+	return crossValidate(folds, lambdas, Spec{Method: Ridge, Centre: centre, Unit: unit}, openRidge)
+}
+
+// CrossValidateMethod is [CrossValidate] for the method of spec, whose Lambda the penalties stand
+// in for. Ridge takes the way above; any other method is fitted again for each fold and penalty,
+// about d³/3 + 2·d²·e each (and a singular value decomposition for low_rank and procrustes). A
+// method without a penalty has one score, at λ = 0.
+func CrossValidateMethod(folds []*Gram, lambdas []float64, spec Spec) (*CV, error) {
+	if spec.Method == Ridge {
+		return CrossValidate(folds, lambdas, spec.Unit, spec.Centre)
+	}
+	if !spec.penalised() {
+		lambdas = []float64{0}
+	}
+	return crossValidate(folds, lambdas, spec, openRefit)
+}
+
+func crossValidate(folds []*Gram, lambdas []float64, spec Spec, open func(train, held *Gram, spec Spec) (fold, error)) (*CV, error) {
 	if len(folds) < 2 {
 		return nil, fmt.Errorf("cross-validate: %d folds, want at least 2", len(folds))
 	}
@@ -86,19 +102,20 @@ func CrossValidate(folds []*Gram, lambdas []float64, unit LambdaUnit, centre boo
 	grid := slices.Clone(lambdas)
 	slices.Sort(grid)
 	grid = slices.Compact(grid)
-	cv := &CV{Unit: unit, Folds: len(folds)}
+	cv := &CV{Unit: spec.Unit, Folds: len(folds)}
 	tally := make([]tally, len(grid))
 	for k, held := range folds {
-		if held.N == 0 {
-			return nil, fmt.Errorf("cross-validate: fold %d is empty", k)
-		}
 		cv.N += held.N
-		f, err := openFold(folds, k, centre)
+		train, err := without(folds, k)
+		if err != nil {
+			return nil, fmt.Errorf("cross-validate: fold %d: %w", k, err)
+		}
+		f, err := open(train, held, spec)
 		if err != nil {
 			return nil, fmt.Errorf("cross-validate: fold %d: %w", k, err)
 		}
 		for i, lambda := range grid {
-			if err := f.score(lambda, unit, &tally[i]); err != nil {
+			if err := f.score(lambda, &tally[i]); err != nil {
 				return nil, fmt.Errorf("cross-validate: %w", err)
 			}
 		}
@@ -111,8 +128,8 @@ func CrossValidate(folds []*Gram, lambdas []float64, unit LambdaUnit, centre boo
 		cv.Scores = append(cv.Scores, tally[i].result(lambda, cv.N))
 	}
 	if len(cv.Scores) == 0 {
-		return nil, fmt.Errorf("cross-validate, λ=%g…%g, %d samples in %d dimensions: %w",
-			grid[0], grid[len(grid)-1], cv.N, folds[0].D, ErrIllConditioned)
+		return nil, fmt.Errorf("cross-validate %s, λ=%g…%g, %d samples in %d dimensions: %w",
+			spec.Method, grid[0], grid[len(grid)-1], cv.N, folds[0].D, ErrIllConditioned)
 	}
 	cv.choose()
 	return cv, nil
@@ -144,94 +161,4 @@ func (cv *CV) choose() {
 	if cv.Scores[best].R2 <= 0 {
 		cv.Warnings = append(cv.Warnings, fmt.Sprintf("best λ=%g predicts held-out rows no better than their mean (R² %.3f)", cv.Best, cv.Scores[best].R2))
 	}
-}
-
-// A fold is a training set in the eigenbasis of its Gram matrix, with the held-out moments in the
-// same basis.
-type fold struct {
-	train    *moments
-	s        []float64  // eigenvalues of the training Gram, increasing
-	b        *mat.Dense // [d×e] Vᵀ·XᵀY of the training rows
-	txx, txy *mat.Dense // held-out moments about the training means, in the eigenbasis
-	tyy      []float64
-	sst      []float64 // held-out squares about the held-out means
-	n        int
-}
-
-// openFold prepares fold k. The training sum is merged from the other folds in index order rather
-// than subtracted from the total, which costs as little and cancels nothing.
-func openFold(folds []*Gram, k int, centre bool) (*fold, error) {
-	total, err := Sum(slices.Concat(folds[:k], folds[k+1:]))
-	if err != nil {
-		return nil, err
-	}
-	held := folds[k]
-	if total.D != held.D || total.E != held.E {
-		return nil, fmt.Errorf("%d×%d among folds of %d×%d", held.D, held.E, total.D, total.E)
-	}
-	if total.N == 0 {
-		return nil, errors.New("no rows in the other folds")
-	}
-	f := &fold{train: total.centre(centre), n: held.N, sst: held.centre(true).yy}
-	var eig mat.EigenSym
-	if !eig.Factorize(f.train.xx, true) {
-		return nil, errors.New("eigendecomposition does not converge")
-	}
-	f.s = eig.Values(nil)
-	var v, tv mat.Dense
-	eig.VectorsTo(&v)
-	f.b = new(mat.Dense)
-	f.b.Mul(v.T(), f.train.xy)
-	t := held.about(f.train.px, f.train.py)
-	tv.Mul(t.xx, &v)
-	f.txx, f.txy = new(mat.Dense), new(mat.Dense)
-	f.txx.Mul(v.T(), &tv)
-	f.txy.Mul(v.T(), t.xy)
-	f.tyy = t.yy
-	return f, nil
-}
-
-// score adds the fold's result at one penalty to t.
-func (f *fold) score(lambda float64, unit LambdaUnit, t *tally) error {
-	a, err := unit.absolute(lambda, f.train)
-	if err != nil {
-		return err
-	}
-	low, high := f.s[0]+a, f.s[len(f.s)-1]+a
-	if low <= 0 || high/low > maxCond {
-		t.singular = true
-		return nil
-	}
-	u := mat.DenseCopyOf(f.b)
-	dof := 0.0
-	for i, s := range f.s {
-		s = max(s, 0)
-		dof += s / (s + a)
-		row := u.RawRowView(i)
-		for j := range row {
-			row[j] /= s + a
-		}
-	}
-	t.absolute = append(t.absolute, a)
-	t.dof = append(t.dof, dof)
-	t.add(squaredErrors(u, f.txx, f.txy, f.tyy), f.sst)
-	return nil
-}
-
-// squaredErrors returns Σ(y−xW)² per target dimension from second moments: tyy − 2·w·txy + w·txx·w.
-func squaredErrors(w mat.Matrix, txx mat.Matrix, txy *mat.Dense, tyy []float64) []float64 {
-	var tw mat.Dense
-	tw.Mul(txx, w)
-	sse := slices.Clone(tyy)
-	d, e := w.Dims()
-	for i := range d {
-		a, b := tw.RawRowView(i), txy.RawRowView(i)
-		for j := range e {
-			sse[j] += w.At(i, j) * (a[j] - 2*b[j])
-		}
-	}
-	for j := range sse {
-		sse[j] = max(0, sse[j])
-	}
-	return sse
 }

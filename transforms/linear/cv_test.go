@@ -209,17 +209,24 @@ func TestCrossValidationRefusesBadInput(t *testing.T) {
 func TestLearningCurveRises(t *testing.T) {
 	const n, d, e = 400, 10, 8
 	x, y, _ := planted(n, d, e, 8, 61)
-	var train []*Gram
-	for from := 0; from < 300; from += 50 {
-		train = append(train, gramOf(t, d, e, x[from*d:(from+50)*d], y[from*e:(from+50)*e]))
+	train := func(yield func(*Gram, error) bool) {
+		for from := 0; from < 300; from += 50 {
+			if !yield(gramOf(t, d, e, x[from*d:(from+50)*d], y[from*e:(from+50)*e]), nil) {
+				return
+			}
+		}
 	}
 	held := gramOf(t, d, e, x[300*d:], y[300*e:])
-	curve, err := LearningCurve(train, held, DefaultSpec())
+	curve, err := LearningCurve(train, held, centredRidge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(curve) != 6 || curve[5].N != 300 || curve[5].Held.R2 <= curve[0].Held.R2 {
-		t.Errorf("curve %+v, want six rising points", curve)
+	var rows []int
+	for _, p := range curve {
+		rows = append(rows, p.N)
+	}
+	if !slices.Equal(rows, []int{50, 100, 200, 300}) || curve[3].Held.R2 <= curve[0].Held.R2 {
+		t.Errorf("curve %+v, want rising points after 1, 2, 4 and all 6 parts", curve)
 	}
 }
 

@@ -49,10 +49,6 @@ type Spec struct {
 	Rank   int        `json:"rank,omitempty"` // of low_rank
 }
 
-// DefaultSpec is centred ridge with a relative penalty of 0.01, which the caller replaces by the
-// cross-validated one.
-func DefaultSpec() Spec { return Spec{Method: Ridge, Centre: true, Lambda: 0.01, Unit: Relative} }
-
 // Validate returns everything that is wrong with s, or nil.
 func (s Spec) Validate() error {
 	var errs []error
@@ -240,6 +236,3 @@ func (m *Map) rotate(mo *moments) error {
 	m.W = slices.Clone(q.RawMatrix().Data)
 	return nil
 }
-
-// isTooSmall reports whether a fit failed only for want of samples or penalty.
-func isTooSmall(err error) bool { return errors.Is(err, ErrIllConditioned) }

@@ -52,8 +52,7 @@ func (m *Map) Matrix() (rows, cols int, w []float32) {
 }
 
 // Apply maps a difference of activations, such as a persona vector: v·W, without the means, which
-// cancel in a difference. The result has another length than the target's own vector, since ridge
-// shrinks; see [ResetNorm].
+// cancel in a difference. Ridge shrinks, so the result's length means nothing: steering sets it.
 func (m *Map) Apply(v []float32) ([]float32, error) {
 	if len(v) != m.Rows {
 		return nil, fmt.Errorf("map %d×%d: vector of %d dimensions", m.Rows, m.Cols, len(v))

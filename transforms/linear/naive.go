@@ -61,23 +61,6 @@ func Norm(v []float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// ResetNorm returns v scaled to the given length. It returns an error if v has no direction (zero
-// or not finite) or the length is not a non-negative number.
-func ResetNorm(v []float32, length float64) ([]float32, error) {
-	n := Norm(v)
-	if !(n > 0) || math.IsInf(n, 0) {
-		return nil, fmt.Errorf("reset norm: vector of length %g has no direction", n)
-	}
-	if !(length >= 0) || math.IsInf(length, 0) {
-		return nil, fmt.Errorf("reset norm to %g", length)
-	}
-	out := make([]float32, len(v))
-	for i, x := range v {
-		out[i] = float32(float64(x) / n * length)
-	}
-	return out, nil
-}
-
 // Cosine returns the cosine of the angle between a and b, which have the same length: NaN if
 // either is zero. Dimensions listed in skip are left out of both.
 func Cosine(a, b []float32, skip ...int) float64 {

@@ -1,7 +1,9 @@
 package linear
 
 import (
+	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -62,9 +64,13 @@ func (m *Map) Score(g *Gram) (Score, error) {
 	if g.N == 0 {
 		return Score{}, fmt.Errorf("score: no rows")
 	}
+	return scoreOf(m.squaredErrors(g), g.centre(true).yy, g.N), nil
+}
+
+// squaredErrors returns Σ(y − Predict(x))² per target dimension over the rows that g sums up.
+func (m *Map) squaredErrors(g *Gram) []float64 {
 	t := g.about(m.MeanX, m.MeanY)
-	w := mat.NewDense(m.Rows, m.Cols, m.W)
-	return scoreOf(squaredErrors(w, t.xx, t.xy, t.yy), g.centre(true).yy, g.N), nil
+	return squaredErrors(mat.NewDense(m.Rows, m.Cols, m.W), t.xx, t.xy, t.yy)
 }
 
 // A CurvePoint is the held-out score of a map fitted on the first N rows.
@@ -73,27 +79,41 @@ type CurvePoint struct {
 	Held Score `json:"held"`
 }
 
-// LearningCurve fits spec on growing sums of train, in order, and scores each map on held. Sums
-// that are too small to be solved are left out, so a curve may be shorter than train.
-func LearningCurve(train []*Gram, held *Gram, spec Spec) ([]CurvePoint, error) {
-	total := NewGram(held.D, held.E)
+// LearningCurve fits spec on growing sums of train, in order, and scores on held after 1, 2, 4, …
+// parts and after the last. Only the sum is in memory. Sums that are too small to be solved are left
+// out, so a curve may be empty.
+func LearningCurve(train iter.Seq2[*Gram, error], held *Gram, spec Spec) ([]CurvePoint, error) {
+	total, parts := NewGram(held.D, held.E), 0
 	var curve []CurvePoint
-	for i, g := range train {
-		if err := total.Merge(g); err != nil {
-			return nil, fmt.Errorf("learning curve, part %d: %w", i, err)
-		}
+	point := func() error {
 		m, err := Fit(total, spec)
-		if isTooSmall(err) {
-			continue
+		if errors.Is(err, ErrIllConditioned) {
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("learning curve, part %d: %w", i, err)
+			return fmt.Errorf("learning curve, %d rows: %w", total.N, err)
 		}
 		s, err := m.Score(held)
-		if err != nil {
-			return nil, fmt.Errorf("learning curve, part %d: %w", i, err)
-		}
 		curve = append(curve, CurvePoint{N: total.N, Held: s})
+		return err
+	}
+	for g, err := range train {
+		if err == nil {
+			err = total.Merge(g)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("learning curve, part %d: %w", parts, err)
+		}
+		if parts++; parts&(parts-1) == 0 {
+			if err := point(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if parts&(parts-1) != 0 {
+		if err := point(); err != nil {
+			return nil, err
+		}
 	}
 	return curve, nil
 }

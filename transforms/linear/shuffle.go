@@ -75,23 +75,6 @@ func (c *Cross) Merge(o *Cross) error {
 	return nil
 }
 
-// Flat returns c as one vector: N, D, E, XᵀY by rows. [CrossFromFlat] reads it back to the bit.
-func (c *Cross) Flat() []float64 {
-	return append([]float64{float64(c.N), float64(c.D), float64(c.E)}, c.XtY...)
-}
-
-// CrossFromFlat reads what [Cross.Flat] wrote; anything else is an error.
-func CrossFromFlat(flat []float64) (*Cross, error) {
-	n, d, e, err := readHeader(flat)
-	if err != nil {
-		return nil, fmt.Errorf("shuffled pairs: %w", err)
-	}
-	if len(flat) != flatHeader+d*e {
-		return nil, fmt.Errorf("shuffled pairs: %d values for %d × %d dimensions, want %d", len(flat), d, e, flatHeader+d*e)
-	}
-	return &Cross{D: d, E: e, N: n, XtY: slices.Clone(flat[flatHeader:])}, nil
-}
-
 // WithCross returns the Gram of the mismatched pairs: g with XᵀY replaced. The other parts are
 // shared with g. It returns an error if c was not made of as many rows of the same shape.
 func (g *Gram) WithCross(c *Cross) (*Gram, error) {

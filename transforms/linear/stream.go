@@ -73,9 +73,6 @@ func checkRows(dim int, rows []float32) error {
 	return nil
 }
 
-// N returns how many rows there were.
-func (s *Stream) N() int { return s.n }
-
 // Mean returns the mean row; zero if there was none.
 func (s *Stream) Mean() []float64 {
 	mean := slices.Clone(s.sum)

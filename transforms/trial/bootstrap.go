@@ -49,20 +49,6 @@ func NewBootstrap(prompts, resamples int, level float64, seed [32]byte) *Bootstr
 	return b
 }
 
-// Difference returns the mean of the paired differences a[p] − b[p] over prompts with its
-// interval. Prompts where either is missing are left out.
-func (b *Bootstrap) Difference(x, y []float64) Estimate {
-	t := newTable(1, b.prompts)
-	n := 0
-	for p := range x {
-		if d := x[p] - y[p]; !isMissing(d) {
-			t.add(0, p, d)
-			n++
-		}
-	}
-	return b.sample(t.mean).estimate(b.level, n)
-}
-
 // A statistic is its value on all prompts and on each resample.
 type statistic struct {
 	point float64

@@ -8,9 +8,9 @@ import (
 )
 
 // The thresholds of [Collapse]. They are judgements, made so that ordinary text of 20 to 28 tokens
-// raises no flag and loops do; none was fitted to an outcome. Of 7,997 windows of 28 tokens from
+// raises no flag and loops do; none was fitted to an outcome. Of 9,180 windows of 28 tokens from
 // WordNet's example sentences none raises one, and of 10,500 texts of the tiny pair's grammar, whose
-// silly and pirate registers repeat themselves on purpose, 10 do, each because the grammar said a
+// silly and pirate registers repeat themselves on purpose, 7 do, each because the grammar said a
 // sentence twice.
 const (
 	// minTokens and minLetters: below them there is nothing to judge. "It was." has three tokens.
@@ -26,6 +26,9 @@ const (
 	minRepeats = 3
 	loopShare  = 1.0 / 3
 	longBlock  = 8
+	// A block of at least longBlock tokens that stands twice anywhere is a repeated span if it is
+	// spanShare of the text: two thirds are then the same thing, said twice.
+	spanShare = 1.0 / 3
 	// maxCompression is the largest ratio of bytes to description length ([compression]). WordNet's
 	// sentences stay below 1.25; above 2 more than half is copied from before. Whisper's decoder
 	// calls text with a gzip ratio above 2.4 failed.
@@ -46,6 +49,7 @@ const (
 	Repetition  = "repetition"   // few different trigrams
 	Run         = "run"          // one token many times in a row
 	Loop        = "loop"         // a block repeated at once
+	Span        = "span"         // a long block repeated later
 	Compression = "compression"  // mostly copied from itself
 	WrongScript = "wrong_script" // not in the prompt's writing system
 	NeverEnded  = "never_ended"  // ran to the limit where texts normally end
@@ -95,6 +99,9 @@ func Collapse(tokens []int32, text string, o CollapseOptions) []Flag {
 	}
 	if size, times := loop(tokens); times > 0 {
 		add(Loop, "a block of %d tokens %d times in a row", size, times)
+	}
+	if n := longestRepeat(tokens); n >= longBlock && float64(n) >= spanShare*float64(len(tokens)) {
+		add(Span, "a span of %d tokens twice", n)
 	}
 	if c := compression(text); c > maxCompression {
 		add(Compression, "compresses %.1f to 1", c)
@@ -167,6 +174,26 @@ func loop(tokens []int32) (size, times int) {
 		}
 	}
 	return size, times
+}
+
+// longestRepeat returns the length of the longest block of tokens that stands twice without overlap.
+func longestRepeat(tokens []int32) int {
+	longest := 0
+	common := make([]int, len(tokens)) // common[i]: tokens before i that equal those before j
+	for j := range tokens {
+		for i := j - 1; i >= 0; i-- { // downwards, so that common[i−1] is still of j−1
+			switch {
+			case tokens[i] != tokens[j]:
+				common[i] = 0
+			case i == 0:
+				common[i] = 1
+			default:
+				common[i] = min(common[i-1]+1, j-i)
+			}
+			longest = max(longest, common[i])
+		}
+	}
+	return longest
 }
 
 // compression returns len(text) divided by its description length under a fixed greedy LZ77 code:

@@ -111,22 +111,23 @@ func TestCollapsedTextsRaiseTheirFlag(t *testing.T) {
 		o    CollapseOptions
 		want string
 	}{
-		"nothing":          {"", latin, Empty},
-		"blanks":           {" \n\n \t", latin, Empty},
-		"signs only":       {"!!! ... --- ((( ;;", latin, Empty},
-		"two words":        {"it was", latin, Short},
-		"one word loop":    {"the day was very very very very very very very very", latin, Run},
-		"marker salad":     {"arr matey arr matey arr matey arr matey arr matey arr matey arr matey", latin, Loop},
-		"sentence loop":    {"I love you so much. I love you so much. I love you so much. I love you so much.", latin, Loop},
-		"one long repeat":  {"we went to the old market by the river today we went to the old market by the river today", latin, Loop},
-		"few trigrams":     {"ha ho ha ho ho ha ha ho ha ho ho ha ha ho ha ho ho ha ha ho ha ho", latin, Repetition},
-		"copied text":      {strings.Repeat("the quick brown fox jumps over a lazy dog ", 5), latin, Compression},
-		"Chinese":          {"他说他不知道今天的天气怎么样，我们一起去", latin, WrongScript},
-		"mostly Cyrillic":  {"the weather сегодня очень хорошая погода и мы пойдём", latin, WrongScript},
-		"broken bytes":     {strings.Repeat("\uFFFD", 9) + " and so", latin, WrongScript},
-		"Latin for Arabic": {"this is not what was asked", CollapseOptions{Prompt: "قال لي جاري"}, WrongScript},
-		"never ended":      {"and then we went on and talked about the weather", CollapseOptions{EndAllowed: true, EndShare: 0.95}, NeverEnded},
-		"beyond shuffled":  {"tree is under lamp the walking of green quickly", CollapseOptions{NLL: 8.1, ShuffledNLL: 8}, Implausible},
+		"nothing":              {"", latin, Empty},
+		"blanks":               {" \n\n \t", latin, Empty},
+		"signs only":           {"!!! ... --- ((( ;;", latin, Empty},
+		"two words":            {"it was", latin, Short},
+		"one word loop":        {"the day was very very very very very very very very", latin, Run},
+		"marker salad":         {"arr matey arr matey arr matey arr matey arr matey arr matey arr matey", latin, Loop},
+		"sentence loop":        {"I love you so much. I love you so much. I love you so much. I love you so much.", latin, Loop},
+		"one long repeat":      {"we went to the old market by the river today we went to the old market by the river today", latin, Loop},
+		"repeat at a distance": {"the old man sat by the window and smiled. Snow fell. the old man sat by the window and smiled", latin, Span},
+		"few trigrams":         {"ha ho ha ho ho ha ha ho ha ho ho ha ha ho ha ho ho ha ha ho ha ho", latin, Repetition},
+		"copied text":          {strings.Repeat("the quick brown fox jumps over a lazy dog ", 5), latin, Compression},
+		"Chinese":              {"他说他不知道今天的天气怎么样，我们一起去", latin, WrongScript},
+		"mostly Cyrillic":      {"the weather сегодня очень хорошая погода и мы пойдём", latin, WrongScript},
+		"broken bytes":         {strings.Repeat("\uFFFD", 9) + " and so", latin, WrongScript},
+		"Latin for Arabic":     {"this is not what was asked", CollapseOptions{Prompt: "قال لي جاري"}, WrongScript},
+		"never ended":          {"and then we went on and talked about the weather", CollapseOptions{EndAllowed: true, EndShare: 0.95}, NeverEnded},
+		"beyond shuffled":      {"tree is under lamp the walking of green quickly", CollapseOptions{NLL: 8.1, ShuffledNLL: 8}, Implausible},
 	} {
 		flags := Collapse(pieces(c.text), c.text, c.o)
 		if !slices.Contains(names(flags), c.want) {
@@ -188,6 +189,24 @@ func TestLoop(t *testing.T) {
 		}
 		if size, times := loop(tokens); size != c.size || times != c.times {
 			t.Errorf("loop(%s) = %d, %d, want %d, %d", c.tokens, size, times, c.size, c.times)
+		}
+	}
+}
+
+func TestLongestRepeat(t *testing.T) {
+	for _, c := range []struct {
+		tokens string
+		want   int
+	}{
+		{"", 0}, {"a", 0}, {"aa", 1}, {"aaaa", 2}, {"aaaaa", 2}, {"abcabc", 3}, {"abcxabc", 3}, {"xabyabzab", 2},
+		{"abcdeabcdfabcde", 5}, {"abcdefgh", 0},
+	} {
+		var tokens []int32
+		for _, r := range c.tokens {
+			tokens = append(tokens, r)
+		}
+		if got := longestRepeat(tokens); got != c.want {
+			t.Errorf("longestRepeat(%s) = %d, want %d", c.tokens, got, c.want)
 		}
 	}
 }

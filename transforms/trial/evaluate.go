@@ -9,7 +9,7 @@ import (
 
 // Evaluate turns scored texts into tables, differences and verdicts, as the package comment says.
 // The order of rows does not matter. It returns an error if the options are not usable, a row is
-// malformed or appears twice, or the baseline or the mapped condition has no rows.
+// malformed or appears twice, or a persona has no rows of the baseline or the mapped condition.
 func Evaluate(rows []Row, o Options) (*Evaluation, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("evaluate: %w", err)
@@ -20,12 +20,17 @@ func Evaluate(rows []Row, o Options) (*Evaluation, error) {
 		return nil, fmt.Errorf("evaluate: %w", err)
 	}
 	conditions := distinct(rows, func(r Row) string { return r.Condition })
-	for _, c := range []string{o.Baseline, o.Mapped} {
-		if !slices.Contains(conditions, c) {
-			return nil, fmt.Errorf("evaluate: no rows of condition %q", c)
+	personas := distinct(rows, func(r Row) string { return r.Persona })
+	if len(rows) == 0 {
+		return nil, errors.New("evaluate: no rows")
+	}
+	for _, p := range personas {
+		for _, c := range []string{o.Baseline, o.Mapped} {
+			if !slices.ContainsFunc(rows, func(r Row) bool { return r.Persona == p && r.Condition == c }) {
+				return nil, fmt.Errorf("evaluate: no rows of condition %q for persona %q", c, p)
+			}
 		}
 	}
-	personas := distinct(rows, func(r Row) string { return r.Persona })
 	prompts := distinct(rows, promptOf)
 	e := &Evaluation{Options: o, Rows: len(rows), Prompts: len(prompts), Warnings: []string{}}
 	boot := NewBootstrap(len(prompts), o.Resamples, o.Level, o.Seed)
@@ -75,24 +80,24 @@ func (e *Evaluation) warn(conditions []string) {
 	if e.Prompts < fewPrompts {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("%d prompts: intervals are rough below %d", e.Prompts, fewPrompts))
 	}
-	for _, c := range append(slices.Clone(e.Options.Controls), e.Options.Oracle) {
+	for _, c := range e.Options.Controls {
 		if !slices.Contains(conditions, c) {
 			e.Warnings = append(e.Warnings, fmt.Sprintf("%s was not run: the verdict is without it", c))
 		}
 	}
+	if o := e.Options.Oracle; !slices.Contains(conditions, o) {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("%s was not run: without it nothing can be concluded", o))
+	}
 	for _, s := range e.Scorers {
-		if !(float64(s.AUROC) >= e.Options.Thresholds.AUROC) {
-			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: the trait scorer's AUROC is %s, below %g: its traits mean little",
-				s.Persona, show(s.AUROC), e.Options.Thresholds.AUROC))
+		switch auroc := float64(s.AUROC); {
+		case s.AUROC.Missing():
+			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: no trait scorer, which needs at least %d texts a side: its trait is missing and there is no verdict",
+				s.Persona, 2*MinTexts))
+		case auroc < e.Options.Thresholds.AUROC:
+			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: the trait scorer's AUROC is %.2f, below %g: its traits mean little",
+				s.Persona, auroc, e.Options.Thresholds.AUROC))
 		}
 	}
-}
-
-func show(n Number) string {
-	if n.Missing() {
-		return "unknown"
-	}
-	return fmt.Sprintf("%.2f", float64(n))
 }
 
 // order returns the conditions of rows: baseline, mapped, oracle, controls as listed, the others by

@@ -125,6 +125,40 @@ func TestEvaluateEndsInTheRightVerdict(t *testing.T) {
 	}
 }
 
+// A persona whose scorer is poor, and one that has none, are named with the reason.
+func TestEvaluateSaysWhyATraitMeansLittle(t *testing.T) {
+	o := options(0.8, "poor")
+	rows := simulate(20, []string{"few", "poor"}, scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.5), 3)
+	for i := range rows {
+		if rows[i].Persona == "few" {
+			rows[i].Trait = math.NaN()
+		}
+	}
+	e := evaluate(t, rows, o)
+	for _, want := range []string{"few: no trait scorer, which needs at least 8 texts a side", "poor: the trait scorer's AUROC is 0.80, below 0.9"} {
+		if !strings.Contains(strings.Join(e.Warnings, "\n"), want) {
+			t.Errorf("warnings %q, want %q", e.Warnings, want)
+		}
+	}
+	for _, g := range append(e.Personas, e.Pooled) {
+		if g.Verdict.Outcome != Inconclusive {
+			t.Errorf("persona %q: verdict %s, want %s", g.Persona, g.Verdict.Outcome, Inconclusive)
+		}
+	}
+}
+
+// What was not run is said: the verdict does without a control, and there is none without the oracle.
+func TestEvaluateNamesWhatWasNotRun(t *testing.T) {
+	conditions := scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.5)
+	delete(conditions, "oracle")
+	delete(conditions, "zero_pad")
+	e := evaluate(t, simulate(20, []string{"p"}, conditions, 3), options(1, "p"))
+	want := []string{"zero_pad was not run: the verdict is without it", "oracle was not run: without it nothing can be concluded"}
+	if !slices.Equal(e.Warnings, want) || e.Pooled.Verdict.Outcome != Inconclusive {
+		t.Errorf("warnings %q, verdict %s, want %q and %s", e.Warnings, e.Pooled.Verdict.Outcome, want, Inconclusive)
+	}
+}
+
 // The chosen alpha is the strong one that does not wreck the text, in every condition.
 func TestEvaluateChoosesTheStrongestReadableAlpha(t *testing.T) {
 	e := evaluate(t, simulate(30, []string{"p"}, scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.9), 5), options(1, "p"))
@@ -289,6 +323,8 @@ func TestEvaluateRefusesBadInput(t *testing.T) {
 		"nothing":       nil,
 		"no baseline":   slices.DeleteFunc(slices.Clone(good), func(r Row) bool { return r.Condition == "none" }),
 		"no ridge":      slices.DeleteFunc(slices.Clone(good), func(r Row) bool { return r.Condition == "ridge" }),
+		"only ridge":    append(slices.Clone(good), Row{Condition: "ridge", Persona: "q", Alpha: 1, Trait: 3, Coherence: 4}),
+		"only none":     append(slices.Clone(good), Row{Condition: "none", Persona: "q", Trait: 1, Coherence: 4}),
 		"twice":         append(slices.Clone(good), good[0]),
 		"no persona":    change(func(r *Row) { r.Persona = "" }),
 		"alpha NaN":     change(func(r *Row) { r.Alpha = math.NaN() }),

@@ -1,0 +1,96 @@
+package transforms
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu/tiny"
+)
+
+// trimming is a folder of the embedded source with a chat template that trims, as Gemma's does.
+func trimming(t *testing.T) Model {
+	t.Helper()
+	files, _ := tiny.Folder("qwen2")
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	template := "{% for m in messages %}<{{ m['role'] }}>\n{{ m['content'] | trim }} ##\n{% endfor %}"
+	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(template), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenFiles(t.Context(), dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := c.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Model{Ref: dir, Digest: digest, Open: "cpu", Template: true}
+}
+
+// TestABadTextStopsNoOther pairs and reads a corpus in which one text tokenises to nothing and, with
+// a chat template that trims, one cannot be found again in what the template makes of it.
+func TestABadTextStopsNoOther(t *testing.T) {
+	chat := trimming(t)
+	plain := chat
+	plain.Template = false
+	good := []string{"The old boat waits.", "A dog sings in the ward.", "The needle is tired."}
+	for _, c := range []struct {
+		model  Model
+		bad    string
+		status string
+	}{
+		{plain, "", "the models do not end on a common character"},
+		{chat, " The cat runs. ", `the chat template changes the text " The cat runs. "`},
+	} {
+		store := cache.NewMemory()
+		var texts []Text
+		for _, text := range append([]string{c.bad}, good...) {
+			texts = append(texts, Text{Text: text})
+		}
+		a := aligner{models: [2]TextModel{c.model.Text(), {}}, positions: "last"}
+		tok, err := c.model.Text().Tokenizer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.tokenizers[0] = tok
+		shards, err := a.shards(t.Context(), texts, len(good))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := shards[0].Rows[0]; len(row.Ends) != 0 || !strings.HasPrefix(row.Status, c.status) {
+			t.Errorf("%q: ends %v, status %q, want none and %q", c.bad, row.Ends, row.Status, c.status)
+		}
+		s := Capture{Model: c.model, Layer: 1, Positions: "last"}
+		in := Manifest{keep(t, store, shardName(0), artifacts.KindTexts, shards[0].Encode)}
+		key, err := capture(t.Context(), unit(NewStage("capture", "capture", s, 1, "pairs"), 0, store, in), s)
+		if err != nil {
+			t.Fatalf("capture beside %q: %v", c.bad, err)
+		}
+		out, _, err := store.Lookup(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acts, err := load(t.Context(), store, out[0], artifacts.KindActivations, artifacts.DecodeActivations)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Rows keep their numbers in the shard.
+		if want := []int32{1, 2, 3}; !slices.Equal(acts.Text, want) {
+			t.Errorf("rows of texts %v, want %v", acts.Text, want)
+		}
+		_, err = a.shards(t.Context(), texts, len(texts))
+		if want := fmt.Sprintf("gives %d pairs", len(good)); !errors.Is(err, ErrTexts) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "the last because "+c.status) {
+			t.Errorf("one pair too many: %v, want %q and the reason", err, want)
+		}
+	}
+}
