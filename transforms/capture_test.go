@@ -49,7 +49,7 @@ func TestABadTextStopsNoOther(t *testing.T) {
 		bad    string
 		status string
 	}{
-		{plain, "", "the models do not end on a common character"},
+		{plain, "", "the text is empty"},
 		{chat, " The cat runs. ", `the chat template changes the text " The cat runs. "`},
 	} {
 		store := cache.NewMemory()
