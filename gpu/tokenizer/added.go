@@ -72,27 +72,26 @@ func (m *matcher) find(text string, from int) (token int32, start, stop int, ok 
 		return 0, 0, 0, false
 	}
 	for start = from; start < len(text); start++ {
-		node := m.root[text[start]]
-		if node == 0 {
-			continue
-		}
-		token = -1
-		for i := start + 1; ; i++ {
-			if t := m.nodes[node].token; t >= 0 {
-				token, stop = t, i
-			}
-			if i == len(text) {
-				break
-			}
-			if node, ok = m.nodes[node].next[text[i]]; !ok {
-				break
-			}
-		}
-		if token >= 0 {
+		if token, stop, ok = m.longest(text, start); ok {
 			return token, start, stop, true
 		}
 	}
 	return 0, 0, 0, false
+}
+
+// longest returns the longest match that starts at start: token index and end.
+func (m *matcher) longest(text string, start int) (token int32, stop int, ok bool) {
+	node := m.root[text[start]]
+	for i := start + 1; node != 0; i++ {
+		if t := m.nodes[node].token; t >= 0 {
+			token, stop, ok = t, i, true
+		}
+		if i == len(text) {
+			break
+		}
+		node = m.nodes[node].next[text[i]]
+	}
+	return token, stop, ok
 }
 
 // A piece is a span of text, or the added token that it was recognised as.
@@ -101,9 +100,10 @@ type piece struct {
 	id int32 // -1 for text
 }
 
-// split appends the pieces of s, none of them empty text, to out.
+// split appends the pieces of s, none of them empty text, to out. White space that a token swallowed
+// may be an added token too: then that is found as well, and the first token ends before it.
 func (m *matcher) split(s span, out []piece) []piece {
-	done := 0
+	done, last := 0, 0 // end and start of the last piece
 	for from := 0; ; {
 		index, start, stop, ok := m.find(s.text, from)
 		if !ok {
@@ -115,16 +115,22 @@ func (m *matcher) split(s span, out []piece) []piece {
 			continue
 		}
 		if token.LStrip {
-			start = max(len(trimRightSpace(s.text[:start])), done)
+			start = done + len(trimRightSpace(s.text[done:max(start, done)]))
 		}
 		if token.RStrip {
+			stop = max(stop, done)
 			stop += len(s.text[stop:]) - len(trimLeftSpace(s.text[stop:]))
+		}
+		if start >= stop { // nothing is left of it
+			continue
 		}
 		if done < start {
 			out = append(out, piece{s.slice(done, start), -1})
+		} else if start < done {
+			out[len(out)-1].span = s.slice(last, start)
 		}
 		out = append(out, piece{s.slice(start, stop), token.ID})
-		done = stop
+		done, last = stop, start
 	}
 	if done < len(s.text) {
 		out = append(out, piece{s.slice(done, len(s.text)), -1})
@@ -145,5 +151,5 @@ func startsWithWord(text string) bool {
 // isWord reports whether r matches \w of Unicode regular expressions (UTS 18, annex C).
 func isWord(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
-		unicode.Other_Alphabetic, unicode.Join_Control, newLetters, newNumbers)
+		unicode.Other_Alphabetic, unicode.Join_Control, newWords())
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,10 +35,11 @@ type bpe struct {
 	byteLevel    bool
 	byteFallback bool
 	fuseUnk      bool
-	ignoreMerges bool   // a word that is a token is that token
-	unk          int32  // -1: characters that have no token are dropped
-	prefix       string // in front of all characters of a word but the first
-	suffix       string // behind the last character of a word
+	ignoreMerges bool     // a word that is a token is that token
+	unk          int32    // -1: characters that have no token are dropped
+	prefix       string   // in front of all characters of a word but the first
+	suffix       string   // behind the last character of a word
+	users        *matcher // tokens that are taken whole and joined to nothing; nil: none
 
 	// A word may be cut before a cutAt without changing its tokens, if no token has the two
 	// characters there side by side: beforeCut has those that some token has before a cutAt.
@@ -80,7 +82,9 @@ func (m *bpe) ready() {
 			m.bytes[b] = id
 		}
 	}
-	if !m.byteLevel && m.prefix == "" && m.suffix == "" && !m.ignoreMerges {
+	// Where characters are dropped, those around them become neighbours.
+	drops := m.unk < 0 && slices.Min(m.bytes[:]) < 0
+	if !m.byteLevel && m.prefix == "" && m.suffix == "" && !m.ignoreMerges && !drops {
 		m.findCuts('▁')
 	}
 }
@@ -204,6 +208,13 @@ func (w *workspace) start(m *bpe, word string) {
 		return
 	}
 	for i := 0; i < len(word); {
+		if m.users != nil {
+			if _, j, ok := m.users.longest(word, i); ok {
+				w.symbols = append(w.symbols, symbol{id: m.vocab[word[i:j]], start: int32(i), end: int32(j), fixed: true})
+				i = j
+				continue
+			}
+		}
 		n := 1
 		if !m.byteLevel {
 			_, n = utf8.DecodeRuneInString(word[i:])

@@ -85,10 +85,10 @@ func (t *Tokenizer) ChatTemplate() string { return t.chat.source }
 // [Tokenizer.EncodePlain].
 //
 // Templates see messages, add_generation_prompt, those of bos_token, eos_token, unk_token and pad_token
-// that the model has, and tools and documents as none; they may call raise_exception. They cannot read files, and
-// there is no strftime_now: with today's date in it a prompt would be another one tomorrow;
-// templates that ask whether it is defined work. Chat returns an error that wraps
-// [ErrNoTemplate] if there is no template, and other errors for a template that cannot be
+// that the model has, and tools and documents as none; they may call raise_exception. They cannot read
+// files or recurse or count without end, and there is no strftime_now: with today's date in it a prompt
+// would be another one tomorrow; templates that ask whether it is defined work. Chat returns an error
+// that wraps [ErrNoTemplate] if there is no template, and other errors for a template that cannot be
 // read or that raises one.
 func (t *Tokenizer) Chat(messages []Message, addGenerationPrompt bool) (string, error) {
 	if t.chat.source == "" {
@@ -126,6 +126,7 @@ func (t *Tokenizer) render(messages []Message, addGenerationPrompt bool) (text s
 		"add_generation_prompt": addGenerationPrompt,
 		"tools":                 nil,
 		"documents":             nil,
+		"range":                 boundedRange(),
 		"raise_exception": func(message string) (string, error) {
 			raised = fmt.Errorf("chat template: %s", message)
 			return "", raised
@@ -153,7 +154,7 @@ var environment = &exec.Environment{
 	Context:           exec.EmptyContext().Update(builtins.GlobalFunctions).Update(builtins.GlobalVariables),
 	Filters:           exec.NewFilterSet(map[string]exec.FilterFunction{}).Update(builtins.Filters),
 	Tests:             builtins.Tests,
-	ControlStructures: builtins.ControlStructures,
+	ControlStructures: statements(),
 	Methods:           pythonMethods(),
 }
 
@@ -170,6 +171,9 @@ func parseTemplate(source string) (template *exec.Template, err error) {
 			err = fmt.Errorf("chat template: %v", r)
 		}
 	}()
+	if err := checkTemplate(source); err != nil {
+		return nil, fmt.Errorf("chat template: %w", err)
+	}
 	settings := config.New()
 	settings.TrimBlocks = true
 	settings.LeftStripBlocks = true

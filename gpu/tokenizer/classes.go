@@ -26,7 +26,7 @@ var classTable = sync.OnceValue(func() *[1 << 16]uint8 {
 		}
 	}
 	mark(unicode.L, letter)
-	mark(newLetters, letter)
+	mark(newLetters(), letter)
 	mark(unicode.N, number)
 	mark(unicode.White_Space, space)
 	table['\r'] |= newline

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -15,6 +16,7 @@ type tokenizerConfig struct {
 	Legacy             *bool
 	Templates          []namedTemplate
 	Added              []addedToken // added_tokens_decoder, sorted by id
+	Special            []string     // texts of all tokens that are named as special ones
 }
 
 // parseConfig reads tokenizer_config.json; nil is an empty one.
@@ -33,6 +35,11 @@ func parseConfig(data []byte) (*tokenizerConfig, error) {
 		Legacy   *bool                 `json:"legacy"`
 		Template templates             `json:"chat_template"`
 		Added    map[string]addedToken `json:"added_tokens_decoder"`
+		SEP      tokenText             `json:"sep_token"`
+		CLS      tokenText             `json:"cls_token"`
+		MASK     tokenText             `json:"mask_token"`
+		More     tokenList             `json:"additional_special_tokens"`
+		Extra    tokenList             `json:"extra_special_tokens"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("%w: tokenizer_config.json: %v", ErrFormat, err)
@@ -40,12 +47,17 @@ func parseConfig(data []byte) (*tokenizerConfig, error) {
 	c.BOS, c.EOS, c.AddBOS, c.AddEOS = string(file.BOS), string(file.EOS), file.AddBOS, file.AddEOS
 	c.UNK, c.PAD = string(file.UNK), string(file.PAD)
 	c.Legacy, c.Templates = file.Legacy, file.Template
+	named := append(tokenList{file.BOS, file.EOS, file.UNK, file.PAD, file.SEP, file.CLS, file.MASK}, file.More...)
+	for _, text := range append(named, file.Extra...) {
+		c.Special = append(c.Special, string(text))
+	}
 	for text, token := range file.Added {
 		id, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || id < 0 || id >= maxID {
 			return nil, fmt.Errorf("%w: tokenizer_config.json: token id %.40q", ErrFormat, text)
 		}
 		token.ID = int32(id)
+		token.Special = token.Special || slices.Contains(c.Special, token.Content)
 		c.Added = append(c.Added, token)
 	}
 	slices.SortFunc(c.Added, func(a, b addedToken) int { return int(a.ID) - int(b.ID) })
@@ -67,19 +79,34 @@ func (t *tokenText) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*string)(t))
 }
 
-// missing returns the added tokens that only tokenizer_config.json has.
-func (c *tokenizerConfig) missing(have []addedToken) []addedToken {
-	known := map[string]bool{}
-	for _, a := range have {
-		known[a.Content] = true
+// tokenList is a list of tokens, or an object that gives each a name.
+type tokenList []tokenText
+
+func (t *tokenList) UnmarshalJSON(data []byte) error {
+	if len(data) == 0 || data[0] != '{' {
+		return json.Unmarshal(data, (*[]tokenText)(t))
 	}
-	var out []addedToken
-	for _, a := range c.Added {
-		if !known[a.Content] {
-			out = append(out, a)
+	var named map[string]tokenText
+	if err := json.Unmarshal(data, &named); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		*t = append(*t, named[name])
+	}
+	return nil
+}
+
+// addTo makes the tokens of tokenizer_config.json found in text. As in transformers they replace added
+// tokens of the same text, and a token that is only named as a special one is found as well, if
+// the vocabulary has it.
+func (c *tokenizerConfig) addTo(b *builder) {
+	b.addTokens(c.Added)
+	for _, text := range c.Special {
+		id, ok := b.tokenizer.ids[text]
+		if _, added := b.addedAt[text]; ok && !added {
+			b.addTokens([]addedToken{{ID: id, Content: text, Special: true}})
 		}
 	}
-	return out
 }
 
 // apply sets what the configuration says of special tokens and chats.

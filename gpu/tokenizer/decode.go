@@ -101,6 +101,20 @@ func decodeStrip(c string, start, stop int) decoder {
 	}
 }
 
+// decodePrefix returns SentencePiece's decoder of the space in front of a text: the first token loses one
+// ▁, and if all, so does every token before which there is still no text.
+func decodePrefix(all bool) decoder {
+	return func(tokens []string) []string {
+		for i, t := range tokens {
+			tokens[i] = strings.TrimPrefix(t, "▁")
+			if tokens[i] != "" || !all {
+				break
+			}
+		}
+		return tokens
+	}
+}
+
 // decodeMetaspace returns a decoder that turns mark into spaces. The first token loses its marks,
 // unless none was put there when encoding.
 func decodeMetaspace(mark rune, scheme string) decoder {

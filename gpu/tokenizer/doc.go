@@ -26,10 +26,10 @@
 // Text that is not UTF-8 is read as if every maximal invalid part were U+FFFD, as decoders of
 // the web platform do; Hugging Face's library cannot be given such text.
 //
-// Letters, numbers and white space are those of Unicode 16, as in the regular expressions of Hugging
-// Face's library, and normal forms those of Unicode 9, as there. What a token is to single_word,
-// what StripAccents and Punctuation take for marks and signs goes by Go's tables (Unicode 15): no family
-// named here uses them.
+// What is a letter, a number or any other kind of character to a split pattern is as in Unicode 16, like in
+// the regular expressions of Hugging Face's library, and normal forms are those of Unicode 9, as there.
+// What Lowercase, StripAccents and Punctuation do goes by Go's tables (Unicode 15): no family named here
+// uses them.
 //
 // Sources: https://github.com/huggingface/tokenizers (Apache-2.0; the behaviour, not the code),
 // https://github.com/google/sentencepiece, https://github.com/openai/tiktoken and

@@ -162,6 +162,23 @@ func TestScoredVocabularyEqualsItsSentencePieceModel(t *testing.T) {
 	}
 }
 
+// TestPhi3SwallowsSpaceBehindTurns checks what a GGUF does not say: the marks of Phi-3's turns take the
+// white space behind them, in the vocabulary with them all only.
+func TestPhi3SwallowsSpaceBehindTurns(t *testing.T) {
+	v := Vocab{Model: "llama", Tokens: []string{"<unk>", "<s>", "▁", "x", "<|user|>", "<|assistant|>", "<|end|>"}, Types: []int32{2, 3, 1, 1, 3, 3, 3},
+		Scores: make([]float32, 7), BOS: -1, EOS: -1, UNK: 0, PAD: -1}
+	for last, want := range map[string][]int32{"<|end|>": {1, 2, 4, 3}, "<|stop|>": {1, 2, 4, 2, 2, 3}} {
+		v.Tokens[6] = last
+		tok, err := FromVocab(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Encode("<s> <|user|>  x"); !slices.Equal(got, want) {
+			t.Errorf("with %s: %v, want %v", last, got, want)
+		}
+	}
+}
+
 func TestDamagedVocabulariesAreErrors(t *testing.T) {
 	for _, c := range []struct {
 		v    Vocab

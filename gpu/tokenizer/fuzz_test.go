@@ -14,7 +14,7 @@ func fuzzVocabularies(t testing.TB) map[string]*Tokenizer {
 	for _, name := range []string{"qwen2", "llama3", "o200k", "deepseek", "smollm", "llama1", "mistral", "gemma", "unigram", "unigram_bytes", "sink", "suffix"} {
 		toks[name] = openVocab(t, name)
 	}
-	for _, name := range []string{"spm_llama", "spm_unigram"} {
+	for _, name := range []string{"spm_llama", "spm_unigram", "spm_users", "spm_users_bpe"} {
 		tok, err := FromSentencePiece(unzip(t, "vocab/"+name+".model.gz"), nil)
 		if err != nil {
 			t.Fatal(err)

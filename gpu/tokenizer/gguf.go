@@ -93,6 +93,7 @@ func (b *builder) scoredVocab(v Vocab) {
 	}
 	b.scoredBPE(s)
 	b.added = withoutMarks(b.added)
+	b.swallowSpaces()
 	b.pieceText(&pieceModel{dummyPrefix: v.AddSpacePrefix}, true)
 }
 
@@ -105,6 +106,23 @@ func withoutMarks(tokens []addedToken) []addedToken {
 		}
 	}
 	return out
+}
+
+// swallowSpaces makes the added tokens of a Phi-3 vocabulary, which is known by its marks of turns, swallow
+// the white space behind them. GGUF does not say so; llama.cpp goes by the model's name.
+func (b *builder) swallowSpaces() {
+	for _, mark := range []string{"<|user|>", "<|assistant|>", "<|end|>"} {
+		if _, ok := b.addedAt[mark]; !ok {
+			return
+		}
+	}
+	for i := range b.added {
+		switch a := &b.added[i]; a.Content {
+		case "<unk>", "<s>", "<|endoftext|>":
+		default:
+			a.RStrip = true
+		}
+	}
 }
 
 // byteLevelVocab sets a byte-level BPE.

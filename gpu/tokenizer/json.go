@@ -79,7 +79,9 @@ func fromJSON(tokenizerJSON, tokenizerConfig []byte) (*Tokenizer, error) {
 	b.normalizers(file.Normalizer)
 	b.preTokenizer(file.PreTokenizer)
 	b.model(file.Model)
-	b.addTokens(append(file.Added, config.missing(file.Added)...))
+	b.numberAdded()
+	b.addTokens(file.Added)
+	config.addTo(b)
 	b.postProcessor(file.PostProcessor)
 	b.decoder(file.Decoder)
 	if err := b.finish(); err != nil {
@@ -96,13 +98,15 @@ type builder struct {
 	tokenizer *Tokenizer
 	byteLevel bool // words are bytes in the guise of printable characters
 	added     []addedToken
+	addedAt   map[string]int // where in added a text is
+	next      int32          // id of the next added token that the model lacks; none: as the token says
 	problems  []string
 	limit     int32 // ids must be below it
 	depth     int   // of components inside Sequences
 }
 
 func newBuilder() *builder {
-	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}, limit: spareIDs}
+	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}, addedAt: map[string]int{}, next: none, limit: spareIDs}
 }
 
 // refuse notes something that is wrong.
@@ -149,9 +153,20 @@ func (b *builder) setToken(id int32, text string) {
 	t.ids[text] = id
 }
 
-// addTokens makes tokens found in text. A token that the model has keeps the model's id.
+// numberAdded makes added tokens that the model lacks get ids behind the model's, in their order, as
+// Hugging Face's library does whatever ids the file gives them.
+func (b *builder) numberAdded() {
+	b.next = 0
+	for _, known := range b.tokenizer.known {
+		if known {
+			b.next++
+		}
+	}
+}
+
+// addTokens makes tokens found in text. A token that the model has keeps the model's id; of two with the
+// same text the last holds.
 func (b *builder) addTokens(tokens []addedToken) {
-	byContent := map[string]int{}
 	b.expect(len(tokens))
 	for _, a := range tokens {
 		if a.Content == "" {
@@ -159,13 +174,19 @@ func (b *builder) addTokens(tokens []addedToken) {
 		}
 		if id, ok := b.tokenizer.ids[a.Content]; ok {
 			a.ID = id
+		} else if b.next >= 0 && a.ID >= 0 && a.ID < b.limit {
+			a.ID = b.next
+		}
+		if b.next >= 0 {
+			b.next = max(b.next, a.ID+1)
 		}
 		b.setToken(a.ID, a.Content)
-		if i, ok := byContent[a.Content]; ok {
+		if i, ok := b.addedAt[a.Content]; ok {
+			a.Special = a.Special || b.added[i].Special
 			b.added[i] = a
 			continue
 		}
-		byContent[a.Content] = len(b.added)
+		b.addedAt[a.Content] = len(b.added)
 		b.added = append(b.added, a)
 	}
 }

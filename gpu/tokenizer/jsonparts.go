@@ -78,8 +78,10 @@ func (b *builder) normalizers(data json.RawMessage) {
 
 // preTokenizer sets how the tokenizer cuts text into words.
 func (b *builder) preTokenizer(data json.RawMessage) {
+	t := b.tokenizer
 	if parts := b.preTokenizers(data); len(parts) > 0 {
-		b.tokenizer.words = sequence(parts)
+		t.words = sequence(parts)
+		t.track = t.track && len(parts)+len(t.normalize) > 1 // else its input is the original
 	}
 }
 
@@ -123,6 +125,7 @@ func (b *builder) preTokenizers(data json.RawMessage) []pretokenizer {
 		return split(b.pattern("pre_tokenizer Split", p.Pattern), p.Behavior, p.Invert)
 	case "Metaspace":
 		mark, scheme := b.metaspace("pre_tokenizer", p.metaspaceSpec, p.AddPrefixSpace)
+		b.tokenizer.track = b.tokenizer.track || scheme == prependFirst
 		return []pretokenizer{metaspace(mark, scheme, p.Split == nil || *p.Split)}
 	case "Digits":
 		if p.IndividualDigits {

@@ -53,12 +53,9 @@ func stripSpace(left, right bool) normalizer {
 		if i == 0 && j == len(s.text) {
 			return s
 		}
-		base := s.base
-		s = s.slice(i, j)
-		if !s.tracked {
-			s.base = base
-		}
-		return s
+		e := edit(s)
+		e.keep(i, j)
+		return e.done()
 	}
 }
 

@@ -81,6 +81,17 @@ func parsePieces(data []byte) (*pieceModel, error) {
 	return p, err
 }
 
+// users returns a matcher of the user-defined tokens.
+func (p *pieceModel) users() *matcher {
+	var texts []string
+	for i, token := range p.tokens {
+		if p.types[i] == userToken {
+			texts = append(texts, token)
+		}
+	}
+	return newMatcher(nil, texts)
+}
+
 // piece reads one SentencePiece message.
 func (p *pieceModel) piece(data []byte) error {
 	token, score, kind := "", 0.0, int32(normalToken)

@@ -77,8 +77,8 @@ func (c *charsmap) prefix(text string, first bool) (length int, with string, ok 
 func childOffset(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }
 
 // precompiled returns SentencePiece's own normalizer of a precompiled_charsmap: from left to right
-// the longest prefix that has a replacement is replaced.
-func precompiled(data []byte) (normalizer, error) {
+// the longest prefix that has a replacement is replaced. The texts of keep stay as they are.
+func precompiled(data []byte, keep *matcher) (normalizer, error) {
 	c, err := newCharsmap(data)
 	if err != nil {
 		return nil, err
@@ -86,6 +86,11 @@ func precompiled(data []byte) (normalizer, error) {
 	return func(s span) span {
 		e := edit(s)
 		for i := 0; i < len(s.text); {
+			if _, j, ok := keep.longest(s.text, i); ok {
+				e.keep(i, j)
+				i = j
+				continue
+			}
 			n, with, ok := c.longest(s.text[i:])
 			if !ok {
 				_, n = utf8.DecodeRuneInString(s.text[i:])
@@ -170,7 +175,7 @@ func extends(r rune) bool {
 	case 0x200C, 0x200D, 0xFF9E, 0xFF9F, 0x0E33, 0x0EB3:
 		return true
 	}
-	return r >= 0x1F3FB && r <= 0x1F3FF || unicode.IsMark(r) && !unicode.Is(loneMarks, r)
+	return r >= 0x1F3FB && r <= 0x1F3FF || isTag(r) || unicode.IsMark(r) && !unicode.Is(loneMarks, r)
 }
 
 // loneMarks are the marks that UAX 29 excepts from SpacingMark.
@@ -184,8 +189,11 @@ var loneMarks = &unicode.RangeTable{
 
 // breaks reports whether r is a grapheme by itself.
 func breaks(r rune) bool {
-	if r == 0x200C || r == 0x200D || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+	if r == 0x200C || r == 0x200D || isTag(r) || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
+
+// isTag reports whether r is one of the invisible letters that end an emoji flag.
+func isTag(r rune) bool { return r >= 0xE0020 && r <= 0xE007F }

@@ -152,7 +152,7 @@ func TestVocabulariesMatchHuggingFace(t *testing.T) {
 // sentencepiece library, on the texts that have no special tokens in them, which that library takes for
 // plain text.
 func TestSentencePieceModelsMatchTheLibrary(t *testing.T) {
-	for _, name := range []string{"spm_llama", "spm_gemma", "spm_unigram", "spm_bytes"} {
+	for _, name := range []string{"spm_llama", "spm_gemma", "spm_unigram", "spm_bytes", "spm_users", "spm_users_bpe"} {
 		t.Run(name, func(t *testing.T) {
 			tok, err := FromSentencePiece(unzip(t, "vocab/"+name+".model.gz"), []byte(`{"add_bos_token": false}`))
 			if err != nil {
@@ -180,6 +180,17 @@ func TestSentencePieceModelsMatchTheLibrary(t *testing.T) {
 				t.Errorf("%d of %d texts differ", wrong, done)
 			}
 		})
+	}
+}
+
+// TestTextThatVanishesStillGetsItsPrefix has a text of which the normaliser leaves nothing.
+func TestTextThatVanishesStillGetsItsPrefix(t *testing.T) {
+	tok, err := FromSentencePiece(unzip(t, "vocab/spm_users.model.gz"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tokenTexts(tok, tok.Encode("\x7f")); got != " ‹▁›" { // sentencepiece 0.2.3
+		t.Errorf("tokens%s, want ‹▁›", got)
 	}
 }
 

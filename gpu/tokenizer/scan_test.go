@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/dlclark/regexp2"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // pieces returns the parts of text that p finds.
@@ -95,5 +97,29 @@ func TestContractionsIgnoreCaseAsOniguruma(t *testing.T) {
 		if got, want := pieces(p, text), pieces(scanned{scanners[patternQwen2]}, text); !slices.Equal(got, want) {
 			t.Errorf("%q: the engine finds %q, the scanner %q", text, got, want)
 		}
+	}
+}
+
+// TestNewerCharactersAreOfTheirCategory checks what stands for the characters that Go's tables lack.
+func TestNewerCharactersAreOfTheirCategory(t *testing.T) {
+	for _, n := range newer {
+		if !unicode.Is(unicode.Categories[n.category], n.old) {
+			t.Errorf("%U is not of category %s", n.old, n.category)
+		}
+		p, err := compile(`\p{` + n.category + `}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rangetable.Visit(n.chars, func(r rune) {
+			if got := pieces(p, "x"+string(r)); !slices.Contains(got, string(r)) {
+				t.Errorf("%U is not of category %s: %q", r, n.category, got)
+			}
+		})
+	}
+}
+
+func TestTagsBelongToTheirGrapheme(t *testing.T) {
+	if got, text := graphemeEnd("e\u0301\U000E0041x", 0), "e\u0301\U000E0041"; got != len(text) {
+		t.Errorf("grapheme of %d bytes, want %d", got, len(text))
 	}
 }

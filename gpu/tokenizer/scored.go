@@ -13,17 +13,18 @@ type scored struct {
 	types        []int32
 	unk          int64
 	byteFallback bool
-	longLeft     bool // of two ways to make the same token, the one with the longer left part first
+	longLeft     bool     // of two ways to make the same token, the one with the longer left part first
+	users        *matcher // users' tokens, taken whole where the model meets them; nil: found in text like control tokens
 }
 
-// scoredBPE sets a BPE model, and makes control and user-defined tokens found in text.
+// scoredBPE sets a BPE model, and makes control tokens found in text.
 func (b *builder) scoredBPE(v scored) {
 	if len(v.tokens) == 0 || len(v.tokens) > 1<<(32-leftBits)-1 {
 		b.refuse("%d tokens", len(v.tokens))
 		return
 	}
 	b.expect(len(v.tokens))
-	m := &bpe{vocab: make(map[string]int32, len(v.tokens)), byteFallback: v.byteFallback, fuseUnk: true, unk: none, longLeft: v.longLeft}
+	m := &bpe{vocab: make(map[string]int32, len(v.tokens)), byteFallback: v.byteFallback, fuseUnk: true, unk: none, longLeft: v.longLeft, users: v.users}
 	if v.unk >= 0 && v.unk < int64(len(v.tokens)) {
 		m.unk = int32(v.unk)
 	}
@@ -36,7 +37,7 @@ func (b *builder) scoredBPE(v scored) {
 		if v.types[i] == unusedToken && !v.longLeft {
 			b.refuse("unused piece %.40q in a BPE model", token)
 		}
-		if v.types[i] == controlToken || v.types[i] == userToken || v.types[i] == unknownToken {
+		if v.types[i] == controlToken || v.types[i] == unknownToken || v.types[i] == userToken && v.users == nil {
 			b.addTokens([]addedToken{{ID: int32(i), Content: token, Special: v.types[i] != userToken}})
 		}
 	}

@@ -1,16 +1,13 @@
 package tokenizer
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
-// FromSentencePiece opens a SentencePiece tokenizer.model, BPE or Unigram. As in Hugging Face's
-// conversion control and user-defined symbols are found in text, and the text between them is
-// normalised by itself. tokenizer_config.json, which may be nil, says whether the texts get the
-// tokens that begin and end them (add_bos_token, add_eos_token); if it does not, BPE models that
-// have one get the one that begins, as LLaMA's and Gemma's. With "legacy": false only the very start of
-// a text gets the prefix space, not what follows a special token.
+// FromSentencePiece opens a SentencePiece tokenizer.model, BPE or Unigram. User-defined symbols are
+// taken whole, as SentencePiece does. Control symbols are found in text, as in Hugging Face's
+// conversion, and the text between them is normalised by itself. tokenizer_config.json, which may be
+// nil, says whether the texts get the tokens that begin and end them (add_bos_token, add_eos_token); if
+// it does not, BPE models that have one get the one that begins, as LLaMA's and Gemma's. With
+// "legacy": false only the very start of a text gets the prefix space, not what follows a special token.
 //
 // The error wraps [ErrFormat].
 func FromSentencePiece(model, tokenizerConfig []byte) (*Tokenizer, error) {
@@ -37,14 +34,14 @@ func fromSentencePiece(data, tokenizerConfig []byte) (*Tokenizer, error) {
 	case !p.escape:
 		b.refuse("escape_whitespaces is off")
 	case p.kind == 2:
-		b.scoredBPE(scored{tokens: p.tokens, scores: p.scores, types: p.types, unk: p.unk, byteFallback: p.byteFallback})
+		b.scoredBPE(scored{tokens: p.tokens, scores: p.scores, types: p.types, unk: p.unk, byteFallback: p.byteFallback, users: p.users()})
 	case p.kind == 1:
 		b.scoredUnigram(p)
 	default:
 		b.refuse("model type %d, which is neither BPE nor Unigram", p.kind)
 	}
 	b.pieceText(p, config.Legacy == nil || *config.Legacy)
-	b.addTokens(config.missing(b.added))
+	config.addTo(b)
 	if err := b.finish(); err != nil {
 		return nil, err
 	}
@@ -78,7 +75,7 @@ func (t *Tokenizer) surround(bos, eos bool) {
 func (b *builder) pieceText(p *pieceModel, everyPiece bool) {
 	t := b.tokenizer
 	if len(p.charsmap) > 0 {
-		n, err := precompiled(p.charsmap)
+		n, err := precompiled(p.charsmap, p.users())
 		if err != nil {
 			b.refuse("%v", err)
 		}
@@ -88,22 +85,18 @@ func (b *builder) pieceText(p *pieceModel, everyPiece bool) {
 		t.normalize = append(t.normalize, squeezeSpaces)
 	}
 	if p.dummyPrefix && everyPiece {
-		t.normalize = append(t.normalize, prependTo(" "))
+		t.normalize = append(t.normalize, func(s span) span { return prepend(s, " ") })
 	}
 	t.normalize = append(t.normalize, replaceAll(literal(" "), "▁"))
 	if p.squeeze {
 		t.normalize = append(t.normalize, trimMarks)
 	}
-	t.decoders = []decoder{decodeReplace(literal("▁"), " "), decodeFallback, decodeFuse}
-	if p.dummyPrefix {
-		spaces := 1
-		if p.squeeze { // no text began with a space of its own
-			spaces = math.MaxInt32
-		}
-		t.decoders = append(t.decoders, decodeStrip(" ", spaces, 0))
-		if !everyPiece {
-			t.words = metaspace('▁', prependFirst, false)
-		}
+	if p.dummyPrefix || p.squeeze {
+		t.decoders = append(t.decoders, decodePrefix(p.squeeze))
+	}
+	t.decoders = append(t.decoders, decodeReplace(literal("▁"), " "), decodeFallback, decodeFuse)
+	if p.dummyPrefix && !everyPiece {
+		t.words, t.track = metaspace('▁', prependFirst, false), true
 	}
 }
 
@@ -112,15 +105,15 @@ func (b *builder) scoredUnigram(p *pieceModel) {
 	b.expect(len(p.tokens))
 	for i, token := range p.tokens {
 		b.setToken(int32(i), token)
-		if p.types[i] == controlToken || p.types[i] == userToken || p.types[i] == unknownToken {
-			b.addTokens([]addedToken{{ID: int32(i), Content: token, Special: p.types[i] != userToken}})
+		if p.types[i] == controlToken || p.types[i] == unknownToken {
+			b.addTokens([]addedToken{{ID: int32(i), Content: token, Special: true}})
 		}
 	}
 	unk := int32(none)
 	if p.unk >= 0 && p.unk < int64(len(p.tokens)) {
 		unk = int32(p.unk)
 	}
-	m := newUnigram(p.tokens, p.scores, unk, p.byteFallback, func(id int) bool { return p.types[id] != normalToken })
-	m.float32 = true
+	m := newUnigram(p.tokens, p.scores, unk, p.byteFallback, p.types)
+	m.float32, m.unkScore = true, float64(float32(m.unkScore))
 	b.tokenizer.model = m
 }

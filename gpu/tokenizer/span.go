@@ -8,7 +8,7 @@ import "unicode/utf8"
 // Without at, the text is an unchanged part of the original that starts at base. With at, boundary
 // i lies at at[i], or nowhere in particular (-1) where one original character became several
 // bytes that only together stand for it. Spans that are not tracked carry no at, even when
-// their text has changed; only whether base is 0 means something then.
+// their text has changed, and their base means nothing then.
 type span struct {
 	text    string
 	at      []int32
@@ -31,10 +31,12 @@ func (s span) offset(i int) int {
 func (s span) slice(i, j int) span {
 	out := span{text: s.text[i:j], base: s.base + i, tracked: s.tracked}
 	if s.at != nil {
-		out.at = s.at[i : j+1]
-		out.base = s.base
-		if at := int(s.at[i]); i > 0 && at >= 0 {
-			out.base = at
+		out.at, out.base = s.at[i:j+1], s.base
+		for i > 0 && s.at[i] < 0 { // to where the character begins
+			i--
+		}
+		if i > 0 {
+			out.base = int(s.at[i])
 		}
 	}
 	return out

@@ -17,6 +17,7 @@ type Tokenizer struct {
 	normalized *matcher // added tokens searched for in the normalised text
 	normalize  []normalizer
 	words      pretokenizer // nil: the whole piece is one word
+	track      bool         // words go by where in the original text a piece begins
 	model      model
 	before     []int32 // put in front of every encoding
 	after      []int32 // put behind it
@@ -36,21 +37,21 @@ const none = -1
 func (t *Tokenizer) Encode(text string) []int32 {
 	ids := make([]int32, 0, len(t.before)+len(text)/3+len(t.after)+1)
 	ids = append(ids, t.before...)
-	ids, _ = t.encode(span{text: text}, ids, nil)
+	ids, _ = t.encode(text, ids, nil)
 	return append(ids, t.after...)
 }
 
 // EncodePlain returns the tokens of text without special tokens around it. Special tokens in the
 // text are still recognised.
 func (t *Tokenizer) EncodePlain(text string) []int32 {
-	ids, _ := t.encode(span{text: text}, make([]int32, 0, len(text)/3+1), nil)
+	ids, _ := t.encode(text, make([]int32, 0, len(text)/3+1), nil)
 	return ids
 }
 
 // EncodeRendered returns the tokens of EncodePlain and where they end, as EncodeEnds does: for text
 // that a chat template has put its own special tokens around.
 func (t *Tokenizer) EncodeRendered(text string) (ids []int32, ends []int) {
-	return t.encode(span{text: text, tracked: true}, nil, make([]int, 0, len(text)/3+1))
+	return t.encode(text, nil, make([]int, 0, len(text)/3+1))
 }
 
 // EncodeEnds returns the tokens of Encode and where they end: ends[i] is the number of bytes of
@@ -60,16 +61,17 @@ func (t *Tokenizer) EncodeRendered(text string) (ids []int32, ends []int) {
 func (t *Tokenizer) EncodeEnds(text string) (ids []int32, ends []int) {
 	ids = append(ids, t.before...)
 	ends = make([]int, len(t.before), len(t.before)+len(text)/3+len(t.after)+1)
-	ids, ends = t.encode(span{text: text, tracked: true}, ids, ends)
+	ids, ends = t.encode(text, ids, ends)
 	ids = append(ids, t.after...)
 	return ids, append(ends, make([]int, len(t.after))...)
 }
 
-// encode appends the tokens of s to ids, and where they end to ends if s is tracked.
-func (t *Tokenizer) encode(s span, ids []int32, ends []int) ([]int32, []int) {
-	if s.text == "" {
+// encode appends the tokens of text to ids, and where they end to ends unless that is nil.
+func (t *Tokenizer) encode(text string, ids []int32, ends []int) ([]int32, []int) {
+	if text == "" {
 		return ids, ends
 	}
+	s := span{text: text, tracked: ends != nil || t.track}
 	var pieces, inner []piece
 	var words []span
 	var scratch []int32
@@ -81,7 +83,7 @@ func (t *Tokenizer) encode(s span, ids []int32, ends []int) ([]int32, []int) {
 		for _, p := range inner {
 			if p.id >= 0 {
 				ids = append(ids, p.id)
-				if s.tracked {
+				if ends != nil {
 					ends = append(ends, p.offset(len(p.text)))
 				}
 				continue
@@ -97,7 +99,7 @@ func (t *Tokenizer) encode(s span, ids []int32, ends []int) ([]int32, []int) {
 					continue
 				}
 				ids, scratch = t.model.tokens(w.text, ids, scratch[:0])
-				if s.tracked {
+				if ends != nil {
 					for _, end := range scratch {
 						ends = append(ends, w.offset(int(end)))
 					}

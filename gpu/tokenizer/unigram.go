@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"unicode/utf8"
 )
@@ -32,6 +33,13 @@ type unigramNode struct {
 // SentencePiece's kUnkPenalty.
 const unkPenalty = 10
 
+// userBonus is the score of a user's token for each byte but the first; the value is SentencePiece's.
+const userBonus = 0.1
+
+// resetScore is how far from 0 scores in single precision may get before they are all moved so that the
+// current one is 0; the value is SentencePiece's kScoreResetThreshold.
+const resetScore = 100000
+
 // A unigramStep is the best way to a place in the word.
 type unigramStep struct {
 	score float64
@@ -39,17 +47,21 @@ type unigramStep struct {
 	start int32 // where its last token starts, -1 if the place cannot be reached
 }
 
-// newUnigram returns the model of tokens by id. Tokens for which skip is true, if that is given,
-// are never found in text.
-func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool, skip func(id int) bool) *unigram {
-	m := &unigram{nodes: make([]unigramNode, 1), vocab: make(map[string]int32, len(tokens)), scores: scores, unk: unk}
+// newUnigram returns the model of tokens by id. Of their types, which are nil if all are normal, only
+// normal and users' tokens are found in text; a user's token is better than any normal ones.
+func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool, types []int32) *unigram {
+	m := &unigram{nodes: make([]unigramNode, 1), vocab: make(map[string]int32, len(tokens)), scores: slices.Clone(scores), unk: unk}
 	m.nodes[0].id = none
 	lowest := math.Inf(1)
 	for id, token := range tokens {
-		if skip != nil && skip(id) {
+		switch {
+		case types == nil || types[id] == normalToken:
+			lowest = min(lowest, scores[id])
+		case types[id] == userToken:
+			m.scores[id] = float64(float32(userBonus * float64(len(token)-1)))
+		default:
 			continue
 		}
-		lowest = min(lowest, scores[id])
 		m.vocab[token] = int32(id)
 		if token != "" {
 			m.insert(token, int32(id))
@@ -157,16 +169,27 @@ func (m *unigram) walk(word string, steps []unigramStep) {
 		steps[i] = unigramStep{start: -1, id: none}
 	}
 	steps[0] = unigramStep{start: 0, id: none - 1}
+	last := 0 // the last place that has been reached
 	for i := 0; i < len(word); {
 		_, n := utf8.DecodeRuneInString(word[i:])
+		if m.float32 && math.Abs(steps[i].score) > resetScore {
+			by := steps[i].score
+			for k := i; k <= last; k++ {
+				steps[k].score = m.round(steps[k].score - by)
+			}
+		}
 		single := false
 		here := steps[i].score
+		reach := func(j int, score float64, id int32) {
+			if score = m.round(here + score); steps[j].start < 0 || score > steps[j].score {
+				steps[j] = unigramStep{score, id, int32(i)}
+			}
+			last = max(last, j)
+		}
 		node := m.root[word[i]]
 		for j := i + 1; node != 0; j++ {
 			if id := m.nodes[node].id; id >= 0 {
-				if score := m.add(here, m.scores[id]); steps[j].start < 0 || score > steps[j].score {
-					steps[j] = unigramStep{score, id, int32(i)}
-				}
+				reach(j, m.scores[id], id)
 				single = single || j == i+n
 			}
 			if j == len(word) {
@@ -175,20 +198,18 @@ func (m *unigram) walk(word string, steps []unigramStep) {
 			node = m.nodes[node].next[word[j]]
 		}
 		if !single {
-			if score := m.add(here, m.unkScore); steps[i+n].start < 0 || score > steps[i+n].score {
-				steps[i+n] = unigramStep{score, m.unk, int32(i)}
-			}
+			reach(i+n, m.unkScore, m.unk)
 		}
 		i += n
 	}
 }
 
-// add returns a + b in the model's precision: it decides between ways that are equally good.
-func (m *unigram) add(a, b float64) float64 {
+// round returns a sum of scores in the model's precision: it decides between ways that are equally good.
+func (m *unigram) round(score float64) float64 {
 	if m.float32 {
-		return float64(float32(a) + float32(b))
+		return float64(float32(score))
 	}
-	return a + b
+	return score
 }
 
 // unigram sets a Unigram model.

@@ -304,10 +304,13 @@ def real(folder):
         print(name, tok.get_vocab_size())
 
 
+USERS = ["<|im_end|>", "▁▁", "ing", "ﬁ", "\n"]
 SPM = {
     "spm_llama": train_spm(model_type="bpe", vocab_size=900, byte_fallback=True, character_coverage=0.98, normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True, allow_whitespace_only_pieces=True),
     "spm_gemma": train_spm(model_type="bpe", vocab_size=900, byte_fallback=True, character_coverage=0.98, normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=False, allow_whitespace_only_pieces=True),
     "spm_unigram": train_spm(model_type="unigram", vocab_size=900, character_coverage=0.98, normalization_rule_name="nmt_nfkc"),
+    "spm_users": train_spm(model_type="unigram", vocab_size=900, character_coverage=0.98, normalization_rule_name="nmt_nfkc", remove_extra_whitespaces=False, user_defined_symbols=USERS),
+    "spm_users_bpe": train_spm(model_type="bpe", vocab_size=900, character_coverage=0.98, byte_fallback=True, normalization_rule_name="identity", user_defined_symbols=USERS),
     "spm_bytes": train_spm(model_type="unigram", vocab_size=900, character_coverage=0.98, byte_fallback=True, normalization_rule_name="nfkc"),
 }
 
