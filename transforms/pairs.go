@@ -24,6 +24,10 @@ var ErrTexts = errors.New("texts of the configuration")
 // seconds, large enough that a Gram matrix per shard costs little.
 const ShardRows = 500
 
+// maxTokens is the longest text that is read. Attention over a whole text takes memory with the square
+// of its length: a 7B model's scores of one layer are then 2 GiB.
+const maxTokens = 4096
+
 // Shards is the number of shards for n pairs.
 func Shards(n int) int { return (n + ShardRows - 1) / ShardRows }
 
@@ -110,6 +114,9 @@ func (a aligner) ends(text string) (ends []int32, status string) {
 		read, err := readText(t, a.models[i].Template, text)
 		if err != nil {
 			return nil, err.Error()
+		}
+		if len(read.tokens) > maxTokens {
+			return nil, fmt.Sprintf("the text has more than %d tokens", maxTokens)
 		}
 		wanted = read.keep(wanted)
 	}
@@ -278,6 +285,9 @@ func CheckText(t *tokenizer.Tokenizer, template bool, text string) error {
 	ids, err := PromptTokens(t, template, text)
 	if err != nil {
 		return err
+	}
+	if len(ids) > maxTokens {
+		return fmt.Errorf("%w: %.40q has %d tokens, more than %d", ErrTexts, text, len(ids), maxTokens)
 	}
 	if !utf8.ValidString(text) || len(ids) == 0 || !template && standsForNothing(t, ids) {
 		return fmt.Errorf("%w: %.40q tokenises to nothing", ErrTexts, text)

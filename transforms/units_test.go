@@ -115,7 +115,7 @@ func TestShardsHoldExactlyWhatIsAsked(t *testing.T) {
 // TestAShardKeepsARowThatGivesNothing looks for the reason in the status column.
 func TestAShardKeepsARowThatGivesNothing(t *testing.T) {
 	both := aligner{tokenizers: [2]*tokenizer.Tokenizer{tokenizerOf(t, "tiny:qwen2"), tokenizerOf(t, "tiny:llama")}, positions: "word_ends"}
-	shards, err := both.shards(t.Context(), []Text{{Text: "too short"}, {Text: ""}, {Text: "this one has enough words"}}, 3)
+	shards, err := both.shards(t.Context(), []Text{{Text: "too short"}, {Text: ""}, {Text: strings.Repeat("the old boat waits ", 2000)}, {Text: "this one has enough words"}}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestAShardKeepsARowThatGivesNothing(t *testing.T) {
 	for _, row := range shards[0].Rows {
 		status = append(status, fmt.Sprintf("%d %s", len(row.Ends), row.Status))
 	}
-	if want := []string{"0 the models do not end on a common character", "0 the text is empty", "3 "}; !slices.Equal(status, want) {
+	if want := []string{"0 the models do not end on a common character", "0 the text is empty", "0 the text has more than 4096 tokens", "3 "}; !slices.Equal(status, want) {
 		t.Errorf("rows %q, want %q", status, want)
 	}
 }
