@@ -2,7 +2,10 @@ package gpu
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"slices"
 	"strings"
 )
@@ -43,7 +46,9 @@ type Config struct {
 	Windows    []int   // for each block, how many positions it sees, itself included; 0: all
 	LocalRope  []bool  // for each block, whether it uses Ropes[1]
 
-	EOS []int32 // end-of-text tokens that the configuration names
+	// EOS are the end-of-text tokens of generation_config.json, else of config.json, which may
+	// say that there are none; nil: neither says anything.
+	EOS []int32
 
 	names names // tensor names and fusions of the family
 }
@@ -66,11 +71,15 @@ func (c *Config) KVDim() int { return c.KVHeads * c.HeadDim }
 
 // Parameters counts the weights; a tied output matrix is the embedding and counted once.
 func (c *Config) Parameters() int {
-	var n int
-	for _, s := range c.slots() {
-		n += s.size()
+	sum := 0
+	for _, shape := range c.Tensors() {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		sum += n
 	}
-	return n
+	return sum
 }
 
 // Tensors lists the tensors that a checkpoint of this architecture stores, with Hugging
@@ -85,9 +94,12 @@ func (c *Config) Tensors() map[string][]int {
 	return out
 }
 
-// maxDim bounds every size that a configuration may name; it keeps products of two within
-// an int and is ten times beyond any model.
-const maxDim = 1 << 24
+// Bounds of the sizes that a configuration may name, ten times beyond any model. maxDim keeps
+// products of two sizes within an int, maxLayers the list of tensors small.
+const (
+	maxDim    = 1 << 24
+	maxLayers = 1 << 11
+)
 
 // ParseConfig reads a Hugging Face config.json. The error lists everything that is wrong or
 // not supported: unknown model types, rope types and activations, missing and impossible
@@ -98,19 +110,43 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("read model configuration: %w", err)
 	}
 	c := &Config{ModelType: f.text("model_type", "")}
-	family, ok := families[c.ModelType]
-	if !ok {
-		return nil, fmt.Errorf("model configuration: model_type %q is not supported (supported: %s)",
-			c.ModelType, strings.Join(familyNames(), ", "))
-	}
 	refuseExperts(f)
-	family(c, f)
-	c.EOS = f.ids("eos_token_id")
-	c.check(f)
+	if family, ok := families[c.ModelType]; ok {
+		family(c, f)
+		c.EOS = f.ids("eos_token_id")
+		c.check(f)
+	} else {
+		// The rest of an unknown family's keys could mean anything.
+		f.problem("model_type %q is not supported (supported: %s)", c.ModelType, strings.Join(familyNames(), ", "))
+	}
 	if len(f.problems) > 0 {
 		return nil, fmt.Errorf("model configuration (%s): %s", c.ModelType, strings.Join(f.problems, "; "))
 	}
 	return c, nil
+}
+
+// readGeneration takes the end-of-text tokens from generation_config.json, if there is one and it
+// names any: chat models often end a turn with a token that only this file knows.
+func (c *Config) readGeneration(file func(name string) ([]byte, error)) error {
+	const name = "generation_config.json"
+	data, err := file(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f := &fields{}
+	if err := json.Unmarshal(data, &f.raw); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if ids := f.ids("eos_token_id"); len(ids) > 0 {
+		c.EOS = ids
+	}
+	if len(f.problems) > 0 {
+		return fmt.Errorf("%s: %s", name, strings.Join(f.problems, "; "))
+	}
+	return nil
 }
 
 // refuseExperts names mixtures of experts: their block has no place here, and without this
@@ -126,15 +162,15 @@ func refuseExperts(f *fields) {
 // check reports sizes that are absent, impossible, or inconsistent.
 func (c *Config) check(f *fields) {
 	for _, s := range []struct {
-		name string
-		v    int
+		name   string
+		v, max int
 	}{
-		{"vocab_size", c.Vocab}, {"hidden_size", c.Hidden}, {"num_hidden_layers", c.Layers},
-		{"num_attention_heads", c.Heads}, {"num_key_value_heads", c.KVHeads}, {"head_dim", c.HeadDim},
-		{"intermediate_size", c.Inner}, {"max_position_embeddings", c.MaxPositions},
+		{"vocab_size", c.Vocab, maxDim}, {"hidden_size", c.Hidden, maxDim}, {"num_hidden_layers", c.Layers, maxLayers},
+		{"num_attention_heads", c.Heads, maxDim}, {"num_key_value_heads", c.KVHeads, maxDim}, {"head_dim", c.HeadDim, maxDim},
+		{"intermediate_size", c.Inner, maxDim}, {"max_position_embeddings", c.MaxPositions, maxDim},
 	} {
-		if s.v <= 0 || s.v > maxDim {
-			f.problem("%s is %d, want 1 to %d", s.name, s.v, maxDim)
+		if s.v <= 0 || s.v > s.max {
+			f.problem("%s is %d, want 1 to %d", s.name, s.v, s.max)
 		}
 	}
 	if c.KVHeads > 0 && c.Heads%c.KVHeads != 0 {
@@ -145,6 +181,9 @@ func (c *Config) check(f *fields) {
 	}
 	if !(c.NormEps > 0 && c.NormEps < 1) {
 		f.problem("the norm's epsilon is %g, want a number between 0 and 1", c.NormEps)
+	}
+	if !(c.QueryScale > 0) || math.IsInf(c.QueryScale, 0) {
+		f.problem("the scale of attention scores is %g, want a positive number", c.QueryScale)
 	}
 	if len(f.problems) > 0 {
 		return

@@ -2,6 +2,7 @@ package gpu_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,14 @@ func TestParseConfigRefuses(t *testing.T) {
 		"experts":            {map[string]any{"num_local_experts": 8}, []string{"mixtures of experts"}},
 		"missing sizes":      {map[string]any{"hidden_size": nil, "vocab_size": nil}, []string{"hidden_size is 0", "vocab_size is 0"}},
 		"absurd size":        {map[string]any{"vocab_size": 1 << 40}, []string{"vocab_size is 1099511627776"}},
+		"absurd depth":       {map[string]any{"num_hidden_layers": 1 << 20}, []string{"num_hidden_layers is 1048576, want 1 to 2048"}},
+		"unknown experts":    {map[string]any{"model_type": "mixtral", "num_local_experts": 8}, []string{`model_type "mixtral"`, "mixtures of experts"}},
+		"window":             {map[string]any{"model_type": "mistral", "sliding_window": -4}, []string{"sliding_window is -4"}},
+		"score scale":        {map[string]any{"model_type": "gemma2", "query_pre_attn_scalar": 0}, []string{"scale of attention scores is +Inf"}},
+		"caps":               {map[string]any{"model_type": "gemma2", "attn_logit_softcapping": -1, "final_logit_softcapping": 0}, []string{"attn_logit_softcapping is -1", "final_logit_softcapping is 0"}},
+		"phi3 yarn":          {map[string]any{"model_type": "phi3", "rope_scaling": map[string]any{"type": "yarn", "factor": 4}}, []string{`"yarn" is not supported for phi3`}},
+		"no text model":      {map[string]any{"model_type": "gemma3"}, []string{"text_config is missing"}},
+		"text model":         {map[string]any{"model_type": "gemma3", "text_config": map[string]any{"hidden_size": 8, "hidden_activation": "relu"}}, []string{`text_config.hidden_activation "relu"`, "num_hidden_layers is 0"}},
 		"negative":           {map[string]any{"num_hidden_layers": -3}, []string{"num_hidden_layers is -3"}},
 		"wrong types":        {map[string]any{"hidden_size": "big", "rms_norm_eps": []int{1}}, []string{`hidden_size is "big", want a whole number`, "rms_norm_eps is [1]"}},
 		"fraction":           {map[string]any{"hidden_size": 48.5}, []string{"hidden_size is 48.5"}},
@@ -93,7 +102,7 @@ func TestParseConfigReadsBothSpellings(t *testing.T) {
 			"sliding_attention": {"rope_type": "default", "rope_theta": 20000}}`,
 	} {
 		c, err := gpu.ParseConfig([]byte(`{"model_type": "gemma3_text", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 7, "head_dim": 4,
-			"num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 8, ` + text + "}"))
+			"num_attention_heads": 4, "intermediate_size": 8, "max_position_embeddings": 8, ` + text + "}"))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -104,6 +113,63 @@ func TestParseConfigReadsBothSpellings(t *testing.T) {
 		if c.LocalRope[5] || !c.LocalRope[6] {
 			t.Errorf("%s: every sixth block sees everything, read %v", name, c.LocalRope)
 		}
+	}
+}
+
+// TestAbsentKeysMeanWhatTheFamilySays leaves out what transformers has a default for.
+func TestAbsentKeysMeanWhatTheFamilySays(t *testing.T) {
+	const sizes = `"vocab_size": 10, "hidden_size": 32, "num_hidden_layers": 30, "num_attention_heads": 8, "intermediate_size": 8`
+	for _, c := range []struct {
+		keys                           string
+		positions, kvHeads, windowLast int
+		eps                            float64
+	}{
+		{`"model_type": "llama"`, 2048, 8, 0, 1e-6},
+		{`"model_type": "mistral"`, 131072, 8, 4096, 1e-6},
+		{`"model_type": "mistral", "sliding_window": null`, 131072, 8, 0, 1e-6},
+		{`"model_type": "qwen2"`, 32768, 8, 0, 1e-6},
+		{`"model_type": "qwen2", "use_sliding_window": true`, 32768, 8, 4096, 1e-6},
+		{`"model_type": "qwen2", "use_sliding_window": true, "max_window_layers": 30`, 32768, 8, 0, 1e-6},
+		{`"model_type": "qwen3"`, 32768, 8, 0, 1e-6},
+		{`"model_type": "gemma2"`, 8192, 4, 0, 1e-6},
+		{`"model_type": "gemma3_text", "layer_types": null, "sliding_window_pattern": 7`, 131072, 4, 4096, 1e-6},
+		{`"model_type": "phi3"`, 4096, 8, 0, 1e-5},
+	} {
+		got, err := gpu.ParseConfig([]byte("{" + c.keys + ", " + sizes + "}"))
+		if err != nil {
+			t.Errorf("%s: %v", c.keys, err)
+			continue
+		}
+		last := 0
+		if got.Windows != nil {
+			last = got.Windows[29]
+		}
+		if got.MaxPositions != c.positions || got.KVHeads != c.kvHeads || last != c.windowLast || got.NormEps != c.eps {
+			t.Errorf("%s: %d positions, %d key heads, last window %d, epsilon %g, want %+v", c.keys, got.MaxPositions, got.KVHeads, last, got.NormEps, c)
+		}
+	}
+}
+
+// TestGemma3VisionIsItsTextModel reads the keys of google/gemma-3-4b-it, which leaves all
+// defaults out: 3,880,263,168 parameters without the eyes.
+func TestGemma3VisionIsItsTextModel(t *testing.T) {
+	c, err := gpu.ParseConfig([]byte(`{"architectures": ["Gemma3ForConditionalGeneration"], "eos_token_id": [1, 106], "model_type": "gemma3",
+		"text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
+		"rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}, "vision_config": {"hidden_size": 1152}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Parameters(); got != 3880263168 {
+		t.Errorf("%d parameters", got)
+	}
+	if r := c.Ropes; r[0].Theta != 1e6 || r[0].Factor != 8 || r[1].Theta != 1e4 || c.Windows[0] != 1024 || c.Windows[5] != 0 {
+		t.Errorf("ropes %+v, windows %v", r, c.Windows)
+	}
+	if !slices.Equal(c.EOS, []int32{1, 106}) {
+		t.Errorf("end-of-text tokens %v", c.EOS)
+	}
+	if _, ok := c.Tensors()["language_model.model.layers.33.self_attn.k_norm.weight"]; !ok {
+		t.Error("the text model's tensors are not under language_model")
 	}
 }
 

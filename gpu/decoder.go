@@ -3,7 +3,6 @@ package gpu
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -43,6 +42,9 @@ func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string)
 	if missing := c.MissingShards(); len(missing) > 0 {
 		return nil, wrap(fmt.Errorf("missing files %v: %w", missing, checkpoint.ErrNotFound))
 	}
+	if err := config.readGeneration(c.File); err != nil {
+		return nil, wrap(err)
+	}
 	if tok == nil {
 		if tok, err = OpenTokenizer(c); err != nil {
 			return nil, wrap(err)
@@ -66,10 +68,11 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 	if err != nil {
 		return nil, err
 	}
-	slots := config.slots()
-	if err := checkTensors(src.Tensors(), slots); err != nil {
+	config = config.untied(src.Tensors())
+	if err := config.checkTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
+	slots := config.slots()
 	d := &Decoder{config: config, dev: dev, slots: slots}
 	if !config.Tied {
 		d.slots = slots[:len(slots)-1]
@@ -116,15 +119,16 @@ func (d *Decoder) Close() error {
 	return errors.Join(errs...)
 }
 
-// ends are the end-of-text tokens: the configuration's and the tokenizer's.
+// ends are the end-of-text tokens: the configuration's, or the tokenizer's where it has no word
+// on them.
 func (d *Decoder) ends() []int32 {
-	out := slices.Clone(d.config.EOS)
-	if d.tok != nil {
-		if id, ok := d.tok.EOS(); ok && !slices.Contains(out, id) {
-			out = append(out, id)
-		}
+	if d.config.EOS != nil || d.tok == nil {
+		return d.config.EOS
 	}
-	return out
+	if id, ok := d.tok.EOS(); ok {
+		return []int32{id}
+	}
+	return nil
 }
 
 // A variant is what of a program's graph does not follow from the shapes of its inputs.

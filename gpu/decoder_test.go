@@ -148,7 +148,7 @@ func greedyRows(r *gputest.Reference) ([]gpu.Row, int) {
 	layer := r.Config.Layers / 2
 	var rows []gpu.Row
 	for i := range 12 {
-		row := gpu.Row{Prompt: r.Text([]int{1, 7, 19, 30}[i%4], uint64(i%4))}
+		row := gpu.Row{Prompt: r.Text([]int{1, 12, 19, 30}[i%4], uint64(i%4))}
 		if i%3 > 0 {
 			row.Push = []gpu.Push{{Site: gpu.Site{Layer: layer}, Vector: r.Vector(3, uint64(i)), Positions: gpu.Positions(i/2) % 3}}
 		}
@@ -173,9 +173,13 @@ func referenceGreedy(r *gputest.Reference, row gpu.Row, _, tokens int) (out []in
 		}
 		pushes = append(pushes, gputest.Push{Layer: p.Site.Layer, Vector: p.Vector, At: at})
 	}
+	turns := n // the length that decides how tokens turn
+	if r.Config.Ropes[0].Type == "longrope" {
+		turns = 0 // the whole text's
+	}
 	text := slices.Clone(row.Prompt)
 	for range tokens {
-		logits := r.Forward(text, n, pushes...).Logits(len(text) - 1)
+		logits := r.Forward(text, turns, pushes...).Logits(len(text) - 1)
 		best, second := 0, math.Inf(-1)
 		for i, v := range logits {
 			if v > logits[best] {

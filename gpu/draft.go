@@ -32,7 +32,8 @@ type draft struct {
 }
 
 func (d *draft) start(top float32, temperature float64) {
-	d.top, d.inverse, d.sum = top, float32(1/temperature), 0
+	// A temperature too small for float32 would make 0·∞ of the best token.
+	d.top, d.inverse, d.sum = top, min(float32(1/temperature), math.MaxFloat32), 0
 	d.list = d.list[:0]
 }
 

@@ -11,6 +11,9 @@ func OpenSource(c *Config, src source, tok *tokenizer.Tokenizer) (*Decoder, erro
 	return d, err
 }
 
+// Ends are the tokens that end a text.
+func (d *Decoder) Ends() []int32 { return d.ends() }
+
 // Gradient returns the mean loss of rows of tokens and its gradient by every stored tensor,
 // at the weights of src.
 func Gradient(c *Config, src source, rows, length int, tokens []int32) (float64, map[string][]float32, error) {

@@ -19,8 +19,8 @@ func (f *fields) problem(format string, args ...any) {
 
 // read decodes a value; it reports whether the key was there and fitted into v.
 func (f *fields) read(key, want string, v any) bool {
-	raw, ok := f.raw[key]
-	if !ok || string(raw) == "null" {
+	raw := f.raw[key]
+	if !f.has(key) {
 		return false
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
@@ -28,6 +28,12 @@ func (f *fields) read(key, want string, v any) bool {
 		return false
 	}
 	return true
+}
+
+// has reports whether the key is there and not null.
+func (f *fields) has(key string) bool {
+	raw, ok := f.raw[key]
+	return ok && string(raw) != "null"
 }
 
 func clip(raw []byte) string {
@@ -90,11 +96,14 @@ func (f *fields) object(key string) (sub *fields, done func()) {
 	}
 }
 
-// ids reads a token id or a list of them.
+// ids reads a token id or a list of them: empty for null, nil for an absent key.
 func (f *fields) ids(key string) []int32 {
 	raw, ok := f.raw[key]
-	if !ok || string(raw) == "null" {
+	switch {
+	case !ok:
 		return nil
+	case !f.has(key):
+		return []int32{}
 	}
 	var one int32
 	if json.Unmarshal(raw, &one) == nil {

@@ -3,6 +3,7 @@ package gpu
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // A Row is one text to generate.
@@ -50,27 +51,65 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 		return nil, err
 	}
 	defer release()
-	prompts := make([][]int32, len(rows))
+	tasks := make([]task, len(rows))
 	for i, r := range rows {
-		prompts[i] = r.Prompt
+		tasks[i].Row = r
 	}
-	past, err := d.runPrefixes(ctx, prompts, func(i int) []Push { return rows[i].Push })
-	if err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
+	for d.nextStretch(tasks, s) {
+		if err := d.runStretch(ctx, tasks, s); err != nil {
+			return nil, fmt.Errorf("generate: %w", err)
+		}
 	}
-	defer past.free()
 	out := make([]Output, len(rows))
-	lanes := d.config.lanesFor(len(rows))
-	size := (len(rows) + lanes - 1) / lanes
-	err = each(ctx, lanes, func(i int) error {
-		l := &lane{d: d, past: past, rows: rows, out: out, sampling: s, size: size,
-			from: min(i*size, len(rows)), to: min((i+1)*size, len(rows))}
-		return l.run(ctx)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
+	for i, t := range tasks {
+		out[i] = t.out
 	}
 	return out, nil
+}
+
+// A task is a row under way. Most are done in one stretch; where the length of the text changes
+// how its tokens turn, another begins, from keys and values that are computed anew.
+type task struct {
+	Row
+	out   Output
+	text  []int32 // the prompt and what was generated before this stretch
+	until int     // length of out.Tokens at which the stretch ends
+	done  bool    // in this stretch
+}
+
+// nextStretch prepares tasks for a stretch and reports whether any needs one. Tasks that have
+// ended keep their places, with a text of one token, so that a row's batch does not depend on
+// its neighbours.
+func (d *Decoder) nextStretch(tasks []task, s Sampling) bool {
+	more := false
+	for i := range tasks {
+		t := &tasks[i]
+		have := len(t.out.Tokens)
+		if t.done = t.out.Ended || have == s.MaxNewTokens; t.done {
+			t.text, t.Push = t.Prompt[:1], nil
+			continue
+		}
+		more = true
+		t.text = slices.Concat(t.Prompt, t.out.Tokens)
+		t.until = min(s.MaxNewTokens, have+d.config.turnsAlike(len(t.text)))
+	}
+	return more
+}
+
+// runStretch continues every task that is not done.
+func (d *Decoder) runStretch(ctx context.Context, tasks []task, s Sampling) error {
+	past, err := d.runPrefixes(ctx, tasks)
+	if err != nil {
+		return err
+	}
+	defer past.free()
+	lanes := d.config.lanesFor(len(tasks))
+	size := (len(tasks) + lanes - 1) / lanes
+	return each(ctx, lanes, func(i int) error {
+		from, to := min(i*size, len(tasks)), min((i+1)*size, len(tasks))
+		l := &lane{d: d, past: past, tasks: tasks, sampling: s, size: size, from: from, to: to}
+		return l.run(ctx)
+	})
 }
 
 // narrow is the width of the residual stream below which a step is mostly operations that the

@@ -164,7 +164,7 @@ func TestExtractInject(t *testing.T) {
 func TestCachedIsUncached(t *testing.T) {
 	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
 		switch r.Config.Ropes[0].Type {
-		case "dynamic", "longrope", "qwen":
+		case "dynamic", "qwen":
 			t.Skip("positions turn by the length of the prompt, and Logits takes the whole text for the prompt")
 		}
 		rows := variedRows(r, 5, 4)

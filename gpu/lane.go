@@ -3,25 +3,24 @@ package gpu
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// A lane generates rows [from, to) in a batch of size rows; the rows beyond are padding.
+// A lane continues tasks [from, to) in a batch of size rows; the rows beyond are padding.
 type lane struct {
 	d        *Decoder
 	past     *prefixes
-	rows     []Row
-	out      []Output
+	tasks    []task
 	sampling Sampling
 	size     int
 	from, to int
 
-	s, t    int // slots before the response; all slots
+	s, t    int // slots before the newest token; all slots
 	cache   []*tensors.Tensor
 	newest  []int32
-	done    []bool
 	steer   *pushTable
 	sampler *sampler
 }
@@ -29,23 +28,23 @@ type lane struct {
 func (l *lane) run(ctx context.Context) error {
 	l.s = l.past.longest()
 	l.t = l.s + (l.sampling.MaxNewTokens+15)/16*16
-	if l.from == l.to {
+	if l.finished() {
 		return nil
 	}
 	defer func() { free(l.cache) }()
 	if err := l.fillCache(); err != nil {
 		return err
 	}
-	l.newest, l.done = make([]int32, l.size), make([]bool, l.size)
+	l.newest = make([]int32, l.size)
 	for i := l.from; i < l.to; i++ {
-		p := l.rows[i].Prompt
-		l.newest[i-l.from] = p[len(p)-1]
+		text := l.tasks[i].text
+		l.newest[i-l.from] = text[len(text)-1]
 	}
 	l.steer = newPushTable(l.d.config.Hidden, l.size, func(row int) []Push {
 		if l.from+row >= l.to {
 			return nil
 		}
-		return l.rows[l.from+row].Push
+		return l.tasks[l.from+row].Push
 	})
 	l.sampler = newSampler(l.sampling, l.d.ends())
 	for step := range l.sampling.MaxNewTokens {
@@ -56,7 +55,7 @@ func (l *lane) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("token %d: %w", step, err)
 		}
-		err = l.choose(logits, step)
+		err = l.choose(logits)
 		free(logits)
 		if err != nil || l.finished() {
 			return err
@@ -92,7 +91,10 @@ func (l *lane) fillCache() error {
 // step runs the newest token of every row and returns the logits in blocks [B, ≤2048].
 func (l *lane) step(step int) ([]*tensors.Tensor, error) {
 	d := l.d
-	push := l.steer.at(l.size, 1, func(p Positions, _, _ int) bool { return p != LastPrompt || step == 0 })
+	push := l.steer.at(l.size, 1, func(p Positions, row, _ int) bool {
+		t := &l.tasks[l.from+row]
+		return p.reach(len(t.text)-1+step, len(t.Prompt)-1)
+	})
 	program, err := d.step.get(d.dev, variant{pushed: push != nil})
 	if err != nil {
 		return nil, err
@@ -163,47 +165,44 @@ func (l *lane) addMask(c *call, step, window int) {
 	}, l.size*l.d.config.KVHeads, n/l.d.config.KVHeads, l.t)
 }
 
-// choose appends a token to every row that has not ended.
-func (l *lane) choose(logits []*tensors.Tensor, step int) error {
+// choose appends a token to every row that is not done.
+func (l *lane) choose(logits []*tensors.Tensor) error {
 	errs := make([]error, l.to-l.from)
 	err := readBlocks(logits, l.size, func(row func(b int) [][]float32) {
 		parallel(l.to-l.from, func(b int) {
-			if !l.done[b] {
-				errs[b] = l.chooseRow(b, row(b), step)
+			if !l.tasks[l.from+b].done {
+				errs[b] = l.chooseRow(b, row(b))
 			}
 		})
 	})
 	return firstError(append(errs, err)...)
 }
 
-func (l *lane) chooseRow(b int, logits [][]float32, step int) error {
-	o := &l.out[l.from+b]
-	token, margin, err := l.sampler.choose(logits, l.rows[l.from+b].Noise, step)
+func (l *lane) chooseRow(b int, logits [][]float32) error {
+	t := &l.tasks[l.from+b]
+	o := &t.out
+	token, margin, err := l.sampler.choose(logits, t.Noise, len(o.Tokens))
 	if err != nil {
 		return fmt.Errorf("row %d: %w", l.from+b, err)
 	}
 	if l.sampler.ends[token] {
-		l.done[b], o.Ended = true, true
+		t.done, o.Ended = true, true
 		return nil
 	}
 	l.newest[b] = token
 	o.Tokens = append(o.Tokens, token)
-	if f := l.rows[l.from+b].OnToken; f != nil {
-		f(token)
+	if t.OnToken != nil {
+		t.OnToken(token)
 	}
 	if l.sampling.Temperature == 0 {
 		o.Margins = append(o.Margins, margin)
 	}
+	t.done = len(o.Tokens) == t.until
 	return nil
 }
 
 func (l *lane) finished() bool {
-	for b := range l.to - l.from {
-		if !l.done[b] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(l.tasks[l.from:l.to], func(t task) bool { return !t.done })
 }
 
 // buildStep is the graph of a generation step.

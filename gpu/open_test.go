@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // folder writes a random model as a Hugging Face folder, after change had its way with the
@@ -79,6 +81,89 @@ func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
 	if strings.Contains(err.Error(), "inv_freq") {
 		t.Errorf("error %q complains of a buffer", err)
 	}
+}
+
+// TestStoredHeadIsUsed opens a model that is called tied but stores an output matrix of its own.
+func TestStoredHeadIsUsed(t *testing.T) {
+	config, err := gpu.ParseConfig([]byte(gputest.Configs["llama"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := *config
+	stored.Tied = false
+	r := gputest.Model(&stored, 5)
+	d, err := gpu.OpenSource(config, r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	text := r.Text(9, 1)
+	got, err := d.Logits(context.Background(), [][]int32{text}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := relative(got[0], r.Forward(text, 0).Logits(8)); e > tolerance {
+		t.Errorf("relative difference %.1e", e)
+	}
+	if !config.Tied {
+		t.Error("opening changed the caller's configuration")
+	}
+}
+
+// TestWhatEndsAText asks where end-of-text tokens come from: generation_config.json before
+// config.json before the tokenizer, whose is token 7 here.
+func TestWhatEndsAText(t *testing.T) {
+	const names, null, absent = `"eos_token_id": 3`, `"eos_token_id": null`, `"x": 0`
+	for _, c := range []struct {
+		config, generation string // generation "": no such file
+		want               []int32
+	}{
+		{names, "{" + names + "}", []int32{3}},
+		{names, `{"eos_token_id": [4, 5]}`, []int32{4, 5}},
+		{names, "{" + absent + "}", []int32{3}},
+		{names, "", []int32{3}},
+		{absent, `{"eos_token_id": 4}`, []int32{4}},
+		{null, "", nil},
+		{absent, "", []int32{7}},
+	} {
+		text := strings.Replace(gputest.Configs["llama"], `"eos_token_id": 2`, c.config, 1)
+		config, err := gpu.ParseConfig([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys := gputest.Model(config, 5).Folder([]byte(text), nil).(fstest.MapFS)
+		if c.generation != "" {
+			fsys["generation_config.json"] = &fstest.MapFile{Data: []byte(c.generation)}
+		}
+		d, err := openFS(t, fsys, gputest.Tokenizer(t, config.Vocab))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Ends(); !slices.Equal(got, c.want) {
+			t.Errorf("config %s, generation %s: %v, want %v", c.config, c.generation, got, c.want)
+		}
+	}
+	_, r := folder(t, "llama", nil)
+	fsys := r.Folder([]byte(gputest.Configs["llama"]), nil).(fstest.MapFS)
+	fsys["generation_config.json"] = &fstest.MapFile{Data: []byte(`{"eos_token_id": "end"}`)}
+	if _, err := openFS(t, fsys, gputest.Tokenizer(t, r.Config.Vocab)); err == nil || !strings.Contains(err.Error(), `generation_config.json: eos_token_id is "end"`) {
+		t.Errorf("an end-of-text of the wrong type: %v", err)
+	}
+}
+
+// openFS opens a folder that is held in memory.
+func openFS(t *testing.T, fsys fs.FS, tok *tokenizer.Tokenizer) (*gpu.Decoder, error) {
+	t.Helper()
+	c, err := checkpoint.OpenFS(fsys, "folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	d, err := gpu.Open(c, tok, "cpu")
+	if err == nil {
+		t.Cleanup(func() { d.Close() })
+	}
+	return d, err
 }
 
 func TestOpenRefusesWhatIsNotThere(t *testing.T) {

@@ -71,7 +71,7 @@ func openParity(t *testing.T, fsys fs.FS, name string) *gpu.Decoder {
 // seven together.
 func TestParityWithTransformers(t *testing.T) {
 	folders, err := filepath.Glob("testdata/parity/*/parity.json")
-	if err != nil || len(folders) < 16 {
+	if err != nil || len(folders) < 18 {
 		t.Fatalf("%d fixtures: %v", len(folders), err)
 	}
 	for _, path := range folders {

@@ -58,30 +58,29 @@ func (p *prefixes) longest() int {
 	return n
 }
 
-// runPrefixes computes the keys and values of prompts without their last tokens. Rows with
-// the same tokens share a prefix unless a row has a push that reaches the prompt.
+// runPrefixes computes the keys and values of tasks' texts without their last tokens. Tasks with
+// the same tokens share a prefix unless one has a push that reaches it.
 //
 // Calls often have the prompts of the call before, with other pushes: then nothing is
 // computed. The store is only used again for exactly the same list of prefixes, whose batches
 // would be the same, so that results do not depend on what was called before.
-func (d *Decoder) runPrefixes(ctx context.Context, prompts [][]int32, pushes func(row int) []Push) (*prefixes, error) {
+func (d *Decoder) runPrefixes(ctx context.Context, tasks []task) (*prefixes, error) {
 	p := &prefixes{kept: true}
-	var texts [][]int32
-	var owner []int // a row of each prefix
+	var owners []*task // one of each prefix
 	var all strings.Builder
 	seen := map[string]int{}
-	for i, prompt := range prompts {
-		key := tokenKey(prompt[:len(prompt)-1])
-		if reachesPrompt(pushes(i)) {
+	for i := range tasks {
+		t := &tasks[i]
+		key := tokenKey(t.prefix())
+		if len(t.prefixPushes()) > 0 {
 			key += fmt.Sprint(" pushed ", i)
 			p.kept = false
 		}
 		at, ok := seen[key]
 		if !ok {
-			at = len(texts)
+			at = len(owners)
 			seen[key] = at
-			texts = append(texts, prompt[:len(prompt)-1])
-			owner = append(owner, i)
+			owners = append(owners, t)
 			fmt.Fprintf(&all, "%d:%s", len(key), key)
 		}
 		p.of = append(p.of, at)
@@ -90,7 +89,7 @@ func (d *Decoder) runPrefixes(ctx context.Context, prompts [][]int32, pushes fun
 		p.prefixStore = d.lastPrefixes
 		return p, nil
 	}
-	store, err := d.newPrefixStore(ctx, texts, owner, pushes)
+	store, err := d.newPrefixStore(ctx, owners)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +113,27 @@ func (p *prefixStore) size() int {
 	return n
 }
 
-func (d *Decoder) newPrefixStore(ctx context.Context, texts [][]int32, owner []int, pushes func(row int) []Push) (*prefixStore, error) {
+// prefix is the text without its last token.
+func (t *task) prefix() []int32 { return t.text[:len(t.text)-1] }
+
+// prefixPushes are the pushes that reach the prefix.
+func (t *task) prefixPushes() []Push {
+	var out []Push
+	for _, p := range t.Push {
+		if p.Positions == All || len(t.text) > len(t.Prompt) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (d *Decoder) newPrefixStore(ctx context.Context, owners []*task) (*prefixStore, error) {
 	p := &prefixStore{}
-	for _, t := range texts {
-		p.length = append(p.length, len(t))
+	for _, t := range owners {
+		p.length = append(p.length, len(t.prefix()))
 	}
 	plan := planBatches(p.length, bucket, prefixTokens)
-	p.batch, p.row = make([]int, len(texts)), make([]int, len(texts))
+	p.batch, p.row = make([]int, len(owners)), make([]int, len(owners))
 	p.kv = make([][]*tensors.Tensor, len(plan))
 	for i, b := range plan {
 		p.s = append(p.s, b.s)
@@ -129,7 +142,7 @@ func (d *Decoder) newPrefixStore(ctx context.Context, texts [][]int32, owner []i
 		}
 	}
 	err := each(ctx, len(plan), func(i int) (err error) {
-		p.kv[i], err = d.runPrefix(plan[i], texts, owner, pushes)
+		p.kv[i], err = d.runPrefix(plan[i], owners)
 		return err
 	})
 	if err != nil {
@@ -140,20 +153,20 @@ func (d *Decoder) newPrefixStore(ctx context.Context, texts [][]int32, owner []i
 }
 
 // runPrefix runs one batch; it returns k₀, v₀, k₁, … [B·K, S, h].
-func (d *Decoder) runPrefix(plan batch, texts [][]int32, owner []int, pushes func(row int) []Push) ([]*tensors.Tensor, error) {
+func (d *Decoder) runPrefix(plan batch, owners []*task) ([]*tensors.Tensor, error) {
+	texts := make([][]int32, len(owners))
+	for i, t := range owners {
+		texts[i] = t.prefix()
+	}
 	table := newPushTable(d.config.Hidden, plan.b, func(row int) []Push {
 		if row >= len(plan.members) {
 			return nil
 		}
-		var all []Push
-		for _, p := range pushes(owner[plan.members[row]]) {
-			if p.Positions == All {
-				all = append(all, p)
-			}
-		}
-		return all
+		return owners[plan.members[row]].prefixPushes()
 	})
-	push := table.at(plan.b, plan.s, func(Positions, int, int) bool { return true })
+	push := table.at(plan.b, plan.s, func(p Positions, row, j int) bool {
+		return p.reach(j, len(owners[plan.members[row]].Prompt)-1)
+	})
 	program, err := d.prefix.get(d.dev, variant{pushed: push != nil})
 	if err != nil {
 		return nil, err
@@ -181,15 +194,6 @@ func (d *Decoder) buildPrefix(v variant) (string, func([]*graph.Node) []*graph.N
 		k, values := f.keysAndValues(d.config.Layers-1, x)
 		return append(cache.kv, k, values)
 	}
-}
-
-func reachesPrompt(pushes []Push) bool {
-	for _, p := range pushes {
-		if p.Positions == All {
-			return true
-		}
-	}
-	return false
 }
 
 // tokenKey is a text's tokens as a map key.

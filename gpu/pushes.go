@@ -89,6 +89,6 @@ func (d *Decoder) textPushes(plan batch, tokens [][]int32, push [][]Push) *pushI
 	})
 	return table.at(plan.b, plan.s, func(p Positions, row, j int) bool {
 		last := len(tokens[plan.members[row]]) - 1
-		return j == last || p == All && j < last
+		return j <= last && p.reach(j, last)
 	})
 }

@@ -35,9 +35,9 @@ const (
 
 // parseRope reads rope_theta with rope_scaling, or rope_parameters, which holds both.
 func parseRope(c *Config, f *fields) Rope {
-	sub, done := f.object("rope_parameters")
-	if sub == nil {
-		sub, done = f.object("rope_scaling")
+	sub, done := f.object("rope_scaling")
+	if sub == nil || len(sub.raw) == 0 {
+		sub, done = f.object("rope_parameters")
 	}
 	defer done()
 	return readRope(c, f, sub, f.float("rope_theta", 10000))
@@ -80,7 +80,8 @@ func readRope(c *Config, f, sub *fields, theta float64) Rope {
 func readScaling(r *Rope, c *Config, f, sub *fields) {
 	r.Type = sub.text("rope_type", sub.text("type", ropeDefault))
 	r.Theta = sub.float("rope_theta", r.Theta)
-	r.Original = sub.integer("original_max_position_embeddings", f.integer("original_max_position_embeddings", c.MaxPositions))
+	const original = "original_max_position_embeddings"
+	r.Original = f.integer(original, sub.integer(original, c.MaxPositions)) // Phi-3 writes it outside
 	r.Factor = sub.float("factor", 0)
 	switch r.Type {
 	case ropeDefault, ropeLinear, ropeDynamic:
@@ -144,7 +145,8 @@ func (r Rope) check(c *Config, f *fields) {
 
 // frequencies are the angles per position of the Dim/2 pairs, for a text whose prompt has n
 // tokens. Only scalings that look at the length use n: it is the prompt's, so that tokens
-// generated later turn the way the prompt's do.
+// generated later turn the way the prompt's do. (Longrope counts these as well; see
+// turnsAlike.)
 func (r Rope) frequencies(n, maxPositions int) []float64 {
 	theta := r.Theta
 	if s := r.stretch(n, maxPositions); s > 1 {
@@ -211,6 +213,18 @@ func (r Rope) llama3(w float64) float64 {
 	}
 	s := (float64(r.Original)/wave - r.LowFreq) / (r.HighFreq - r.LowFreq)
 	return (1-s)*w/r.Factor + s*w
+}
+
+// turnsAlike is how many tokens can follow a text of n before the encoding of the text itself
+// changes: longrope has other factors for texts of more than Original tokens.
+func (c *Config) turnsAlike(n int) int {
+	most := math.MaxInt32
+	for _, r := range c.Ropes {
+		if r.Type == ropeLongRope && n <= r.Original {
+			most = min(most, r.Original-n+1)
+		}
+	}
+	return most
 }
 
 // class is what frequencies needs to know of n: prompts of one class turn alike.

@@ -98,6 +98,16 @@ func TestSamplingIsItsDefinition(t *testing.T) {
 	}
 }
 
+// TestColdestIsGreedy lowers the temperature below what a float32 can be the inverse of.
+func TestColdestIsGreedy(t *testing.T) {
+	for _, temperature := range []float64{1e-30, 1e-39, 1e-300, 5e-324} {
+		p := newSampler(Sampling{Temperature: temperature, TopP: 0.9, TopK: 2}, nil)
+		if id, _, err := p.choose([][]float32{{1, 0}, {-3, 2.5}}, Noise{}, 0); err != nil || id != 3 {
+			t.Errorf("temperature %g: token %d (error %v), want 3", temperature, id, err)
+		}
+	}
+}
+
 func split(x []float32, n int) [][]float32 {
 	var out [][]float32
 	for c := range slices.Chunk(x, n) {

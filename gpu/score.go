@@ -27,7 +27,11 @@ func (d *Decoder) Score(ctx context.Context, prompts, continuations [][]int32) (
 		return nil, err
 	}
 	defer release()
-	past, err := d.runPrefixes(ctx, prompts, func(int) []Push { return nil })
+	tasks := make([]task, len(prompts))
+	for i, p := range prompts {
+		tasks[i].text = p
+	}
+	past, err := d.runPrefixes(ctx, tasks)
 	if err != nil {
 		return nil, fmt.Errorf("score: %w", err)
 	}

@@ -35,6 +35,12 @@ func (p Positions) String() string {
 	return fmt.Sprintf("Positions(%d)", int(p))
 }
 
+// reach reports whether a push with these positions goes to token j of a text whose prompt's
+// last token is last.
+func (p Positions) reach(j, last int) bool {
+	return j == last || j < last && p == All || j > last && p != LastPrompt
+}
+
 // A Push is one addition to the residual stream.
 type Push struct {
 	Site      Site

@@ -61,6 +61,13 @@ type names struct {
 	qkv, gateUp                     string // fused tensors, "" where the family has none
 	attnNorm, mlpNorm               string // before attention, before the feed-forward part
 	postAttn, postMLP, qNorm, kNorm string
+	unread                          []string // beginnings of the names of tensors that are not the decoder's
+}
+
+// under is n for a decoder that is part of a larger model: its tensors' names begin with prefix.
+func (n names) under(prefix string) names {
+	n.embed, n.norm, n.head, n.block = prefix+n.embed, prefix+n.norm, prefix+n.head, prefix+n.block
+	return n
 }
 
 var llamaNames = names{

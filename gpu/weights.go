@@ -20,22 +20,30 @@ type source interface {
 	ReadRows(name string, from, n int, dst []float32) error
 }
 
+// untied is c for a checkpoint that stores an output matrix although the configuration calls it
+// tied to the embedding, as some fine-tuned models do: the stored one is used, as transformers
+// does where the two differ.
+func (c *Config) untied(have []checkpoint.TensorInfo) *Config {
+	head := c.names.head + ".weight"
+	if !c.Tied || !slices.ContainsFunc(have, func(t checkpoint.TensorInfo) bool { return t.Name == head }) {
+		return c
+	}
+	out := *c
+	out.Tied = false
+	return &out
+}
+
 // checkTensors compares the tensors that are there with those that the configuration needs,
 // and lists every difference.
-func checkTensors(have []checkpoint.TensorInfo, slots []slot) error {
-	want := map[string][]int{}
-	for _, s := range slots {
-		for _, p := range s.parts {
-			want[p.tensor] = p.shape
-		}
-	}
+func (c *Config) checkTensors(have []checkpoint.TensorInfo) error {
+	want := c.Tensors()
 	var missing, misshapen, unused []string
 	seen := map[string]bool{}
 	for _, t := range have {
 		seen[t.Name] = true
 		shape, ok := want[t.Name]
 		switch {
-		case !ok && !buffer(t.Name):
+		case !ok && !c.unread(t.Name):
 			unused = append(unused, t.Name)
 		case ok && t.Shape != nil && !slices.Equal(shape, t.Shape):
 			misshapen = append(misshapen, fmt.Sprintf("%s %v, want %v", t.Name, t.Shape, shape))
@@ -62,11 +70,13 @@ func checkTensors(have []checkpoint.TensorInfo, slots []slot) error {
 	return nil
 }
 
-// buffer reports whether a stored tensor is no weight: old checkpoints carry the rotary
-// frequencies and the causal mask, which follow from the configuration.
-func buffer(name string) bool {
+// unread reports whether a stored tensor is none of the decoder's weights: old checkpoints carry
+// the rotary frequencies and the causal mask, which follow from the configuration, and a
+// larger model has other parts.
+func (c *Config) unread(name string) bool {
 	return strings.HasSuffix(name, "rotary_emb.inv_freq") || strings.HasSuffix(name, "attn.masked_bias") ||
-		strings.HasSuffix(name, "attn.bias") && strings.HasPrefix(name, "transformer.h.")
+		strings.HasSuffix(name, "attn.bias") && strings.HasPrefix(name, "transformer.h.") ||
+		slices.ContainsFunc(c.names.unread, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // loadWeights reads every slot, several at a time, directly into the device's memory where

@@ -32,7 +32,8 @@ func (r *Reference) Folder(config []byte, change func([]checkpoint.Tensor) []che
 	return fstest.MapFS{"config.json": {Data: config}, "model.safetensors": {Data: b.Bytes()}}
 }
 
-// Tokenizer is a tokenizer of n tokens that stands in where a test needs one.
+// Tokenizer is a tokenizer of n tokens, n > 7, that stands in where a test needs one. Token 7
+// ends a text.
 func Tokenizer(t testing.TB, n int) *tokenizer.Tokenizer {
 	t.Helper()
 	var vocab strings.Builder
@@ -45,7 +46,7 @@ func Tokenizer(t testing.TB, n int) *tokenizer.Tokenizer {
 	tok, err := tokenizer.FromJSON([]byte(`{"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,
 		"post_processor": null, "decoder": null, "model": {"type": "BPE", "dropout": null, "unk_token": null,
 		"continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-		"vocab": {`+vocab.String()+`}, "merges": []}}`), nil)
+		"vocab": {`+vocab.String()+`}, "merges": []}}`), []byte(`{"eos_token": "t7"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

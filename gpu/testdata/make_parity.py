@@ -53,12 +53,22 @@ FAMILIES = {
         sliding_attention=dict(rope_type="default", rope_theta=10000.0))),
     "phi3": dict(BASE, model_type="phi3", original_max_position_embeddings=128, tie_word_embeddings=False),
     # Texts of at most 16 tokens turn by the short factors, longer ones by the long ones.
-    "phi3_longrope": dict(BASE, model_type="phi3", max_position_embeddings=64, original_max_position_embeddings=16, greedy=[3, 4],
+    "phi3_longrope": dict(BASE, model_type="phi3", max_position_embeddings=64, original_max_position_embeddings=16,
                           tie_word_embeddings=False, rope_parameters=dict(
                               rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=16,
                               short_factor=[1.0, 1.1, 1.3, 1.6], long_factor=[1.2, 2.0, 4.5, 9.0])),
     "phi3_partial": dict(BASE, model_type="phi3", num_attention_heads=2, num_key_value_heads=2, partial_rotary_factor=0.75,
                          original_max_position_embeddings=128, tie_word_embeddings=True),
+    "smollm2": dict(BASE, model_type="llama", hidden_size=36, num_attention_heads=3, num_key_value_heads=1, tie_word_embeddings=True,
+                    rope_parameters=dict(rope_type="default", rope_theta=100000.0)),
+    # The larger Gemma 3 also see; their text model is described and stored inside the whole.
+    "gemma3_vision": dict(model_type="gemma3", eos_token_id=1, mm_tokens_per_image=1,
+                          text_config=dict(GEMMA, num_hidden_layers=3, num_key_value_heads=1, query_pre_attn_scalar=16, layer_types=[
+                              "sliding_attention", "sliding_attention", "full_attention"], rope_parameters=dict(
+                              full_attention=dict(rope_type="linear", rope_theta=1000000.0, factor=8.0),
+                              sliding_attention=dict(rope_type="default", rope_theta=10000.0))),
+                          vision_config=dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
+                                             image_size=2, patch_size=2)),
 }
 
 
@@ -81,7 +91,7 @@ def random_model(name, settings, seed):
 
 
 def blocks(model):
-    return model.model.layers
+    return getattr(model.model, "language_model", model.model).layers
 
 
 def forward(model, tokens, vector=None, layer=None, first=None):
@@ -125,7 +135,7 @@ def numbers(x):
 
 
 def fixture(model, texts, greedy_texts, seed, scale):
-    hidden = model.config.hidden_size
+    hidden = model.config.get_text_config().hidden_size
     generator = torch.Generator().manual_seed(seed)
     layer = len(blocks(model)) // 2
     cases = []
@@ -174,9 +184,12 @@ def config_of(model):
 
 
 def state_of(model):
+    """The weights under the names that checkpoints have."""
     state = dict(model.state_dict())
     if model.config.tie_word_embeddings:
         state.pop("lm_head.weight")
+    if hasattr(model.model, "language_model"):
+        state = {k.removeprefix("model.").replace("language_model.", "language_model.model."): v for k, v in state.items()}
     return state
 
 

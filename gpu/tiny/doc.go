@@ -20,7 +20,7 @@
 // [Folder] gives the two models as Hugging Face folders: "qwen2", the source (width 96,
 // four blocks, byte-level BPE), and "llama", the target (width 128, four blocks, BPE with
 // byte fallback). They were made by `go run ./gpu/tiny/train`; TRAINING.md holds the
-// losses. Both are open to any program that reads such folders.
+// losses and the digests. Both are open to any program that reads such folders.
 //
 // Every function here is a pure function of its arguments: the same arguments give the
 // same bytes on every machine (PCG of math/rand/v2, no map order, no floating point that

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -84,7 +85,10 @@ func (f family) make(ctx context.Context, folder string, texts []string, tokens 
 	if err != nil {
 		return record{}, err
 	}
-	if err := f.writeWeights(folder, weights); err != nil {
+	if r.digest, err = f.writeWeights(folder, weights); err != nil {
+		return record{}, err
+	}
+	if r.device, err = gpu.DeviceFor("cpu"); err != nil {
 		return record{}, err
 	}
 	if r.validation, err = f.validate(ctx, folder, min(tokens, validationTokens)); err != nil {
@@ -130,21 +134,21 @@ func (f family) writeTokenizer(folder string, texts []string) (*tokenizer.Tokeni
 }
 
 // writeWeights writes model.safetensors, in bfloat16: half the size, and no difference that
-// the experiment could show.
-func (f family) writeWeights(folder string, weights map[string][]float32) error {
+// the experiment could show. It returns the file's SHA-256.
+func (f family) writeWeights(folder string, weights map[string][]float32) (digest string, err error) {
 	var list []checkpoint.Tensor
 	for _, name := range slices.Sorted(maps.Keys(weights)) {
 		shape, err := f.shape(name, len(weights[name]))
 		if err != nil {
-			return err
+			return "", err
 		}
 		list = append(list, checkpoint.Tensor{Name: name, DType: "BF16", Shape: shape, Data: weights[name]})
 	}
 	var b bytes.Buffer
 	if err := checkpoint.WriteSafetensors(&b, list, map[string]string{"format": "pt"}); err != nil {
-		return err
+		return "", err
 	}
-	return write(folder, "model.safetensors", b.Bytes())
+	return fmt.Sprintf("%x", sha256.Sum256(b.Bytes())), write(folder, "model.safetensors", b.Bytes())
 }
 
 // shape returns the shape of a tensor of n values: matrices, [out, in], read the residual

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"time"
+
+	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // A record says how the training of a model went.
@@ -13,6 +15,8 @@ type record struct {
 	tokens     int // seen in training
 	lines      []line
 	validation float64 // nats per token, of the stored weights
+	device     gpu.Device
+	digest     string // SHA-256 of model.safetensors, in hexadecimal
 	took       time.Duration
 
 	sum   float64 // of the losses since the last line
@@ -45,10 +49,15 @@ func markdown(log []record) []byte {
 	var b bytes.Buffer
 	fmt.Fprint(&b, "# How the embedded pair was trained\n\n"+
 		"Written by `GOEXPERIMENT=simd go run ./gpu/tiny/train`. Losses are in nats per token; the validation\n"+
-		"loss is that of the weights as they are stored, in bfloat16, on documents of another seed.\n\n"+
-		"| model | parameters | tokens | validation loss | time |\n|---|---|---|---|---|\n")
+		"loss is that of the weights as they are stored, in bfloat16, on documents of another seed. The same\n"+
+		"device gives the same bytes of weights.\n\n"+
+		"| model | parameters | tokens | validation loss | device | time |\n|---|---|---|---|---|---|\n")
 	for _, r := range log {
-		fmt.Fprintf(&b, "| %s | %d | %d | %.4f | %s |\n", r.family.name, r.parameters, r.tokens, r.validation, r.took.Round(time.Second))
+		fmt.Fprintf(&b, "| %s | %d | %d | %.4f | %s | %s |\n", r.family.name, r.parameters, r.tokens, r.validation, r.device, r.took.Round(time.Second))
+	}
+	fmt.Fprint(&b, "\n| model | SHA-256 of model.safetensors |\n|---|---|\n")
+	for _, r := range log {
+		fmt.Fprintf(&b, "| %s | %s |\n", r.family.name, r.digest)
 	}
 	for _, r := range log {
 		fmt.Fprintf(&b, "\n## %s\n\n| up to step | training loss |\n|---|---|\n", r.family.name)

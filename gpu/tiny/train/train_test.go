@@ -3,14 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // A short training, twice, the second time on one core.
@@ -65,7 +72,8 @@ func TestImpossibleTrainingsAreRefused(t *testing.T) {
 
 // The record's lines are means over equal stretches of steps, and the last step ends one.
 func TestRecordsAreMeans(t *testing.T) {
-	r := record{family: families[0], parameters: 7, tokens: 8, validation: 1.25, took: 90 * time.Second}
+	r := record{family: families[0], parameters: 7, tokens: 8, validation: 1.25, took: 90 * time.Second,
+		device: gpu.Device{Name: "cpu", DType: "float32", ISA: "avx2"}, digest: "ab12"}
 	for step := 1; step <= 50; step++ {
 		r.add(step, 50, float64(step))
 	}
@@ -73,10 +81,49 @@ func TestRecordsAreMeans(t *testing.T) {
 		t.Errorf("lines %v", r.lines)
 	}
 	text := string(markdown([]record{r}))
-	for _, want := range []string{"| qwen2 | 7 | 8 | 1.2500 | 1m30s |", "| 50 | 49.5000 |"} {
+	for _, want := range []string{"| qwen2 | 7 | 8 | 1.2500 | cpu/float32/avx2 | 1m30s |", "| qwen2 | ab12 |", "| 50 | 49.5000 |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// TestRecordIsOfTheCommittedModels compares TRAINING.md with the weights beside it: the digest,
+// and the validation loss within the 1 % by which instruction sets may differ.
+func TestRecordIsOfTheCommittedModels(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "TRAINING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, f := range families {
+		folder := filepath.Join("..", f.name)
+		weights, err := os.ReadFile(filepath.Join(folder, "model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += len(weights)
+		if want := fmt.Sprintf("| %s | %x |", f.name, sha256.Sum256(weights)); !strings.Contains(string(text), want) {
+			t.Errorf("TRAINING.md has no line %q", want)
+		}
+		row := regexp.MustCompile(`(?m)^\| ` + f.name + ` \| \d+ \| \d+ \| ([0-9.]+) \|`).FindStringSubmatch(string(text))
+		if row == nil {
+			t.Errorf("TRAINING.md has no row of %s", f.name)
+			continue
+		}
+		want, err := strconv.ParseFloat(row[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if testing.Short() {
+			continue
+		}
+		if got, err := f.validate(t.Context(), folder, validationTokens); err != nil || math.Abs(got-want) > 0.01*want {
+			t.Errorf("%s: validation loss %.4f (error %v), TRAINING.md says %.4f", f.name, got, err, want)
+		}
+	}
+	if total > 8<<20 {
+		t.Errorf("%d bytes of weights, want at most 8 MiB", total)
 	}
 }
 
