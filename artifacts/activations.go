@@ -16,7 +16,7 @@ type Activations struct {
 	Text     []int32  // which text, by its index in the texts that were captured
 	End      []int32  // byte offset in the text just after the token
 	Token    []string // the token's own text, to see what was captured
-	Fold     []int32
+	Fold     []int32  // of the text's document; see [Text]
 	Status   []string // empty, or why there is no residual; its row is then all zero
 	Residual []float32
 }
@@ -68,6 +68,13 @@ func (a *Activations) validate() error {
 	}
 	if len(a.Status) != len(a.Residual)/a.Dim {
 		return fmt.Errorf("%d statuses for %d rows", len(a.Status), len(a.Residual)/a.Dim)
+	}
+	for _, column := range [][]int32{a.Text, a.End, a.Fold} {
+		for i, v := range column {
+			if v < 0 {
+				return fmt.Errorf("row %d has an index of %d", i, v)
+			}
+		}
 	}
 	for i, status := range a.Status {
 		if status == "" {
@@ -122,12 +129,14 @@ func ReadActivations(r io.Reader, visit func(batch *Activations) error) error {
 	}
 	return decodeTable(r, KindActivations, layout, func() error {
 		if err := a.validate(); err != nil {
-			return fmt.Errorf("read activations: %w: %w", ErrFormat, err)
+			return err
 		}
-		err := visit(&a)
+		if err := visit(&a); err != nil {
+			return visitorError{err}
+		}
 		a = Activations{Meta: a.Meta, Notes: a.Notes, Dim: a.Dim,
 			Document: a.Document[:0], Text: a.Text[:0], End: a.End[:0], Token: a.Token[:0],
 			Fold: a.Fold[:0], Status: a.Status[:0], Residual: a.Residual[:0]}
-		return err
+		return nil
 	})
 }

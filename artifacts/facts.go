@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v17/arrow"
 )
 
 // ErrFormat reports bytes that are not what their kind says: damaged, of another version,
@@ -80,6 +83,25 @@ func (f facts) float(key string) (float64, error) {
 }
 
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// metadata returns the facts in the order in which they are written. It refuses what a
+// reader would.
+func (f facts) metadata() (arrow.Metadata, error) {
+	keys := slices.Sorted(maps.Keys(f))
+	values := make([]string, len(keys))
+	size := 0
+	for i, k := range keys {
+		values[i] = f[k]
+		if !utf8.ValidString(k + values[i]) {
+			return arrow.Metadata{}, fmt.Errorf("fact %q is not UTF-8", k)
+		}
+		size += len(k) + len(values[i])
+	}
+	if len(keys) > maxFacts || size > maxDescription/2 { // the other half is for their frames
+		return arrow.Metadata{}, fmt.Errorf("%d facts of %d bytes", len(keys), size)
+	}
+	return arrow.NewMetadata(keys, values), nil
+}
 
 // setNotes adds what a caller wants to tell people.
 func (f facts) setNotes(notes map[string]string) {

@@ -15,12 +15,18 @@ const (
 const (
 	messageVersion, messageKind, messageHeader, messageBody, messageExtra = 0, 1, 2, 3, 4
 	schemaFields, schemaFacts                                             = 1, 2
+	fieldName, fieldKind                                                  = 0, 2
 	fieldDictionary, fieldChildren, fieldFacts                            = 4, 5, 6
 	batchRowCount, batchNodes, batchBuffers, batchCodec, batchVariadic    = 0, 1, 2, 3, 4
 
 	versionV5               = 4 // metadata version since Arrow 1.0
 	kindSchema, kindRecords = 1, 3
 )
+
+// typeKinds are the Arrow types that this package writes: Int, FloatingPoint, Utf8, Bool, List,
+// FixedSizeList. Others have parts of their own, a union's list of ids for instance, that
+// Arrow's reader allocates unseen.
+var typeKinds = [...]bool{2: true, 3: true, 5: true, 6: true, 12: true, 16: true}
 
 // A flat reads a flatbuffer with every offset checked. The first bad one sets bad, and all
 // that is read afterwards is zero.
@@ -48,10 +54,16 @@ func (f *flat) i64(pos int) int64 { return int64(binary.LittleEndian.Uint64(f.at
 // indirect follows the offset at pos; offsets only ever point forward.
 func (f *flat) indirect(pos int) int { return pos + f.u32(pos) }
 
-// slot returns the position of a table's field, or 0 if the table leaves it out.
+// slot returns the position of a table's field, or 0 if the table leaves it out. Arrow's
+// reader would find a field whose entry lies half beyond an odd-sized vtable, so there is no
+// such vtable here.
 func (f *flat) slot(table, slot int) int {
 	vtable := table - int(int32(f.u32(table)))
-	if size := f.u16(vtable); 4+2*slot+2 > size {
+	size := f.u16(vtable)
+	if size%2 != 0 {
+		f.bad = true
+	}
+	if 4+2*slot >= size {
 		return 0
 	}
 	offset := f.u16(vtable + 4 + 2*slot)
@@ -117,12 +129,13 @@ func describe(meta []byte) (d description, ok bool) {
 // schema bounds the walk that Arrow will make: at most maxColumns fields of at most one
 // child each, which has none.
 func (f *flat) schema(table int) bool {
+	total := 0 // shared strings could make many copies of one long text
 	first, n := f.vector(table, schemaFields, 4)
 	if n > maxColumns {
 		return false
 	}
 	for i := range n {
-		if !f.column(f.indirect(first+4*i), 1) {
+		if !f.column(f.indirect(first+4*i), 1, &total) {
 			return false
 		}
 	}
@@ -130,7 +143,6 @@ func (f *flat) schema(table int) bool {
 	if n > maxFacts {
 		return false
 	}
-	total := 0 // shared strings could make n copies of one long text
 	for i := range n {
 		pair := f.indirect(facts + 4*i)
 		for slot := range 2 {
@@ -141,10 +153,20 @@ func (f *flat) schema(table int) bool {
 	return total <= len(f.b)
 }
 
-func (f *flat) column(table, depth int) bool {
+// column adds the length of its name, and of its items', to total.
+func (f *flat) column(table, depth int, total *int) bool {
 	if f.slot(table, fieldDictionary) != 0 {
 		return false
 	}
+	pos := f.slot(table, fieldKind)
+	if pos == 0 {
+		return false
+	}
+	if kind := f.u8(pos); kind >= len(typeKinds) || !typeKinds[kind] {
+		return false
+	}
+	_, name := f.vector(table, fieldName, 1)
+	*total += name
 	if _, n := f.vector(table, fieldFacts, 4); n != 0 {
 		return false
 	}
@@ -152,7 +174,7 @@ func (f *flat) column(table, depth int) bool {
 	if n > depth {
 		return false
 	}
-	return n == 0 || f.column(f.indirect(first), depth-1)
+	return n == 0 || f.column(f.indirect(first), depth-1, total)
 }
 
 // records checks that the buffers lie inside the body and together are no larger, and that

@@ -26,7 +26,8 @@ const continuation = 0xFFFFFFFF
 type frames struct {
 	r       io.Reader
 	message *ipc.Message
-	opened  bool
+	opened  bool // the schema has been read
+	filled  bool // and a batch
 
 	// What a batch must consist of; set once the schema is known. Arrow's reader does not
 	// look whether a batch has as many parts as it takes.
@@ -100,7 +101,7 @@ func (f *frames) next() (*ipc.Message, error) {
 	switch {
 	case binary.LittleEndian.Uint32(head) != continuation:
 		return nil, fmt.Errorf("%w: a message does not begin where one must", ErrFormat)
-	case size == 0 && f.opened:
+	case size == 0 && f.filled:
 		return nil, f.end()
 	case size == 0, size > maxDescription, size%8 != 0:
 		return nil, fmt.Errorf("%w: a message has %d bytes of metadata", ErrFormat, size)
@@ -113,6 +114,7 @@ func (f *frames) next() (*ipc.Message, error) {
 	if !ok || (d.kind == kindSchema) == f.opened || d.nodes != f.nodes || d.buffers != f.buffers {
 		return nil, fmt.Errorf("%w: a message is not what is written here", ErrFormat)
 	}
+	f.filled = f.opened
 	f.opened = true
 	body, err := f.exactly(d.body)
 	if err != nil {

@@ -3,6 +3,7 @@ package artifacts
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A Generation is one sampled continuation.
@@ -31,7 +32,21 @@ type Generations struct {
 
 // Encode writes the generations as an Arrow file.
 func (g *Generations) Encode(w io.Writer) error {
-	return encodeRows(w, KindGenerations, g.Notes, func(f facts) error { return g.Meta.set(f, "") }, g.Rows)
+	return encodeRows(w, KindGenerations, g.Notes, func(f facts) error {
+		if err := g.Meta.set(f, ""); err != nil {
+			return err
+		}
+		return g.validate()
+	}, g.Rows)
+}
+
+func (g *Generations) validate() error {
+	for i, row := range g.Rows {
+		if row.Draw < 0 || row.Prompt < 0 || len(row.Tokens) > 0 && slices.Min(row.Tokens) < 0 {
+			return fmt.Errorf("generation %d has draw %d, prompt %d, tokens %s", i, row.Draw, row.Prompt, cutList(row.Tokens))
+		}
+	}
+	return nil
 }
 
 // DecodeGenerations reads what Encode wrote. Errors wrap [ErrFormat] or are the reader's own.
@@ -41,6 +56,11 @@ func DecodeGenerations(r io.Reader) (*Generations, error) {
 		g.Meta, err = f.meta("")
 		return err
 	}, &g.Rows)
+	if err == nil {
+		if err = g.validate(); err != nil {
+			err = fmt.Errorf("read generations: %w: %w", ErrFormat, err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +98,8 @@ func (s *Scores) Encode(w io.Writer) error {
 
 func (s *Scores) validate() error {
 	for i, row := range s.Rows {
-		if row.Tokens < 0 || (row.Tokens == 0) != (row.NLL != row.NLL) || (row.NLL != row.NLL) != (row.Perplexity != row.Perplexity) {
-			return fmt.Errorf("score %d has %d tokens, NLL %v, perplexity %v", i, row.Tokens, row.NLL, row.Perplexity)
+		if row.Row < 0 || row.Tokens < 0 || (row.Tokens == 0) != (row.NLL != row.NLL) || (row.NLL != row.NLL) != (row.Perplexity != row.Perplexity) {
+			return fmt.Errorf("score %d is of row %d, has %d tokens, NLL %v, perplexity %v", i, row.Row, row.Tokens, row.NLL, row.Perplexity)
 		}
 	}
 	return nil

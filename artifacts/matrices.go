@@ -151,7 +151,7 @@ func takeShapes(f facts) (shapes []shape, err error) {
 	if err := json.Unmarshal([]byte(text), &shapes); err != nil {
 		return nil, fmt.Errorf("fact \"blocks\": %w", err)
 	}
-	if again, err := json.Marshal(shapes); err != nil || string(again) != text {
+	if again, err := json.Marshal(shapes); err != nil || shapes == nil || string(again) != text {
 		return nil, fmt.Errorf("fact \"blocks\" is not in the one form that is written")
 	}
 	return shapes, checkShapes(shapes)

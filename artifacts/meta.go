@@ -14,13 +14,13 @@ var ErrMismatch = errors.New("the two do not belong together")
 // Meta says where in which model numbers come from. Every artifact that holds residuals or
 // vectors of them carries it.
 type Meta struct {
-	Model       string `json:"model"`        // name for messages: a hub id or a file's base name, never a path
+	Model       string `json:"model"`        // name for messages, if one is known: a hub id or a file's base name, never a path
 	ModelDigest string `json:"model_digest"` // SHA-256 of the model, in hexadecimal
 	Layer       int    `json:"layer"`        // block number from 0; the residual stream after it
-	Positions   string `json:"positions"`    // "last", "word_ends"
-	Template    string `json:"template"`     // digest or name of the chat template, empty if none was applied
-	Device      string `json:"device"`       // what computed it, for instance "cpu avx2"; not compared
-	DType       string `json:"dtype"`        // what it was computed in, for instance "float32"; not compared
+	Positions   string `json:"positions"`    // "last", "word_ends", empty where no positions were taken
+	Template    string `json:"template"`     // "chat" if the model's chat template was applied, "none" if not
+	Device      string `json:"device"`       // what computed it, for instance "cpu/float32/avx2"; not compared
+	DType       string `json:"dtype"`        // what it was computed in, where Device does not say it; not compared
 	Hidden      int    `json:"hidden"`       // width of the residual stream
 }
 

@@ -27,6 +27,8 @@ func TestDamagedFilesAreRefusedOrRead(t *testing.T) {
 		for i := 0; i < len(whole); i += step {
 			if _, err := s.decode(bytes.NewReader(whole[:i])); !errors.Is(err, ErrFormat) {
 				t.Fatalf("%s cut to %d of %d bytes: %v, want ErrFormat", s.name, i, len(whole), err)
+			} else if strings.Contains(err.Error(), "\n") {
+				t.Fatalf("%s cut to %d of %d bytes: %q is no one line", s.name, i, len(whole), err)
 			}
 			for _, mask := range []byte{1, 0xFF} {
 				flipped := bytes.Clone(whole)
@@ -136,6 +138,14 @@ func TestEncodersRefuseWhatDecodersWould(t *testing.T) {
 		"block cut short":      &Matrices{Blocks: []Matrix{{"a", 2, 2, []float64{1}}}},
 		"block twice":          &Matrices{Blocks: []Matrix{{"a", 1, 1, []float64{1}}, {"a", 1, 1, []float64{1}}}},
 		"NaN in a block":       &Matrices{Blocks: []Matrix{{"a", 1, 1, []float64{math.NaN()}}}},
+		"end behind the text":  &Texts{Rows: []Text{{Text: "é", Ends: []int32{3}}}},
+		"ends that fall":       &Texts{Rows: []Text{{Text: "abc", Ends: []int32{2, 1}}}},
+		"negative fold":        &Texts{Rows: []Text{{Fold: -1}}},
+		"negative end":         &Activations{Meta: Meta{Hidden: 1}, Dim: 1, Document: []string{""}, Text: []int32{0}, End: []int32{-1}, Token: []string{""}, Fold: []int32{0}, Status: []string{""}, Residual: []float32{1}},
+		"negative prompt":      &Generations{Rows: []Generation{{Prompt: -1}}},
+		"negative token":       &Generations{Rows: []Generation{{Tokens: []int32{4, -1}}}},
+		"negative row":         &Scores{Rows: []Score{{Row: -1, NLL: 1, Tokens: 1, Perplexity: 1}}},
+		"very long notes":      &Texts{Notes: map[string]string{"log": strings.Repeat("a", maxDescription/2)}},
 		"score without tokens": &Scores{Rows: []Score{{NLL: 1, Perplexity: 1}}},
 		"infinite trait":       &Evaluation{Rows: []Sample{{Trait: math.Inf(1)}}},
 		"scorer of no JSON":    &Scorer{JSON: []byte("{")},
@@ -305,6 +315,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if err == nil {
 			reencode(t, v)
+		}
+		if err := Show(io.Discard, bytes.NewReader(content), s.name, -1); err != nil && !errors.Is(err, ErrFormat) {
+			t.Errorf("show %s: %v, want ErrFormat", s.name, err)
 		}
 	})
 }

@@ -1,11 +1,10 @@
 package artifacts
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -37,15 +36,10 @@ func encodeTable(w io.Writer, f facts, columns []column) error {
 		fields[i] = c.field()
 		width = max(width, c.width())
 	}
-	keys := slices.Sorted(maps.Keys(f))
-	values := make([]string, len(keys))
-	for i, k := range keys {
-		values[i] = f[k]
-		if !utf8.ValidString(k + values[i]) {
-			return fmt.Errorf("fact %q is not UTF-8", k)
-		}
+	metadata, err := f.metadata()
+	if err != nil {
+		return err
 	}
-	metadata := arrow.NewMetadata(keys, values)
 	schema := arrow.NewSchema(fields, &metadata)
 	p := &position{w: w}
 	file, err := ipc.NewFileWriter(p, ipc.WithSchema(schema), ipc.WithAllocator(allocator))
@@ -117,7 +111,7 @@ func (t *table) open(kind string) (err error) {
 	defer guard(&err)
 	t.reader, err = ipc.NewReaderFromMessageReader(t.frames, ipc.WithAllocator(allocator))
 	if err != nil {
-		return errors.Join(t.frames.failure(), err)
+		return cmp.Or(t.frames.failure(), err)
 	}
 	metadata := t.reader.Schema().Metadata()
 	t.facts = make(facts, metadata.Len())
@@ -168,11 +162,15 @@ func (t *table) expect(columns []column) error {
 func (t *table) next(columns []column) (more bool, err error) {
 	defer guard(&err)
 	if !t.reader.Next() {
-		return false, errors.Join(t.reader.Err(), t.frames.failure())
+		return false, cmp.Or(t.frames.failure(), t.reader.Err())
 	}
 	record := t.reader.Record()
 	for i, c := range columns {
-		if err := c.load(record.Column(i).Data()); err != nil {
+		data := record.Column(i).Data()
+		if int64(data.Len()) != record.NumRows() { // Arrow lets a column be longer than its batch
+			return false, fmt.Errorf("column %q has %d rows of %d", c.field().Name, data.Len(), record.NumRows())
+		}
+		if err := c.load(data); err != nil {
 			return false, fmt.Errorf("column %q: %w", c.field().Name, err)
 		}
 	}
@@ -180,8 +178,12 @@ func (t *table) next(columns []column) (more bool, err error) {
 }
 
 // explain says what is wrong with which kind of table: ErrFormat, unless the source itself
-// failed, whose error then holds.
+// fails, whose error then holds. The source is read to its end for that: a store tells damage
+// there at the latest, and damaged bytes are in no format.
 func (t *table) explain(kind string, err error) error {
+	if t.source.err == nil {
+		io.Copy(io.Discard, t.source)
+	}
 	switch {
 	case t.source.err != nil:
 		err = t.source.err
@@ -192,8 +194,9 @@ func (t *table) explain(kind string, err error) error {
 }
 
 // decodeTable reads a whole table. layout returns the columns, which may depend on facts;
-// it takes the facts it knows out, and what is left over is an error.
-func decodeTable(r io.Reader, kind string, layout func(facts) ([]column, error), each func() error) error {
+// it takes the facts it knows out, and what is left over is an error. check, which may be
+// nil, looks at what a batch appended to the columns.
+func decodeTable(r io.Reader, kind string, layout func(facts) ([]column, error), check func() error) error {
 	t, err := openTable(r, kind)
 	if err != nil {
 		return err
@@ -201,21 +204,25 @@ func decodeTable(r io.Reader, kind string, layout func(facts) ([]column, error),
 	defer t.close()
 	columns, err := layout(t.facts)
 	if err == nil {
-		err = errors.Join(t.facts.none(), t.expect(columns))
+		err = cmp.Or(t.facts.none(), t.expect(columns))
 	}
 	for more := true; more && err == nil; {
 		more, err = t.next(columns)
-		if more && err == nil && each != nil {
-			if err := each(); err != nil {
-				return err // the visitor's own
-			}
+		if more && err == nil && check != nil {
+			err = check()
 		}
+	}
+	if own, ok := errors.AsType[visitorError](err); ok {
+		return own.error
 	}
 	if err != nil {
 		return t.explain(kind, err)
 	}
 	return nil
 }
+
+// visitorError ends a reading that went well, for a reason of its caller's.
+type visitorError struct{ error }
 
 // guard turns a panic of the Arrow library into an error. Its reader panics by convention
 // on files that contradict themselves; what describe lets through can still do so.

@@ -10,7 +10,7 @@ type Vector struct {
 	Persona   string    `json:"persona"`
 	Condition string    `json:"condition"` // how it came to be: "native", "ridge", "zero_pad", …
 	Draw      int32     `json:"draw"`      // which random draw or permutation, from 0; 0 where nothing is drawn
-	Scale     float64   `json:"scale"`     // what alpha 1 adds, in the unit of the residual stream: the length that is injected
+	Scale     float64   `json:"scale"`     // the length that alpha 1 adds, in the unit of the residual stream; 0 where no dose has been chosen
 	Norm      float64   `json:"norm"`      // length of Values
 	Values    []float32 `json:"values"`    // Meta.Hidden of them
 }

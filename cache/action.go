@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -94,7 +95,7 @@ func parseOutput(line string) (o Output, err error) {
 	o.Digest, err = ParseDigest(words[3])
 	o.Bytes, errBytes = strconv.ParseInt(words[4], 10, 64)
 	o.Rows, errRows = strconv.ParseInt(words[5], 10, 64)
-	return o, errors.Join(err, errBytes, errRows)
+	return o, cmp.Or(err, errBytes, errRows)
 }
 
 // validate refuses what the record could not hold on one line of six words.

@@ -147,6 +147,9 @@ func (l *Local) walk(ctx context.Context, sub, suffix string, visit func(name st
 		return fmt.Errorf("list %s: %w", sub, err)
 	}
 	for _, folder := range folders {
+		if !folder.IsDir() {
+			continue // not ours: a file manager's, for instance
+		}
 		files, err := os.ReadDir(filepath.Join(l.dir, sub, folder.Name()))
 		if err != nil {
 			return fmt.Errorf("list %s: %w", sub, err)

@@ -32,7 +32,8 @@ VERSION               layout of this folder
 // Local is a [Store] in a folder of the local file system. See the package comment for the
 // layout and its invariants.
 type Local struct {
-	dir string
+	dir  string
+	link func(old, name string) error // os.Link; a test takes it away
 
 	// reached is called after each step of a write with its name; a test makes it fail
 	// or kill the process there. Outside of tests it is nil.
@@ -46,10 +47,13 @@ func OpenLocal(dir string) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
-	l := &Local{dir: dir}
+	l := &Local{dir: dir, link: os.Link}
 	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
 	switch {
 	case err == nil && string(version) == storeVersion:
+		if err := l.makeDirs(); err != nil {
+			return nil, fmt.Errorf("open cache: %w", err)
+		}
 		l.sweep()
 		return l, nil
 	case err == nil:
@@ -79,13 +83,21 @@ func (l *Local) initialise() error {
 			return fmt.Errorf("%s holds %s and is no cache; name an empty or a new folder", l.dir, e.Name())
 		}
 	}
-	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(l.dir, sub), 0o777); err != nil {
-			return err
-		}
+	if err := l.makeDirs(); err != nil {
+		return err
 	}
 	for _, f := range [][2]string{{"README", readme}, {"VERSION", storeVersion}} {
 		if err := l.replace(filepath.Join(l.dir, f[0]), []byte(f[1])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDirs makes the store's own folders, each of which a person may have deleted to make room.
+func (l *Local) makeDirs() error {
+	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
+		if err := l.makeDir(filepath.Join(l.dir, sub)); err != nil {
 			return err
 		}
 	}

@@ -206,6 +206,23 @@ func TestDamagedActionsAreReported(t *testing.T) {
 	}
 }
 
+// Whatever lies where a blob should: its content is what the name says, or it is damage.
+func FuzzReadBlob(f *testing.F) {
+	const content = "residual stream, residual stream"
+	m := NewMemory()
+	d := put(f, m, content)
+	f.Add(m.blobs[d])
+	f.Add(append(bytes.Clone(m.blobs[d]), m.blobs[d]...))
+	f.Add([]byte{0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xFF, 1, 0, 0})
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		m := NewMemory()
+		m.blobs[d] = stored
+		if got, err := m.Read(t.Context(), d); err == nil && string(got) != content || err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%x: Read = %q, %v", stored, got, err)
+		}
+	})
+}
+
 func FuzzDecodeAction(f *testing.F) {
 	r := NewRecipe("fit", 1).Text("odd", "output a b\n")
 	whole, err := encodeAction(r.String(), []Output{{Name: "a", Kind: "b", Digest: Digest{1}, Bytes: 3, Rows: 4}})
@@ -256,6 +273,71 @@ func TestDeletedBlobsAreMisses(t *testing.T) {
 		t.Errorf("Lookup = %v, %t, %v", got, ok, err)
 	}
 }
+
+// README tells people that they may delete any file; they will delete whole folders.
+func TestDeletedFoldersCostOnlyTime(t *testing.T) {
+	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
+		l := openTemp(t)
+		do := func(l *Local) (hit bool) {
+			_, hit, err := Do(t.Context(), l, NewRecipe("k", 1), "o", "k", writeContent)
+			if err == nil {
+				err = l.Remember(t.Context(), "name", NewRecipe("k", 1).Key())
+			}
+			if err != nil {
+				t.Errorf("without %s: %v", sub, err)
+			}
+			return hit
+		}
+		do(l)
+		if err := os.RemoveAll(filepath.Join(l.dir, sub)); err != nil {
+			t.Fatal(err)
+		}
+		again, err := OpenLocal(l.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hit, want := do(again), sub == "recent" || sub == "tmp"; hit != want {
+			t.Errorf("without %s: hit %t, want %t", sub, hit, want)
+		}
+		if err := os.WriteFile(filepath.Join(l.dir, "blobs", ".DS_Store"), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		wholeOrAbsent(t, again, "without "+sub)
+	}
+}
+
+// Some file systems have no links and say so before they say that the name is taken.
+func TestAFileSystemWithoutLinksWorks(t *testing.T) {
+	l := openTemp(t)
+	l.link = func(_, name string) error { return &os.LinkError{Op: "link", New: name, Err: errors.ErrUnsupported} }
+	for range 2 {
+		d := put(t, l, "content")
+		out := []Output{{Name: "o", Kind: "k", Digest: d, Bytes: 7}}
+		if err := l.Commit(t.Context(), NewRecipe("k", 1), out); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok, err := l.Lookup(t.Context(), NewRecipe("k", 1).Key()); !ok || err != nil || got[0] != out[0] {
+			t.Errorf("Lookup = %v, %t, %v", got, ok, err)
+		}
+	}
+	wholeOrAbsent(t, l, "without links")
+	if left, _ := os.ReadDir(filepath.Join(l.dir, "tmp")); len(left) != 0 {
+		t.Errorf("tmp/ holds %v", left)
+	}
+}
+
+// A failed write is reported once, on one line.
+func TestAWriteThatFailsIsOneError(t *testing.T) {
+	full := errors.New("no space left on device")
+	_, _, err := compress(t.Context(), failingWriter{full}, func(w io.Writer) error { w.Write(noise(4 << 20)); return nil })
+	if err != full {
+		t.Errorf("got %q, want %q", err, full)
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
 
 var steps = []string{"create", "write", "sync", "close", "rename", "sync dir"}
 

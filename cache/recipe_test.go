@@ -2,7 +2,9 @@ package cache
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -98,6 +100,8 @@ func TestRecipeRefusesACallersBug(t *testing.T) {
 		"complex":         func() { NewRecipe("a", 1).Struct(struct{ C complex128 }{}) },
 		"map of ints":     func() { NewRecipe("a", 1).Struct(struct{ M map[int]int }{}) },
 		"empty pointers":  func() { NewRecipe("a", 1).Struct(struct{ P []*int }{[]*int{nil}}) },
+		"hidden fields":   func() { NewRecipe("a", 1).Struct(struct{ N big.Int }{}) },
+		"hidden in lists": func() { NewRecipe("a", 1).Struct(struct{ N []struct{ n int } }{make([]struct{ n int }, 1)}) },
 		"NaN in a struct": func() { NewRecipe("a", 1).Struct(struct{ F float32 }{float32(math.NaN())}) },
 	} {
 		func() {
@@ -179,6 +183,23 @@ func TestStructSeparatesWhatDiffers(t *testing.T) {
 	two := config{Prompts: []string{"a 1:b"}}
 	if key(one) == key(two) {
 		t.Error("two lists share a key")
+	}
+}
+
+// A level has no text for its zero value.
+type level int
+
+func (l level) MarshalText() ([]byte, error) {
+	if l == 0 {
+		return nil, errors.New("no level")
+	}
+	return []byte{'L', byte('0' + l)}, nil
+}
+
+func TestStructAsksOnlyTheValuesThatAreThere(t *testing.T) {
+	fields := NewRecipe("k", 1).Struct(struct{ Levels, None []level }{Levels: []level{1, 2}}).Fields()[2:]
+	if want := []Field{{"Levels", "[2:L1 2:L2]"}, {"None", "[]"}}; !reflect.DeepEqual(fields, want) {
+		t.Errorf("got %q, want %q", fields, want)
 	}
 }
 

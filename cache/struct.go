@@ -22,7 +22,8 @@ import (
 //
 // Map keys keep letters, digits, "_" and "-"; every other byte is written as %XX, so that a
 // key cannot imitate a path. Struct panics if v is no struct, and on a kind that has no one
-// obvious text: pointers, interfaces, functions, channels, complex numbers, NaN.
+// obvious text: pointers, interfaces, functions, channels, complex numbers, NaN, and structs
+// that keep everything to themselves (unexported fields only).
 func (r *Recipe) Struct(v any) *Recipe {
 	value := reflect.ValueOf(v)
 	if value.Kind() != reflect.Struct {
@@ -54,12 +55,15 @@ func (r *Recipe) structFields(prefix string, v reflect.Value) {
 }
 
 func (r *Recipe) value(name string, v reflect.Value) {
-	if text, ok := scalar(name, v); ok {
-		r.Text(name, text)
+	if isScalar(v.Type()) {
+		r.Text(name, scalar(name, v))
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
+		if opaque(v.Type()) {
+			panic(fmt.Sprintf("cache: recipe field %q is a %s, which shows none of its fields", name, v.Type()))
+		}
 		r.structFields(name+".", v)
 	case reflect.Slice, reflect.Array:
 		r.list(name, v)
@@ -70,10 +74,21 @@ func (r *Recipe) value(name string, v reflect.Value) {
 	}
 }
 
+// opaque reports whether t has fields and exports none, so that nothing of a value would be
+// recorded; big.Int is such a type, whose text only its pointer knows.
+func opaque(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() || f.Anonymous {
+			return false
+		}
+	}
+	return t.NumField() > 0
+}
+
 // list writes scalars on one line and anything else on one line, or more, per element.
 func (r *Recipe) list(name string, v reflect.Value) {
-	zero := reflect.New(v.Type().Elem()).Elem()
-	if _, ok := scalar(name, zero); !ok {
+	item := v.Type().Elem()
+	if !isScalar(item) {
 		r.Int(name, int64(v.Len()))
 		for i := range v.Len() {
 			r.value(name+"."+strconv.Itoa(i), v.Index(i))
@@ -82,8 +97,8 @@ func (r *Recipe) list(name string, v reflect.Value) {
 	}
 	words := make([]string, v.Len())
 	for i := range words {
-		words[i], _ = scalar(name, v.Index(i))
-		if k := zero.Kind(); k == reflect.String || isText(zero) {
+		words[i] = scalar(name, v.Index(i))
+		if item.Kind() == reflect.String || isText(item) {
 			words[i] = frame(words[i])
 		}
 	}
@@ -102,37 +117,44 @@ func (r *Recipe) mapping(name string, v reflect.Value) {
 	}
 }
 
-// scalar returns the text of a value that fits on one line.
-func scalar(name string, v reflect.Value) (text string, ok bool) {
-	if isText(v) {
+// scalar returns the text of a value of a type that [isScalar].
+func scalar(name string, v reflect.Value) string {
+	if isText(v.Type()) {
 		b, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err != nil {
 			panic(fmt.Sprintf("cache: recipe field %q: %v", name, err))
 		}
-		return string(b), true
+		return string(b)
 	}
-	switch v.Kind() {
-	case reflect.String:
-		return v.String(), true
-	case reflect.Bool:
-		return strconv.FormatBool(v.Bool()), true
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return strconv.FormatInt(v.Int(), 10), true
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return strconv.FormatUint(v.Uint(), 10), true
-	case reflect.Float32, reflect.Float64:
-		return formatFloat(name, v.Float(), v.Type().Bits()), true
+	switch {
+	case v.CanInt():
+		return strconv.FormatInt(v.Int(), 10)
+	case v.CanUint():
+		return strconv.FormatUint(v.Uint(), 10)
+	case v.CanFloat():
+		return formatFloat(name, v.Float(), v.Type().Bits())
+	case v.Kind() == reflect.Bool:
+		return strconv.FormatBool(v.Bool())
 	}
-	return "", false
+	return v.String()
 }
 
-// isText reports whether v says itself what its text is. Pointers and interfaces do not
-// count: a nil one would have no text.
-func isText(v reflect.Value) bool {
-	if k := v.Kind(); k == reflect.Pointer || k == reflect.Interface {
+// isScalar reports whether values of t fit on one line.
+func isScalar(t reflect.Type) bool {
+	switch k := t.Kind(); {
+	case k == reflect.String, k == reflect.Float32, k == reflect.Float64, k >= reflect.Bool && k <= reflect.Uint64:
+		return true
+	}
+	return isText(t)
+}
+
+// isText reports whether values of t say themselves what their text is. Pointers and
+// interfaces do not count: a nil one would have no text.
+func isText(t reflect.Type) bool {
+	if k := t.Kind(); k == reflect.Pointer || k == reflect.Interface {
 		return false
 	}
-	return v.Type().Implements(reflect.TypeFor[encoding.TextMarshaler]())
+	return t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
 
 func escape(key string) string {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -40,7 +41,7 @@ func compress(ctx context.Context, w io.Writer, write func(io.Writer) error) (Di
 		encoders.Put(e)
 		return Digest{}, 0, err
 	}
-	err := errors.Join(ctx.Err(), content.err, e.Close())
+	err := cmp.Or(ctx.Err(), content.err, e.Close())
 	e.Reset(nil)
 	encoders.Put(e)
 	return Digest(content.hash.Sum(nil)), content.n, err
@@ -80,14 +81,14 @@ func (l *Local) install(tmp *os.File, path string) error {
 	if err := l.makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	err := os.Link(tmp.Name(), path)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		if ok, _ := exists(path); !ok {
+	if err := l.link(tmp.Name(), path); err != nil {
+		there, err := exists(path)
+		if err == nil && !there {
 			err = os.Rename(tmp.Name(), path)
 		}
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		if err != nil {
+			return err
+		}
 	}
 	return l.settle(filepath.Dir(path))
 }
@@ -155,14 +156,14 @@ func (l *Local) settle(dir string) error {
 	return l.step("sync dir")
 }
 
-// makeDir makes one of the folders that spread files by the first two digits of their name.
+// makeDir makes a folder of the store, if it is not there.
 func (l *Local) makeDir(dir string) error {
 	err := os.Mkdir(dir, 0o777)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
 	if err == nil {
-		err = syncDir(filepath.Dir(dir))
+		return syncDir(filepath.Dir(dir))
+	}
+	if there, _ := exists(dir); there {
+		return nil
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -52,15 +53,16 @@ const maxWidth = 1 << 20
 
 // WriteVector writes v in the given format. The same vector gives the same bytes.
 func WriteVector(w io.Writer, format Format, v Vector) error {
-	err := v.validate()
+	m := manifestOf(v)
+	err := cmp.Or(v.validate(), m.validate())
 	if err == nil {
 		switch format {
 		case Safetensors:
-			err = writeSafetensors(w, manifestOf(v), []tensor{{direction(v.Meta.Layer), []int{len(v.Row.Values)}, v.Row.Values}})
+			err = writeSafetensors(w, m, []tensor{{direction(v.Meta.Layer), []int{len(v.Row.Values)}, v.Row.Values}})
 		case GGUF:
-			err = writeGGUF(w, v)
+			err = writeGGUF(w, m, v)
 		case JSON:
-			err = writeJSON(w, manifestOf(v), v)
+			err = writeJSON(w, m, v)
 		default:
 			_, err = ParseFormat(string(format))
 		}
@@ -78,8 +80,14 @@ func (v Vector) validate() error {
 		return fmt.Errorf("%d values, %d dimensions", n, v.Meta.Hidden)
 	case v.Meta.Layer < 0:
 		return fmt.Errorf("layer %d", v.Meta.Layer)
+	case v.Row.Draw < 0 || v.Row.Scale-v.Row.Scale != 0 || v.Row.Norm-v.Row.Norm != 0:
+		return fmt.Errorf("draw %d, scale %v, norm %v", v.Row.Draw, v.Row.Scale, v.Row.Norm)
 	}
-	for i, x := range v.Row.Values {
+	return finite(v.Row.Values)
+}
+
+func finite(values []float32) error {
+	for i, x := range values {
 		if x-x != 0 {
 			return fmt.Errorf("value %d is %v", i, x)
 		}
@@ -89,29 +97,36 @@ func (v Vector) validate() error {
 
 // WriteMap writes a map as safetensors (w [rows, cols] and intercept [cols]) or JSON. The
 // manifest's keys begin with source. and target. where they describe one side.
-func WriteMap(w io.Writer, format Format, m *artifacts.Map) error {
-	if len(m.W) != m.Rows*m.Cols || m.Rows < 1 || m.Cols < 1 {
-		return fmt.Errorf("export map: %d values in %d × %d", len(m.W), m.Rows, m.Cols)
-	}
-	var err error
-	switch format {
-	case Safetensors:
-		tensors := []tensor{{"w", []int{m.Rows, m.Cols}, m.W}}
-		if len(m.Intercept) > 0 {
-			tensors = append([]tensor{{"intercept", []int{m.Cols}, m.Intercept}}, tensors...)
+func WriteMap(w io.Writer, format Format, t *artifacts.Map) error {
+	m := mapManifest(t)
+	err := cmp.Or(validateMap(t), m.validate())
+	if err == nil {
+		switch format {
+		case Safetensors:
+			tensors := []tensor{{"w", []int{t.Rows, t.Cols}, t.W}}
+			if len(t.Intercept) > 0 {
+				tensors = append([]tensor{{"intercept", []int{t.Cols}, t.Intercept}}, tensors...)
+			}
+			err = writeSafetensors(w, m, tensors)
+		case JSON:
+			err = writeMapJSON(w, m, t)
+		case GGUF:
+			err = fmt.Errorf("GGUF has no place for a map; write safetensors or json")
+		default:
+			_, err = ParseFormat(string(format))
 		}
-		err = writeSafetensors(w, mapManifest(m), tensors)
-	case JSON:
-		err = writeMapJSON(w, mapManifest(m), m)
-	case GGUF:
-		err = fmt.Errorf("GGUF has no place for a map; write safetensors or json")
-	default:
-		_, err = ParseFormat(string(format))
 	}
 	if err != nil {
 		return fmt.Errorf("export map: %w", err)
 	}
 	return nil
+}
+
+func validateMap(t *artifacts.Map) error {
+	if len(t.W) != t.Rows*t.Cols || t.Rows < 1 || t.Cols < 1 || len(t.Intercept) != 0 && len(t.Intercept) != t.Cols {
+		return fmt.Errorf("%d values and an intercept of %d in a map of %d × %d", len(t.W), len(t.Intercept), t.Rows, t.Cols)
+	}
+	return cmp.Or(finite(t.W), finite(t.Intercept))
 }
 
 // OpenVectors reads a vector file of any of the formats; see [ReadVectors].

@@ -350,6 +350,9 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		{"JSON of something else", []byte(`{"weights":[]}`), "unknown field"},
 		{"JSON and more", []byte(`{"directions":[]}{}`), "follows"},
 		{"JSON of too large a number", []byte(`{"directions":[{"layer":1,"values":[1e39]}]}`), "1e39"},
+		{"JSON without a layer", []byte(`{"directions":[{"values":[1]}]}`), "has no layer"},
+		{"JSON of null for a number", []byte(`{"directions":[{"layer":1,"values":[1,null]}]}`), "null"},
+		{"JSON of empty objects", append([]byte(`{"directions":[`), bytes.Repeat([]byte("{},"), maxJSON/3)...), "larger than"},
 		{"JSON of a negative layer", []byte(`{"directions":[{"layer":-1,"values":[1]}]}`), "layer -1"},
 	} {
 		_, err := ReadVectors(bytes.NewReader(c.content))
@@ -379,6 +382,11 @@ func TestWritersRefuseWhatReadersWould(t *testing.T) {
 		"nothing":        func(v *Vector) { v.Row.Values = nil },
 		"another width":  func(v *Vector) { v.Meta.Hidden = 7 },
 		"negative layer": func(v *Vector) { v.Meta.Layer = -1 },
+		"negative draw":  func(v *Vector) { v.Row.Draw = -1 },
+		"NaN scale":      func(v *Vector) { v.Row.Scale = math.NaN() },
+		"infinite norm":  func(v *Vector) { v.Row.Norm = math.Inf(1) },
+		"not UTF-8":      func(v *Vector) { v.Row.Persona = "\xff" },
+		"note not UTF-8": func(v *Vector) { v.Notes = map[string]string{"a": "\xff"} },
 	} {
 		for _, f := range formats {
 			v := sampleVector()
@@ -394,8 +402,20 @@ func TestWritersRefuseWhatReadersWould(t *testing.T) {
 	if err := WriteMap(io.Discard, GGUF, sampleMap()); err == nil || !strings.Contains(err.Error(), "no place for a map") {
 		t.Errorf("map as GGUF: %v", err)
 	}
-	if err := WriteMap(io.Discard, JSON, &artifacts.Map{Rows: 2, Cols: 2}); err == nil {
-		t.Error("wrote a map without values")
+	for name, change := range map[string]func(*artifacts.Map){
+		"without values":      func(m *artifacts.Map) { m.W = nil },
+		"NaN":                 func(m *artifacts.Map) { m.W[1] = float32(math.NaN()) },
+		"a short intercept":   func(m *artifacts.Map) { m.Intercept = m.Intercept[:1] },
+		"infinite intercept":  func(m *artifacts.Map) { m.Intercept[0] = float32(math.Inf(1)) },
+		"a name not in UTF-8": func(m *artifacts.Map) { m.Source.Model = "\xff" },
+	} {
+		for _, f := range []Format{Safetensors, JSON} {
+			m := sampleMap()
+			change(m)
+			if err := WriteMap(io.Discard, f, m); err == nil || !strings.HasPrefix(err.Error(), "export map: ") {
+				t.Errorf("map, %s as %s: %v", name, f, err)
+			}
+		}
 	}
 }
 

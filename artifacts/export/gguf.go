@@ -8,7 +8,6 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // A GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), version 3,
@@ -52,7 +51,7 @@ const (
 // ggufSize is the size of each type's values, 0 where it varies.
 var ggufSize = [...]uint64{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}
 
-func writeGGUF(w io.Writer, v Vector) error {
+func writeGGUF(w io.Writer, m manifest, v Vector) error {
 	if v.Meta.Layer == 0 {
 		return fmt.Errorf("a GGUF control vector cannot name block 0; write safetensors or json")
 	}
@@ -64,7 +63,6 @@ func writeGGUF(w io.Writer, v Vector) error {
 		b = le.AppendUint32(b, ggufString)
 		text(value)
 	}
-	m := manifestOf(v)
 	b = append(b, ggufMagic...)
 	b = le.AppendUint32(b, 3)
 	b = le.AppendUint64(b, 1)
@@ -75,9 +73,6 @@ func writeGGUF(w io.Writer, v Vector) error {
 	b = le.AppendUint32(b, ggufUint32)
 	b = le.AppendUint32(b, 1)
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if !utf8.ValidString(key + m[key]) {
-			return fmt.Errorf("manifest: %q is not UTF-8", key)
-		}
 		pair(manifestPrefix+key, m[key])
 	}
 	text(direction(v.Meta.Layer))

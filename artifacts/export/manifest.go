@@ -20,6 +20,16 @@ const (
 	notePrefix   = "note."
 )
 
+// validate refuses what JSON would change silently.
+func (m manifest) validate() error {
+	for key, value := range m {
+		if !utf8.ValidString(key + value) {
+			return fmt.Errorf("its manifest's %q is not UTF-8", key)
+		}
+	}
+	return nil
+}
+
 // ours reports whether a program of this name wrote the manifest.
 func (m manifest) ours() bool { return strings.HasPrefix(m["format"], "runpipeline ") }
 
@@ -70,10 +80,8 @@ func (m manifest) apply(v *Vector) error {
 	if got := m["format"]; got != vectorFormat {
 		return fmt.Errorf("its manifest's format is %.80q, want %q", got, vectorFormat)
 	}
-	for key, value := range m {
-		if !utf8.ValidString(key + value) {
-			return fmt.Errorf("its manifest's %q is not UTF-8", key)
-		}
+	if err := m.validate(); err != nil {
+		return err
 	}
 	for key, want := range map[string]int{"layer": v.Meta.Layer, "hidden": v.Meta.Hidden} {
 		if got := m[key]; got != strconv.Itoa(want) && (key == "layer" || got != "0") {
