@@ -103,6 +103,7 @@ func (e *Experiment) Export(ctx context.Context, store cache.Store, o ExportOpti
 		if err != nil {
 			return err
 		}
+		m.Source.Model, m.Target.Model = modelName(e.Source.Ref), modelName(e.Target.Ref)
 		return refused(export.WriteMap(w, o.Format, m))
 	}
 	v, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeVectors)
@@ -123,7 +124,7 @@ func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions, w io.Wr
 		if err != nil {
 			return Problems{err.Error()}
 		}
-		row.Values, row.Norm, row.Scale = scaled, length, 1
+		row.Values, row.Norm, row.Scale = scaled, length, length
 	}
 	shape, name := e.shapes[1], modelName(e.Target.Ref)
 	if v.ModelDigest == e.Source.Digest && v.ModelDigest != e.Target.Digest {

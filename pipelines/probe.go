@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/artifacts/export"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
@@ -21,6 +22,7 @@ import (
 // A Model is one model opened outside of an experiment: for probe, steer and export's checks.
 type Model struct {
 	Name    string
+	ref     string
 	decoder *gpu.Decoder
 }
 
@@ -35,7 +37,28 @@ func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
 	if err != nil {
 		return nil, missingModel(err)
 	}
-	return &Model{Name: modelName(ref), decoder: d}, nil
+	return &Model{Name: modelName(ref), ref: ref, decoder: d}, nil
+}
+
+// belongs reports a vector that was taken from another model, if its file says from which.
+func (m *Model) belongs(ctx context.Context, file string, v artifacts.Meta) error {
+	if v.ModelDigest == "" {
+		return nil
+	}
+	c, err := transforms.OpenFiles(ctx, m.ref, false)
+	if err != nil {
+		return missingModel(err)
+	}
+	defer c.Close()
+	digest, err := c.Digest()
+	if err != nil {
+		return err
+	}
+	here := artifacts.Meta{Model: m.Name, ModelDigest: digest, Layer: v.Layer}
+	if err := v.Match(here); err != nil {
+		return Problems{fmt.Sprintf("-vector %s: %v", file, err)}
+	}
+	return nil
 }
 
 // missingModel marks a model that is not there as ErrMissing, and one that cannot be used as a
@@ -60,7 +83,7 @@ type Steering struct {
 
 // push resolves a steering for a model. residual is the mean residual norm at the layer, measured
 // on the texts at hand, for vectors that come without scales.
-func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu.Push, error) {
+func (m *Model) push(ctx context.Context, s Steering, residual func(layer int) (float64, error)) (gpu.Push, error) {
 	if math.IsNaN(s.Alpha) || math.IsInf(s.Alpha, 0) {
 		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: want a finite number", s.Alpha)}
 	}
@@ -87,6 +110,9 @@ func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu
 	}
 	if width := m.decoder.Config().Hidden; len(v.Row.Values) != width {
 		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s has %d values, model %s is %d wide", s.File, len(v.Row.Values), m.Name, width)}
+	}
+	if err := m.belongs(ctx, s.File, v.Meta); err != nil {
+		return gpu.Push{}, err
 	}
 	factor := s.Alpha
 	if s.Unit != "absolute" {
@@ -203,7 +229,7 @@ func (m *Model) Probe(ctx context.Context, o ProbeOptions) ([]Probe, error) {
 
 // probeSteered adds what the same texts give under steering.
 func (m *Model) probeSteered(ctx context.Context, o ProbeOptions, probes []Probe, tokens [][]int32, last [][]int, sites []gpu.Site) error {
-	push, err := m.push(o.Steer, func(layer int) (float64, error) { return m.meanNorm(ctx, tokens, last, layer) })
+	push, err := m.push(ctx, o.Steer, func(layer int) (float64, error) { return m.meanNorm(ctx, tokens, last, layer) })
 	if err != nil {
 		return err
 	}
@@ -272,7 +298,7 @@ func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Pus
 				rows[i].Push = push[i]
 			}
 		}
-		if out, err = m.decoder.Generate(ctx, rows, gpu.Sampling{MaxNewTokens: n, StopAtEOS: true}); err != nil {
+		if out, err = m.decoder.Generate(ctx, rows, gpu.Sampling{MaxNewTokens: n}); err != nil {
 			return err
 		}
 	}

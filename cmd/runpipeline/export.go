@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
@@ -36,6 +37,9 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	}
 	if *out == "" {
 		return pipelines.Problems{"-out: missing"}
+	}
+	if problem := noFolder("-out", *out); problem != "" {
+		return pipelines.Problems{problem}
 	}
 	if *format == "" {
 		*format = *out
@@ -97,16 +101,26 @@ func showCommand(ctx context.Context, a *app, args []string) error {
 	f := newFlags("show", a.stderr)
 	x.register(f)
 	rows := f.Int("n", 10, "how many rows to show; −1: all")
+	name := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") { // the name may come before the flags
+		name, args = args[0], args[1:]
+	}
 	if err := parse(f, args, 1); err != nil {
 		return err
+	}
+	if name == "" {
+		name = f.Arg(0)
+	} else if f.NArg() > 0 {
+		fmt.Fprintf(a.stderr, "%s: unexpected argument %q\n", f.Name(), f.Arg(0))
+		return errUsage
 	}
 	e, store, err := x.stored(ctx)
 	if err != nil {
 		return err
 	}
-	if f.NArg() == 0 {
+	if name == "" {
 		found, err := e.Artifacts(ctx, store)
 		return a.list(found, err)
 	}
-	return e.Show(ctx, store, f.Arg(0), *rows, a.stdout)
+	return e.Show(ctx, store, name, *rows, a.stdout)
 }

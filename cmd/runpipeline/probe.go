@@ -23,7 +23,7 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	f.Var(&texts, "text", "text to read; may be repeated")
 	file := f.String("texts", "", "JSON `file` with a list of texts")
 	layers := f.String("layers", "all", "all, or block numbers separated by commas")
-	f.IntVar(&o.Tokens, "tokens", 16, "length of the greedy continuation; it ends before a token that ends the text")
+	f.IntVar(&o.Tokens, "tokens", 16, "length of the greedy continuation; it goes on behind a token that ends the text")
 	steering(f, &o.Steer, "steer")
 	out := f.String("out", "", "safetensors `file` for tokens, residuals and logits")
 	asJSON := f.Bool("json", false, "print JSON")
@@ -58,6 +58,9 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	}
 	if o.Tokens < 0 {
 		problems = append(problems, "-tokens: want 0 or more")
+	}
+	if problem := noFolder("-out", *out); problem != "" {
+		problems = append(problems, problem)
 	}
 	if len(problems) > 0 {
 		return problems

@@ -186,6 +186,15 @@ func writeResults(dir string, r *pipelines.Result) error {
 	})
 }
 
+// noFolder says that the folder of a file that is to be written is not there, or nothing.
+func noFolder(flag, file string) string {
+	dir := filepath.Dir(file)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Sprintf("%s: no folder %s", flag, dir)
+	}
+	return ""
+}
+
 // replaceFile writes a file so that it is never seen half.
 func replaceFile(dir, name string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(dir, "."+name+"-*")
