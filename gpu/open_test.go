@@ -34,13 +34,9 @@ func folder(t *testing.T, family string, change func(tensors []checkpoint.Tensor
 	return c, r
 }
 
-func TestOpenAFolder(t *testing.T) {
-	c, r := folder(t, "llama", nil)
-	d, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "cpu")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+// agrees compares a decoder's logits with the reference's.
+func agrees(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
+	t.Helper()
 	text := r.Text(9, 1)
 	got, err := d.Logits(context.Background(), [][]int32{text}, nil)
 	if err != nil {
@@ -49,6 +45,16 @@ func TestOpenAFolder(t *testing.T) {
 	if e := relative(got[0], r.Forward(text, 0).Logits(8)); e > tolerance {
 		t.Errorf("relative difference %.1e", e)
 	}
+}
+
+func TestOpenAFolder(t *testing.T) {
+	c, r := folder(t, "llama", nil)
+	d, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	agrees(t, d, r)
 	if s := d.Device().String(); !strings.HasPrefix(s, "cpu/float32/") {
 		t.Errorf("device is %q", s)
 	}
@@ -97,14 +103,7 @@ func TestStoredHeadIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	text := r.Text(9, 1)
-	got, err := d.Logits(context.Background(), [][]int32{text}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e := relative(got[0], r.Forward(text, 0).Logits(8)); e > tolerance {
-		t.Errorf("relative difference %.1e", e)
-	}
+	agrees(t, d, r)
 	if !config.Tied {
 		t.Error("opening changed the caller's configuration")
 	}

@@ -417,3 +417,19 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestOpeningsAreShort takes the first half of texts, and no more of documents than an opening needs.
+func TestOpeningsAreShort(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{" ", ""},
+		{"The", "The"},
+		{"The old  boat waits here", "The old boat"},
+		{strings.Repeat("é", 600), strings.Repeat("é", 256)},
+		{"a" + strings.Repeat("é", 600), "a" + strings.Repeat("é", 255)},
+		{strings.Repeat("boats ", 1000), strings.Repeat("boats ", 85) + "bo"},
+	} {
+		if got := opening(c.text); got != c.want {
+			t.Errorf("opening of %.20q…: %d bytes %q, want %d bytes %q", c.text, len(got), got, len(c.want), c.want)
+		}
+	}
+}

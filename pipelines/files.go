@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
 // readFiles replaces file names by their contents and looks for the models' files. What is not there
@@ -78,7 +80,7 @@ func (c *Config) modelFile(ref string) (path string, ok bool) {
 	}
 	path = c.path(ref)
 	_, err := os.Stat(path)
-	return path, err == nil || filepath.IsAbs(ref) || strings.HasPrefix(ref, ".") || strings.HasSuffix(ref, ".gguf")
+	return path, err == nil || checkpoint.NamesFile(ref)
 }
 
 func reason(err error) error {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"sync"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/artifacts/export"
@@ -22,7 +23,7 @@ import (
 // A Model is one model opened outside of an experiment: for probe, steer and export's checks.
 type Model struct {
 	Name    string
-	ref     string
+	digest  func() (string, error) // of the model's files, computed when it is first asked for
 	decoder *gpu.Decoder
 }
 
@@ -37,20 +38,23 @@ func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
 	if err != nil {
 		return nil, missingModel(err)
 	}
-	return &Model{Name: modelName(ref), ref: ref, decoder: d}, nil
+	digest := sync.OnceValues(func() (string, error) {
+		c, err := transforms.OpenFiles(ctx, ref, false)
+		if err != nil {
+			return "", missingModel(err)
+		}
+		defer c.Close()
+		return c.Digest()
+	})
+	return &Model{Name: modelName(ref), digest: digest, decoder: d}, nil
 }
 
 // belongs reports a vector that was taken from another model, if its file says from which.
-func (m *Model) belongs(ctx context.Context, file string, v artifacts.Meta) error {
+func (m *Model) belongs(file string, v artifacts.Meta) error {
 	if v.ModelDigest == "" {
 		return nil
 	}
-	c, err := transforms.OpenFiles(ctx, m.ref, false)
-	if err != nil {
-		return missingModel(err)
-	}
-	defer c.Close()
-	digest, err := c.Digest()
+	digest, err := m.digest()
 	if err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ type Steering struct {
 
 // push resolves a steering for a model. residual is the mean residual norm at the layer, measured
 // on the texts at hand, for vectors that come without scales.
-func (m *Model) push(ctx context.Context, s Steering, residual func(layer int) (float64, error)) (gpu.Push, error) {
+func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu.Push, error) {
 	if math.IsNaN(s.Alpha) || math.IsInf(s.Alpha, 0) {
 		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: want a finite number", s.Alpha)}
 	}
@@ -111,7 +115,7 @@ func (m *Model) push(ctx context.Context, s Steering, residual func(layer int) (
 	if width := m.decoder.Config().Hidden; len(v.Row.Values) != width {
 		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s has %d values, model %s is %d wide", s.File, len(v.Row.Values), m.Name, width)}
 	}
-	if err := m.belongs(ctx, s.File, v.Meta); err != nil {
+	if err := m.belongs(s.File, v.Meta); err != nil {
 		return gpu.Push{}, err
 	}
 	factor := s.Alpha
@@ -229,7 +233,7 @@ func (m *Model) Probe(ctx context.Context, o ProbeOptions) ([]Probe, error) {
 
 // probeSteered adds what the same texts give under steering.
 func (m *Model) probeSteered(ctx context.Context, o ProbeOptions, probes []Probe, tokens [][]int32, last [][]int, sites []gpu.Site) error {
-	push, err := m.push(ctx, o.Steer, func(layer int) (float64, error) { return m.meanNorm(ctx, tokens, last, layer) })
+	push, err := m.push(o.Steer, func(layer int) (float64, error) { return m.meanNorm(ctx, tokens, last, layer) })
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ const (
 	tinyPersonaSeed     = 301
 	tinyPromptSet       = tiny.Quoted
 
+	// maxOpening bounds the prompts of the anchors: a document is no opening, and attention over a long
+	// one takes gigabytes.
+	maxOpening = 512
 	// shuffles is over how many permutations of the pairs the control shuffled_pairs is averaged.
 	shuffles = 5
 	// draws is how many random directions and projections there are for each persona.
@@ -236,12 +239,19 @@ func (e *Experiment) anchorPrompts(calibration []transforms.Text) []string {
 	}
 	var prompts []string
 	for i := len(calibration) - 1; i >= 0 && len(prompts) < transforms.AnchorTexts; i-- {
-		words := strings.Fields(calibration[i].Text)
-		if half := strings.Join(words[:(len(words)+1)/2], " "); half != "" && !slices.Contains(prompts, half) {
+		if half := opening(calibration[i].Text); half != "" && !slices.Contains(prompts, half) {
 			prompts = append(prompts, half)
 		}
 	}
 	return prompts
+}
+
+// opening is the first half of a text's words, up to maxOpening bytes.
+func opening(text string) string {
+	words := strings.Fields(text)
+	half := strings.Join(words[:(len(words)+1)/2], " ")
+	whole := strings.ToValidUTF8(half[:min(len(half), maxOpening)], "") // without half a character
+	return strings.TrimSpace(whole)
 }
 
 func (e *Experiment) evaluation(g transforms.Generate) transforms.Evaluate {

@@ -18,8 +18,8 @@ type Session struct {
 }
 
 // Check reports what is wrong with the session's vector before anything is generated.
-func (s *Session) Check(ctx context.Context) error {
-	_, err := s.Model.push(ctx, s.Steer, func(int) (float64, error) { return 1, nil })
+func (s *Session) Check() error {
+	_, err := s.Model.push(s.Steer, func(int) (float64, error) { return 1, nil })
 	return err
 }
 
@@ -36,7 +36,7 @@ func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write 
 	}
 	row := gpu.Row{Prompt: ids, Noise: gpu.Noise{Seed: s.Seed, Prompt: gpu.PromptDigest(prompt)}}
 	if steered && s.Steer.File != "" {
-		push, err := s.Model.push(ctx, s.Steer, func(layer int) (float64, error) {
+		push, err := s.Model.push(s.Steer, func(layer int) (float64, error) {
 			return s.Model.meanNorm(ctx, [][]int32{ids}, [][]int{{len(ids) - 1}}, layer)
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // Capture is the stage that records one model's residual stream at the positions of the pairs.
@@ -16,7 +17,7 @@ type Capture struct {
 	Positions string `json:"positions"` // recorded in the shards, so that a vector of another rule is refused
 }
 
-const captureVersion = 1
+const captureVersion = 2 // 2: texts without a position are not run, which changes the batches of the others
 
 func init() { register("capture", captureVersion, many, capture) }
 
@@ -52,36 +53,18 @@ func capture(ctx context.Context, u *Unit, s Capture) (cache.ActionKey, error) {
 	})
 }
 
-// residuals reads the residual stream at every position of the texts, one row a position.
+// residuals reads the residual stream at every position of the texts, one row a position. A text
+// without a position is not run: its status says why.
 func (u *Unit) residuals(ctx context.Context, s Capture, texts *artifacts.Texts) (*artifacts.Activations, error) {
 	d, err := u.decoder(ctx, s.Model)
 	if err != nil {
 		return nil, err
 	}
-	t := d.Tokenizer()
-	var tokens [][]int32
-	var positions [][]int
 	hidden := d.Config().Hidden
 	acts := &artifacts.Activations{Meta: s.meta(hidden), Dim: hidden}
-	for i, row := range texts.Rows {
-		read, err := readText(t, s.Model.Template, row.Text)
-		if len(row.Ends) == 0 && (err != nil || len(read.tokens) == 0) {
-			continue // nothing to read, as its status says
-		}
-		if err != nil {
-			return nil, err
-		}
-		var at []int
-		for _, end := range row.Ends {
-			p := read.at(end)
-			if p < 0 {
-				return nil, fmt.Errorf("text %.40q: no token ends at byte %d", row.Text, end)
-			}
-			at = append(at, p)
-			acts.Document, acts.Text, acts.End = append(acts.Document, row.Document), append(acts.Text, int32(i)), append(acts.End, end)
-			acts.Token, acts.Fold, acts.Status = append(acts.Token, t.Token(read.tokens[p])), append(acts.Fold, row.Fold), append(acts.Status, "")
-		}
-		tokens, positions = append(tokens, read.tokens), append(positions, at)
+	tokens, positions, err := s.read(d.Tokenizer(), texts, acts)
+	if err != nil {
+		return nil, err
 	}
 	residuals, err := d.Capture(ctx, tokens, positions, []gpu.Site{{Layer: s.Layer}})
 	if err != nil {
@@ -91,6 +74,31 @@ func (u *Unit) residuals(ctx context.Context, s Capture, texts *artifacts.Texts)
 		acts.Residual = append(acts.Residual, rows...)
 	}
 	return acts, finite(acts.Residual, fmt.Sprintf("residual after block %d", s.Layer))
+}
+
+// read tokenises the texts that have positions, and says in acts what each of these is.
+func (s Capture) read(t *tokenizer.Tokenizer, texts *artifacts.Texts, acts *artifacts.Activations) (tokens [][]int32, positions [][]int, err error) {
+	for i, row := range texts.Rows {
+		if len(row.Ends) == 0 {
+			continue
+		}
+		read, err := readText(t, s.Model.Template, row.Text)
+		if err != nil {
+			return nil, nil, err
+		}
+		var at []int
+		for _, end := range row.Ends {
+			p := read.at(end)
+			if p < 0 {
+				return nil, nil, fmt.Errorf("text %.40q: no token ends at byte %d", row.Text, end)
+			}
+			at = append(at, p)
+			acts.Document, acts.Text, acts.End = append(acts.Document, row.Document), append(acts.Text, int32(i)), append(acts.End, end)
+			acts.Token, acts.Fold, acts.Status = append(acts.Token, t.Token(read.tokens[p])), append(acts.Fold, row.Fold), append(acts.Status, "")
+		}
+		tokens, positions = append(tokens, read.tokens), append(positions, at)
+	}
+	return tokens, positions, nil
 }
 
 // finite refuses NaN and infinity, which would spread through every later number.

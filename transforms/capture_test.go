@@ -12,6 +12,7 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // trimming is a folder of the embedded source with a chat template that trims, as Gemma's does.
@@ -26,15 +27,9 @@ func trimming(t *testing.T) Model {
 	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(template), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c, err := OpenFiles(t.Context(), dir, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := c.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Model{Ref: dir, Digest: digest, Open: "cpu", Template: true}
+	m := modelOf(t, dir)
+	m.Template = true
+	return m
 }
 
 // TestABadTextStopsNoOther pairs and reads a corpus in which one text tokenises to nothing and, with
@@ -92,5 +87,24 @@ func TestABadTextStopsNoOther(t *testing.T) {
 		if want := fmt.Sprintf("gives %d pairs", len(good)); !errors.Is(err, ErrTexts) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "the last because "+c.status) {
 			t.Errorf("one pair too many: %v, want %q and the reason", err, want)
 		}
+	}
+}
+
+// TestATextThatIsLeftOutIsNotRun: attention over a text that is too long would take gigabytes.
+func TestATextThatIsLeftOutIsNotRun(t *testing.T) {
+	tok := tokenizerOf(t, "tiny:qwen2")
+	a := aligner{tokenizers: [2]*tokenizer.Tokenizer{tok, tok}, positions: "last"}
+	long := strings.Repeat("the old boat waits ", maxTokens)
+	shards, err := a.shards(t.Context(), []Text{{Text: "A dog sings."}, {Text: long}, {Text: "The needle is tired."}}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acts := &artifacts.Activations{}
+	tokens, positions, err := Capture{Layer: 1, Positions: "last"}.read(tok, shards[0], acts)
+	if err != nil || len(tokens) != 2 || len(positions) != 2 {
+		t.Fatalf("%d texts and %d lists of positions are read (%v), want 2", len(tokens), len(positions), err)
+	}
+	if want := []int32{0, 2}; !slices.Equal(acts.Text, want) {
+		t.Errorf("rows of texts %v, want %v", acts.Text, want)
 	}
 }

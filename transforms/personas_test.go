@@ -13,15 +13,7 @@ import (
 
 // TestPersonasThatGiveNoVector names the key of the configuration that is to blame.
 func TestPersonasThatGiveNoVector(t *testing.T) {
-	c, err := OpenFiles(t.Context(), "tiny:llama", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := c.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	model := Model{Ref: "tiny:llama", Digest: digest, Open: "cpu"}
+	model := modelOf(t, "tiny:llama")
 	texts := []string{"The old boat waits.", "A dog", "The dog sings."}
 	for _, c := range []struct {
 		positions string
@@ -45,15 +37,7 @@ func TestPersonasThatGiveNoVector(t *testing.T) {
 // texts have the mean of once. Batches differ, so float32 residuals may differ in their last bits:
 // 10⁻⁵ of the largest is generous.
 func TestManyTextsAreReadInParts(t *testing.T) {
-	c, err := OpenFiles(t.Context(), "tiny:llama", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := c.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := Personas{Capture: Capture{Model: Model{Ref: "tiny:llama", Digest: digest, Open: "cpu"}, Layer: 1, Positions: "last"}}
+	s := Personas{Capture: Capture{Model: modelOf(t, "tiny:llama"), Layer: 1, Positions: "last"}}
 	texts := tiny.CalibrationTexts(7, ShardRows/2+1)
 	u := unit(NewStage("personas", "personas", s, 1), 0, cache.NewMemory())
 	once, err := u.mean(t.Context(), s, texts, "once")

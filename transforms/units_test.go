@@ -338,6 +338,21 @@ func TestPairsMustMeet(t *testing.T) {
 	}
 }
 
+// modelOf names a model as a stage does.
+func modelOf(t *testing.T, ref string) Model {
+	t.Helper()
+	c, err := OpenFiles(t.Context(), ref, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	digest, err := c.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Model{Ref: ref, Digest: digest, Open: "cpu"}
+}
+
 // TestNoEmbeddedModelOfThatName says which there are.
 func TestNoEmbeddedModelOfThatName(t *testing.T) {
 	_, err := OpenFiles(context.Background(), "tiny:gpt2", false)
@@ -348,15 +363,8 @@ func TestNoEmbeddedModelOfThatName(t *testing.T) {
 
 // TestDecodersAreOpenedOnce asks for a model twice, and again after it was closed.
 func TestDecodersAreOpenedOnce(t *testing.T) {
-	c, err := OpenFiles(t.Context(), "tiny:qwen2", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := c.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := Model{Ref: "tiny:qwen2", Digest: digest, Open: "cpu"}
+	CloseModels() // what other tests left open
+	m := modelOf(t, "tiny:qwen2")
 	var notes []string
 	u := unit(toyStage("a", 1, toy{}), 0, cache.NewMemory())
 	u.run.events = func(ev Event) { notes = append(notes, ev.Note) }

@@ -101,18 +101,15 @@ func showCommand(ctx context.Context, a *app, args []string) error {
 	f := newFlags("show", a.stderr)
 	x.register(f)
 	rows := f.Int("n", 10, "how many rows to show; −1: all")
-	name := ""
+	name, more := "", 1
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") { // the name may come before the flags
-		name, args = args[0], args[1:]
+		name, args, more = args[0], args[1:], 0
 	}
-	if err := parse(f, args, 1); err != nil {
+	if err := parse(f, args, more); err != nil {
 		return err
 	}
 	if name == "" {
 		name = f.Arg(0)
-	} else if f.NArg() > 0 {
-		fmt.Fprintf(a.stderr, "%s: unexpected argument %q\n", f.Name(), f.Arg(0))
-		return errUsage
 	}
 	e, store, err := x.stored(ctx)
 	if err != nil {

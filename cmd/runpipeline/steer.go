@@ -54,7 +54,7 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	}
 	defer m.Close()
 	s.Model = m
-	if err := s.Check(ctx); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	if *prompt != "" {

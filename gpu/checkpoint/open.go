@@ -78,5 +78,11 @@ func isGGUF(path string) bool {
 // IsLocal reports whether Open takes ref as a folder or file of this machine, not as a hub id.
 func IsLocal(ref string) bool {
 	_, err := os.Stat(ref)
-	return err == nil || strings.HasSuffix(ref, ".gguf") || strings.HasPrefix(ref, ".") || filepath.IsAbs(ref)
+	return err == nil || NamesFile(ref)
+}
+
+// NamesFile reports whether ref can only mean a folder or file, be it there or not: a path that is
+// absolute or begins with a dot, or the name of a GGUF.
+func NamesFile(ref string) bool {
+	return strings.HasSuffix(ref, ".gguf") || strings.HasPrefix(ref, ".") || filepath.IsAbs(ref)
 }
