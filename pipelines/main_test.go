@@ -134,29 +134,34 @@ func (e *Experiment) runIn(t *testing.T, dir string, stop func(Event, context.Ca
 }
 
 func (e *Experiment) outcome(ctx context.Context, dir string, stop func(Event, context.CancelFunc)) outcome {
+	return outcomeOf(ctx, e, Options{Cache: dir, Runner: "direct"}, stop)
+}
+
+func outcomeOf(ctx context.Context, e *Experiment, o Options, stop func(Event, context.CancelFunc)) outcome {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var events []Event
 	var mu sync.Mutex
-	result, err := e.Run(ctx, Options{Cache: dir, Runner: "direct", Progress: func(ev Event) {
+	o.Progress = func(ev Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		events = append(events, ev)
 		if stop != nil {
 			stop(ev, cancel)
 		}
-	}})
+	}
+	result, err := e.Run(ctx, o)
 	mu.Lock() // a unit that a cancelled run left behind may still have something to say
-	o := outcome{events: slices.Clone(events), err: err}
+	left := outcome{events: slices.Clone(events), err: err}
 	mu.Unlock()
 	if err != nil {
-		return o
+		return left
 	}
 	var rows bytes.Buffer
-	if o.err = result.Rows(&rows); o.err == nil {
-		o.report, o.rows, o.stages = result.Report, rows.Bytes(), result.Stages
+	if left.err = result.Rows(&rows); left.err == nil {
+		left.report, left.rows, left.stages = result.Report, rows.Bytes(), result.Stages
 	}
-	return o
+	return left
 }
 
 // mustRun is runIn for a run that must succeed.

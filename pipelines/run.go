@@ -8,18 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
-	beamlog "github.com/apache/beam/sdks/v2/go/pkg/beam/log"
-	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/dataflow" // -runner dataflow
-	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/flink"    // -runner flink
-	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"    // -runner prism, and direct
-	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -29,9 +23,6 @@ import (
 
 // ErrStage reports that a stage could not be finished. What was finished is kept.
 var ErrStage = errors.New("stage not finished")
-
-// Runners are the values of -runner. direct is prism: Beam's own direct runner is deprecated.
-var Runners = []string{"direct", "prism", "flink", "dataflow", "universal"}
 
 // Options of one run. None of them may change a byte of a result.
 type Options struct {
@@ -118,6 +109,9 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 			return err
 		}
 	}
+	if err := ready(o.Runner); err != nil {
+		return err
+	}
 	running.Lock()
 	defer running.Unlock()
 	for name, value := range o.Beam {
@@ -129,16 +123,20 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 		beam.Init()
 		setupLogging(o.Runner)
 	})
-	inProcess := runner(o.Runner) == "prism"
-	env := transforms.Env{Run: runName(), Cache: o.Cache, Retries: !inProcess}
+	env := transforms.Env{Run: runName(), Cache: o.Cache, Retries: !inProcess(o.Runner)}
 	p, s := beam.NewPipelineWithRoot()
 	build(s, env, plan)
+	if o.Runner == "direct" {
+		if err := directRuns(p); err != nil {
+			return err
+		}
+	}
 	end := transforms.Begin(ctx, env.Run, func(ev Event) { rec.add(ev, o.Progress) })
 	beamCtx := ctx
-	if inProcess { // an interruption stops the units, and the pipeline runs empty
+	if inProcess(o.Runner) { // an interruption stops the units, and the pipeline runs empty
 		beamCtx = context.WithoutCancel(ctx)
 	}
-	_, beamErr := beam.Run(beamCtx, runner(o.Runner), p)
+	_, beamErr := beam.Run(beamCtx, o.Runner, p)
 	err := end()
 	switch {
 	case ctx.Err() != nil:
@@ -183,23 +181,6 @@ func build(s beam.Scope, env transforms.Env, plan *Plan) {
 			}
 			built[step.Stage.Name] = transforms.Apply(s, env, step.Stage, keys, open)
 		}
-	}
-}
-
-func runner(name string) string {
-	if name == "direct" {
-		return "prism"
-	}
-	return name
-}
-
-// setupLogging keeps Beam to errors. Prism's are left out: it reports a failed or interrupted unit
-// four times, each a page long, and Run returns the cause. It is called once in a process, because
-// an earlier run's workers may still be logging.
-func setupLogging(name string) {
-	beamlog.SetupLogging("error", "text")
-	if runner(name) == "prism" {
-		slog.SetDefault(slog.New(slog.DiscardHandler))
 	}
 }
 

@@ -58,8 +58,19 @@ type trialRun struct {
 	err        error // the first typed one
 }
 
-// runStages runs stages on Prism, each reading those before it that it names.
-func runStages(t *testing.T, ctx context.Context, dir string, stages ...Stage) trialRun {
+// onRunners tests on both runners of this process. run runs stages, each reading those before it that
+// it names.
+func onRunners(t *testing.T, test func(t *testing.T, run func(ctx context.Context, dir string, stages ...Stage) trialRun)) {
+	for _, name := range []string{"direct", "prism"} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(ctx context.Context, dir string, stages ...Stage) trialRun {
+				return runStages(t, ctx, name, dir, stages...)
+			})
+		})
+	}
+}
+
+func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...Stage) trialRun {
 	t.Helper()
 	var r trialRun
 	var mu sync.Mutex
@@ -85,7 +96,7 @@ func runStages(t *testing.T, ctx context.Context, dir string, stages ...Stage) t
 		}
 		built[stage.Name] = Apply(s, env, stage, nil, open)
 	}
-	_, beamErr := beam.Run(ctx, "prism", p)
+	_, beamErr := beam.Run(ctx, runner, p)
 	err := end()
 	mu.Lock()
 	defer mu.Unlock()
@@ -117,80 +128,88 @@ func (r trialRun) check(t *testing.T, what string, ran, found, committed []strin
 
 // TestApplyRunsStagesInTheirOrder runs a stage and two that read it, then the same again.
 func TestApplyRunsStagesInTheirOrder(t *testing.T) {
-	dir := t.TempDir()
-	stages := []Stage{toyStage("a", 3, toy{}), toyStage("b", 2, toy{}, "a"), toyStage("c", 1, toy{}, "a", "b")}
-	all := []string{"a/0", "a/1", "a/2", "b/0", "b/1", "c/0"}
-	r := runStages(t, t.Context(), dir, stages...)
-	r.check(t, "first run", all, nil, []string{"a", "b", "c"})
-	if r.err != nil {
-		t.Error(r.err)
-	}
-	runStages(t, t.Context(), dir, stages...).check(t, "second run", nil, all, []string{"a", "b", "c"})
-
-	store := openTest(t, dir)
-	a := manifestOf(t, store, stages[0])
-	var names []string
-	for i, o := range a {
-		names = append(names, o.Name)
-		b, err := store.Read(t.Context(), o.Digest)
-		if want := fmt.Sprintf("a %d\n", i); err != nil || string(b) != want {
-			t.Errorf("output %d of a is %q (%v), want %q", i, b, err, want)
+	onRunners(t, func(t *testing.T, run func(context.Context, string, ...Stage) trialRun) {
+		dir := t.TempDir()
+		stages := []Stage{toyStage("a", 3, toy{}), toyStage("b", 2, toy{}, "a"), toyStage("c", 1, toy{}, "a", "b")}
+		all := []string{"a/0", "a/1", "a/2", "b/0", "b/1", "c/0"}
+		r := run(t.Context(), dir, stages...)
+		r.check(t, "first run", all, nil, []string{"a", "b", "c"})
+		if r.err != nil {
+			t.Error(r.err)
 		}
-	}
-	if want := []string{"0000.out", "0001.out", "0002.out"}; !slices.Equal(names, want) {
-		t.Errorf("a's manifest lists %v, want the units in order: %v", names, want)
-	}
-	c := manifestOf(t, store, stages[2], a, manifestOf(t, store, stages[1], a))
-	text, err := store.Read(t.Context(), c[0].Digest)
-	if err != nil || bytes.Count(text, []byte("\n")) != 1+3+2 {
-		t.Errorf("c read %q (%v), want three outputs of a and two of b", text, err)
-	}
+		run(t.Context(), dir, stages...).check(t, "second run", nil, all, []string{"a", "b", "c"})
+
+		store := openTest(t, dir)
+		a := manifestOf(t, store, stages[0])
+		var names []string
+		for i, o := range a {
+			names = append(names, o.Name)
+			b, err := store.Read(t.Context(), o.Digest)
+			if want := fmt.Sprintf("a %d\n", i); err != nil || string(b) != want {
+				t.Errorf("output %d of a is %q (%v), want %q", i, b, err, want)
+			}
+		}
+		if want := []string{"0000.out", "0001.out", "0002.out"}; !slices.Equal(names, want) {
+			t.Errorf("a's manifest lists %v, want the units in order: %v", names, want)
+		}
+		c := manifestOf(t, store, stages[2], a, manifestOf(t, store, stages[1], a))
+		text, err := store.Read(t.Context(), c[0].Digest)
+		if err != nil || bytes.Count(text, []byte("\n")) != 1+3+2 {
+			t.Errorf("c read %q (%v), want three outputs of a and two of b", text, err)
+		}
+	})
 }
 
 // TestApplyKeepsAnIncompleteStageOut lets one unit fail, by an error and by a panic: its stage and
 // those below commit nothing, the other units are kept, and the cause keeps its type.
 func TestApplyKeepsAnIncompleteStageOut(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		bad  toy
-		want string
-	}{
-		{"error", toy{Fail: []int{1}}, "b, unit 2 of 3: toy unit failed"},
-		{"panic", toy{Panic: []int{1}}, "b, unit 2 of 3: internal error: a bug"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			stages := func(s toy) []Stage {
-				return []Stage{toyStage("a", 2, toy{}), toyStage("b", 3, s, "a"), toyStage("c", 1, toy{}, "b"), toyStage("d", 1, toy{}, "a", "c")}
-			}
-			r := runStages(t, t.Context(), dir, stages(c.bad)...)
-			r.check(t, "failing run", []string{"a/0", "a/1", "b/0", "b/2"}, nil, []string{"a"})
-			if r.err == nil || !strings.HasPrefix(r.err.Error(), c.want) || c.name == "error" && !errors.Is(r.err, errToy) {
-				t.Errorf("failing run: error %v, want %q", r.err, c.want)
-			}
-			r = runStages(t, t.Context(), dir, stages(toy{})...)
-			r.check(t, "repaired run", []string{"b/1", "c/0", "d/0"}, []string{"a/0", "a/1", "b/0", "b/2"}, []string{"a", "b", "c", "d"})
-		})
-	}
+	onRunners(t, func(t *testing.T, run func(context.Context, string, ...Stage) trialRun) {
+		for _, c := range []struct {
+			name string
+			bad  toy
+			want string
+		}{
+			{"error", toy{Fail: []int{1}}, "b, unit 2 of 3: toy unit failed"},
+			{"panic", toy{Panic: []int{1}}, "b, unit 2 of 3: internal error: a bug"},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				dir := t.TempDir()
+				stages := func(s toy) []Stage {
+					return []Stage{toyStage("a", 2, toy{}), toyStage("b", 3, s, "a"), toyStage("c", 1, toy{}, "b"), toyStage("d", 1, toy{}, "a", "c")}
+				}
+				r := run(t.Context(), dir, stages(c.bad)...)
+				r.check(t, "failing run", []string{"a/0", "a/1", "b/0", "b/2"}, nil, []string{"a"})
+				if r.err == nil || !strings.HasPrefix(r.err.Error(), c.want) || c.name == "error" && !errors.Is(r.err, errToy) {
+					t.Errorf("failing run: error %v, want %q", r.err, c.want)
+				}
+				r = run(t.Context(), dir, stages(toy{})...)
+				r.check(t, "repaired run", []string{"b/1", "c/0", "d/0"}, []string{"a/0", "a/1", "b/0", "b/2"}, []string{"a", "b", "c", "d"})
+			})
+		}
+	})
 }
 
 // TestApplyReturnsWhatTheNextUnitWouldMeetToo stops at damage in the store.
 func TestApplyReturnsWhatTheNextUnitWouldMeetToo(t *testing.T) {
-	r := runStages(t, t.Context(), t.TempDir(), toyStage("a", 4, toy{Break: []int{0, 1, 2, 3}}))
-	if !errors.Is(r.err, cache.ErrCorrupt) || len(r.committed) > 0 {
-		t.Errorf("error %v, want ErrCorrupt; committed %v, want nothing", r.err, r.committed)
-	}
+	onRunners(t, func(t *testing.T, run func(context.Context, string, ...Stage) trialRun) {
+		r := run(t.Context(), t.TempDir(), toyStage("a", 4, toy{Break: []int{0, 1, 2, 3}}))
+		if !errors.Is(r.err, cache.ErrCorrupt) || len(r.committed) > 0 {
+			t.Errorf("error %v, want ErrCorrupt; committed %v, want nothing", r.err, r.committed)
+		}
+	})
 }
 
 // TestApplyStopsWhenTheRunIsCancelled cancels before the first unit.
 func TestApplyStopsWhenTheRunIsCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	r := runStages(t, ctx, t.TempDir(), toyStage("a", 4, toy{}))
-	r.check(t, "cancelled run", nil, nil, nil)
-	if r.err != nil {
-		t.Errorf("cancelled run: %v; an interruption is no failure", r.err)
-	}
+	onRunners(t, func(t *testing.T, run func(context.Context, string, ...Stage) trialRun) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := run(ctx, t.TempDir(), toyStage("a", 4, toy{}))
+		r.check(t, "cancelled run", nil, nil, nil)
+		if r.err != nil {
+			t.Errorf("cancelled run: %v; an interruption is no failure", r.err)
+		}
+	})
 }
 
 // TestReadyWaitsForEveryInput asks for the units of a stage with one, and with both of its inputs.

@@ -54,7 +54,7 @@ func newProgress(w io.Writer, quiet bool, plan *pipelines.Plan) *progress {
 }
 
 // plan says what will be done and why, one line a stage.
-func (p *progress) plan(runner string) {
+func (p *progress) plan() {
 	if p.quiet {
 		return
 	}
@@ -71,9 +71,6 @@ func (p *progress) plan(runner string) {
 	}
 	if todo == 0 {
 		return
-	}
-	if runner == "direct" {
-		fmt.Fprintln(p.w, "runner: prism in this process (while it runs, its job service listens on all interfaces without authentication)")
 	}
 	if p.live {
 		go p.redraw()

@@ -39,7 +39,7 @@ type runFlags struct {
 
 func (x *runFlags) register(f *flag.FlagSet) {
 	x.experimentFlags.register(f)
-	f.StringVar(&x.runner, "runner", "direct", "Beam `runner`: "+strings.Join(pipelines.Runners, ", ")+" (direct is prism in this process)")
+	f.StringVar(&x.runner, "runner", "direct", "Beam `runner`: "+strings.Join(pipelines.Runners, ", ")+" (direct: in this process, no port; prism opens ports to everyone)")
 	f.Var(&x.beam, "beam", "a flag of the runner itself, `name=value`, for instance -beam endpoint=localhost:8099; may be repeated")
 	f.BoolVar(&x.json, "json", false, "print JSON instead of a table")
 	f.BoolVar(&x.quiet, "quiet", false, "no progress")
@@ -123,7 +123,10 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if text := e.Warning(); text != "" && !plan.Done() {
 		fmt.Fprintln(a.stderr, "warning:", text)
 	}
-	bar.plan(x.runner)
+	if text := pipelines.RunnerWarning(x.runner); text != "" && !plan.Done() {
+		fmt.Fprintln(a.stderr, "warning:", text)
+	}
+	bar.plan()
 	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
 	begun := time.Now()
 	result, err := e.Run(ctx, o)
