@@ -15,7 +15,11 @@ import (
 // scripts or configurations that a line names must exist. A line that the test does not understand
 // fails it, so nothing is documented that was not tried.
 func TestCommandsOfTheReadme(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	root, err := filepath.Abs(filepath.Join("..", "..")) // the script changes into a folder of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatalf("the README is what this test is about: %v", err)
 	}
@@ -30,6 +34,12 @@ func TestCommandsOfTheReadme(t *testing.T) {
 		switch {
 		case strings.HasPrefix(line, "go test "):
 			continue // this very test is part of it
+		case strings.HasPrefix(line, "go install ") || strings.HasPrefix(line, "go build "):
+			words := strings.Fields(line)
+			if info, err := os.Stat(filepath.Join(root, words[len(words)-1], "main.go")); err != nil || info.IsDir() {
+				t.Errorf("%s: no program there: %v", line, err)
+			}
+			continue
 		case !ok:
 			t.Errorf("README.md shows a command that no test runs: %s", line)
 			continue
@@ -51,24 +61,27 @@ func TestCommandsOfTheReadme(t *testing.T) {
 	}
 }
 
-// TestFilesOfTheReadme looks for the files and folders that README.md names in backquotes.
+// TestFilesOfTheReadme looks for the files and folders that README.md and CONTRIBUTING.md name in
+// backquotes.
 func TestFilesOfTheReadme(t *testing.T) {
 	root := filepath.Join("..", "..")
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(readme), "")
-	named := regexp.MustCompile("`([a-z.]+/[a-zA-Z0-9_./-]*|[A-Z]+\\.md)`").FindAllStringSubmatch(text, -1)
-	if len(named) == 0 {
-		t.Error("README.md names no file")
-	}
-	for _, m := range named {
-		if strings.HasPrefix(m[1], "./") { // of the person's own
-			continue
+	for _, page := range []string{"README.md", "CONTRIBUTING.md"} {
+		raw, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
-			t.Errorf("README.md names %s: %v", m[1], err)
+		text := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(raw), "")
+		named := regexp.MustCompile("`([a-z.]+/[a-zA-Z0-9_./-]*|[A-Z]+\\.md)`").FindAllStringSubmatch(text, -1)
+		if len(named) == 0 {
+			t.Errorf("%s names no file", page)
+		}
+		for _, m := range named {
+			if strings.HasPrefix(m[1], "./") { // of the person's own
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s names %s: %v", page, m[1], err)
+			}
 		}
 	}
 }
