@@ -1,9 +1,7 @@
 package pipelines
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"slices"
 )
@@ -84,28 +82,46 @@ type Text struct {
 	Text     string `json:"text"`
 }
 
-// UnmarshalJSON accepts a file name, a list of strings, or a list of {document, text} rows.
+// JSONShapes implements [strictjson.Union].
+func (*Texts) JSONShapes() (string, []reflect.Type) {
+	return "a file name or a list of texts", []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[[]item]()}
+}
+
+// UnmarshalJSON accepts a file name, or a list of strings and {document, text} rows.
 func (t *Texts) UnmarshalJSON(b []byte) error {
 	*t = Texts{}
-	if len(b) > 0 && b[0] == '"' {
+	if b[0] == '"' {
 		return json.Unmarshal(b, &t.File)
 	}
-	var rows []json.RawMessage
-	if err := json.Unmarshal(b, &rows); err != nil {
-		return fmt.Errorf("want a file name or a list of texts")
+	var items []item
+	err := json.Unmarshal(b, &items)
+	t.List = texts(items)
+	return err
+}
+
+// An item is a text as it stands in a list: a string, or a row.
+type item Text
+
+// JSONShapes implements [strictjson.Union].
+func (*item) JSONShapes() (string, []reflect.Type) {
+	return `a string or {"document", "text"}`, []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[Text]()}
+}
+
+// UnmarshalJSON accepts a string or a row.
+func (t *item) UnmarshalJSON(b []byte) error {
+	*t = item{}
+	if b[0] == '"' {
+		return json.Unmarshal(b, &t.Text)
 	}
-	for i, raw := range rows {
-		var row Text
-		if raw[0] == '"' {
-			if err := json.Unmarshal(raw, &row.Text); err != nil {
-				return err
-			}
-		} else if err := strict(raw, &row); err != nil {
-			return fmt.Errorf("text %d: want a string or {\"document\", \"text\"}: %s", i+1, describe(err, reflect.TypeFor[Text]()))
-		}
-		t.List = append(t.List, row)
+	return json.Unmarshal(b, (*Text)(t))
+}
+
+func texts(items []item) []Text {
+	var list []Text
+	for _, one := range items {
+		list = append(list, Text(one))
 	}
-	return nil
+	return list
 }
 
 // MarshalJSON writes the form that was read.
@@ -137,13 +153,18 @@ type Persona struct {
 	Prompt   string   `json:"prompt,omitempty"` // asks for the persona; the condition "prompt" puts it before each test prompt
 }
 
+// JSONShapes implements [strictjson.Union].
+func (*Personas) JSONShapes() (string, []reflect.Type) {
+	return "a file name or an object of personas", []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[map[string]Persona]()}
+}
+
 // UnmarshalJSON accepts a file name or an object.
 func (p *Personas) UnmarshalJSON(b []byte) error {
 	*p = Personas{}
-	if len(b) > 0 && b[0] == '"' {
+	if b[0] == '"' {
 		return json.Unmarshal(b, &p.File)
 	}
-	return strict(b, &p.Sets)
+	return json.Unmarshal(b, &p.Sets)
 }
 
 // MarshalJSON writes the form that was read.
@@ -175,19 +196,6 @@ func or(p *int, otherwise int) int {
 		return *p
 	}
 	return otherwise
-}
-
-// strict decodes JSON and refuses unknown keys and trailing text.
-func strict(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if d.More() {
-		return fmt.Errorf("text after the end of the JSON value")
-	}
-	return nil
 }
 
 // allConditions are the conditions there are, in the order of the tables.

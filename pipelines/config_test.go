@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 )
 
@@ -32,13 +33,13 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"unknown key", `{"lamda_values": [1]}`, nil, []string{`lamda_values: unknown key; the nearest known one is "lambda_values"`}},
 		{"unknown nested key", `{"fit": {"centred": true}}`, nil, []string{`fit: unknown key "centred"; the nearest known one is "centre"`}},
 		{"unknown key of a persona", `{"persona_datasets": {"silly": {"positives": []}}}`, nil, []string{`unknown key "positives"; the nearest known one is "positive_texts"`}},
-		{"unknown key of a text", `{"calibration_texts": [{"txt": "a"}]}`, nil, []string{`calibration_texts: text 1: `, `"txt"`}},
+		{"unknown key of a text", `{"calibration_texts": [{"txt": "a"}]}`, nil, []string{`calibration_texts[1]: unknown key "txt"; the nearest known one is "text"`}},
 		{"string for a number", `{"n_seeds": "3"}`, nil, []string{"n_seeds: want a whole number, got a JSON string"}},
 		{"fraction for a whole number", `{"folds": 2.5}`, nil, []string{"folds: want a whole number, got 2.5"}},
 		{"number for a list", `{"alpha_values": 0.5}`, nil, []string{"alpha_values: want a list, got "}},
-		{"list for a number", `{"seed": [1]}`, nil, []string{"seed: want a whole number from 0 to 2⁶⁴−1, got a JSON array"}},
-		{"string in a list of numbers", `{"lambda_values": [1, "x"]}`, nil, []string{"lambda_values: want a number, got a JSON string"}},
-		{"negative seed", `{"seed": -1}`, nil, []string{"seed: want a whole number from 0 to 2⁶⁴−1, got -1"}},
+		{"list for a number", `{"seed": [1]}`, nil, []string{"seed: want a whole number from 0 to 18446744073709551615, got a JSON array"}},
+		{"string in a list of numbers", `{"lambda_values": [1, "x"]}`, nil, []string{"lambda_values[2]: want a number, got a JSON string"}},
+		{"negative seed", `{"seed": -1}`, nil, []string{"seed: want a whole number from 0 to 18446744073709551615, got -1"}},
 		{"bool as a word", `{"stop_at_eos": "yes"}`, nil, []string{"stop_at_eos: want true or false, got a JSON string"}},
 		{"null", `{"top_k": null}`, nil, []string{"top_k: null; leave the key out for its default"}},
 		{"null in a list", `{"lambda_values": [1, null]}`, nil, []string{"lambda_values[2]: null"}},
@@ -46,21 +47,33 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"null persona", `{"persona_datasets": {"silly": null}}`, nil, []string{"persona_datasets.silly: null"}},
 		{"key twice", `{"seed": 1, "folds": 3, "seed": 2}`, nil, []string{"seed: the key is given twice"}},
 		{"persona twice", `{"persona_datasets": {"a": {"positive_texts":["x"],"negative_texts":["y"]}, "a": {"positive_texts":["x"],"negative_texts":["y"]}}}`, nil, []string{"persona_datasets.a: the key is given twice"}},
+		{"key twice, deep", `{"fit": {"method": "ridge", "method": "ols"}}`, nil, []string{"fit.method: the key is given twice"}},
+		{"key in another case, deep", `{"fit": {"method": "ridge", "Method": "ols"}}`, nil, []string{`fit: unknown key "Method"; the nearest known one is "method"`}},
+		{"key in another case", `{"Seed": 3}`, nil, []string{`Seed: unknown key; the nearest known one is "seed"`}},
+		{"key in another case, in an override", `{}`, []string{`fit={"method":"ridge","Method":"ols"}`}, []string{`fit: unknown key "Method"`}},
+		{"key twice, in an override", `{}`, []string{`fit={"method":"ridge","method":"ols"}`}, []string{"-set fit=", "method: the key is given twice"}},
+		{"brace after the object", `{"seed": 1}}`, nil, []string{"line 1, column 12: text after the end of the JSON value: '}'"}},
+		{"not UTF-8", "{\"seed\": 1,\n \"output_dir\": \"a\xffb\"}", nil, []string{"line 2, column 18: the byte 0xff in a string, which is not UTF-8"}},
+		{"not UTF-8, in an override", `{}`, []string{"output_dir=a\xffb"}, []string{"the byte 0xff in a string, which is not UTF-8"}},
+		{"half a surrogate pair", `{"test_prompts": ["a\ud83d", "b"]}`, nil, []string{`line 1, column 21: \ud83d in a string is half of a surrogate pair`}},
+		{"half a surrogate pair, in an override", `{}`, []string{`test_prompts=["a\udc00","b"]`}, []string{`\udc00 in a string is half of a surrogate pair`}},
+		{"nested too deep", strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100), nil, []string{"nested deeper than 64"}},
+		{"nested too deep, by an override", `{}`, []string{strings.Repeat("a.", 100) + "b=1"}, []string{"nested deeper than 64"}},
 		{"key twice, with an override", `{"seed": 1, "seed": 2}`, []string{"seed=3"}, []string{"seed: the key is given twice"}},
 
-		{"no JSON", "{\n\"seed\": 1,\n}", nil, []string{"not a JSON object: line 3: "}},
+		{"no JSON", "{\n\"seed\": 1,\n}", nil, []string{"not a JSON object: line 3, column 1: want a key in quotes"}},
 		{"a list", `[]`, nil, []string{"not a JSON object: want an object, got a JSON array"}},
 		{"null file", `null`, nil, []string{"not a JSON object: null"}},
 		{"null file, with an override", `null`, []string{"seed=1"}, []string{"not a JSON object: null"}},
-		{"text after the object", `{"seed": 1} more`, nil, []string{"not a JSON object: line 1: "}},
-		{"text after the object, with an override", `{"seed": 1} more`, []string{"seed=1"}, []string{"not a JSON object: line 1: "}},
+		{"text after the object", `{"seed": 1} more`, nil, []string{"not a JSON object: line 1, column 13: text after the end"}},
+		{"text after the object, with an override", `{"seed": 1} more`, []string{"seed=1"}, []string{"not a JSON object: line 1, column 13: text after the end"}},
 		{"empty file", ``, nil, []string{"not a JSON object"}},
 
 		{"NaN", `{}`, []string{"temperature=NaN"}, []string{"temperature: want a number, got a JSON string"}},
 		{"Inf", `{}`, []string{"top_p=+Inf"}, []string{"top_p: want a number, got a JSON string"}},
 		{"NaN in a list", `{}`, []string{"lambda_values=[1, NaN]"}, []string{"lambda_values: want a list, got a JSON string"}},
-		{"beyond a float", `{}`, []string{"temperature=1e999"}, []string{"temperature: want a number, got 1e999"}},
-		{"beyond a float, in a list", `{}`, []string{"alpha_values=[1e999]"}, []string{"alpha_values: want a number, got 1e999"}},
+		{"beyond a float", `{}`, []string{"temperature=1e999"}, []string{"temperature=1e999: want a number", "got 1e999"}},
+		{"beyond a float, in a list", `{}`, []string{"alpha_values=[1e999]"}, []string{"alpha_values=[1e999]: [1]: want a number", "got 1e999"}},
 		{"override without a value", `{}`, []string{"seed"}, []string{"-set seed: want key=value"}},
 		{"override without a key", `{}`, []string{"=1"}, []string{"-set =1: want key=value"}},
 		{"override through a number", `{"seed": 1}`, []string{"seed.x=1"}, []string{"-set seed.x=1: seed is not an object"}},
@@ -68,7 +81,13 @@ func TestProblemsAreNamed(t *testing.T) {
 
 		{"one model", `{"source_model": "a/b"}`, nil, []string{"target_model: missing", "layer_idx: missing", "persona_datasets: missing", "test_prompts: 0 prompts"}},
 		{"negative layer", `{"layer_idx": -1}`, nil, []string{"layer_idx: source layer -1", "layer_idx: target layer -1"}},
-		{"too few pairs", `{"n_training_samples": 9}`, nil, []string{"n_training_samples: 9; want 10 to 10000000 pairs"}},
+		{"too few pairs", `{"n_training_samples": 9}`, nil, []string{"n_training_samples: 9; want 10 to 1000000 pairs"}},
+		{"too many pairs", `{"n_training_samples": 10000000}`, nil, []string{"n_training_samples: 10000000; want 10 to 1000000 pairs"}},
+		{"more pairs than the grammar writes", `{"n_training_samples": 200000}`, nil, []string{"n_training_samples: 200000; the embedded pair's own texts give up to 100000 pairs"}},
+		{"too many lambdas", `{"lambda_values": [` + strings.Repeat("1,", 1000) + `2]}`, nil, []string{"lambda_values: 1001 values; want at most 1000"}},
+		{"too many alphas", `{"alpha_values": [` + strings.Repeat("1,", 100) + `2]}`, nil, []string{"alpha_values: 101 values; want at most 100"}},
+		{"too many texts in a batch", `{"n_test_prompts": 1000, "n_seeds": 1000}`, nil, []string{"n_test_prompts × n_seeds: 1000000 texts in a batch; want at most 100000"}},
+		{"a text that is a library", `{"test_prompts": ["a", "` + strings.Repeat("boat ", 300_000) + `"]}`, nil, []string{"test_prompts: text 2 has 1500000 bytes; want at most 1048576"}},
 		{"one fold", `{"folds": 1}`, nil, []string{"folds: 1; want 2 to 100"}},
 		{"no lambda", `{"lambda_values": []}`, nil, []string{"lambda_values: empty"}},
 		{"negative lambda", `{"lambda_values": [-1]}`, nil, []string{"lambda_values: -1;"}},
@@ -291,13 +310,13 @@ func TestBadFiles(t *testing.T) {
 		{"target_model", "none.gguf", "", true, "target_model: none.gguf: no such file or directory"},
 		{"test_prompts", "empty.txt", "\n\n", false, "test_prompts: empty.txt: no text in it"},
 		{"test_prompts", "empty.json", "[]", false, "test_prompts: empty.json: no text in it"},
-		{"test_prompts", "name.json", `"other.json"`, false, "test_prompts: name.json: want a list of texts"},
+		{"test_prompts", "name.json", `"other.json"`, false, "test_prompts: name.json: want a list, got a JSON string"},
 		{"calibration_texts", "empty.txt", "\n", false, "calibration_texts: empty.txt: no text in it"},
 		{"calibration_texts", "bad.jsonl", "{\"text\": \"a\"}\n{\"text\": 3}\n", false, "calibration_texts: bad.jsonl: line 2: text: want a string, got "},
-		{"calibration_texts", "key.jsonl", "{\"txt\": \"a\"}\n", false, `calibration_texts: key.jsonl: line 1: unknown key "txt"; the nearest known one is "text"`},
+		{"calibration_texts", "key.jsonl", "{\"txt\": \"a\"}\n", false, `calibration_texts: key.jsonl: line 1: txt: unknown key; the nearest known one is "text"`},
 		{"calibration_texts", "table.csv", "a,b\n", false, "calibration_texts: table.csv: want a .txt, .jsonl or .json file"},
-		{"test_prompts", "latin.txt", "caf\xe9\nb\n", false, "test_prompts: text 1 is not UTF-8"},
-		{"persona_datasets", "null.json", "null", false, "persona_datasets: null.json: no persona in it"},
+		{"test_prompts", "latin.txt", "caf\xe9\nb\n", false, "test_prompts: latin.txt: line 1: not UTF-8"},
+		{"persona_datasets", "null.json", "null", false, "persona_datasets: null.json: null; want an object"},
 		{"persona_datasets", "list.json", "[]", false, "persona_datasets: list.json: want an object, got a JSON array"},
 		{"persona_datasets", "twice.json", `{"a":{"positive_texts":["x"],"negative_texts":["y"]},"a":{"positive_texts":["x"],"negative_texts":["y"]}}`, false, "persona_datasets: twice.json: a: the key is given twice"},
 		{"persona_datasets", "side.json", `{"a":{"positive_texts":["x"]}}`, false, "persona_datasets.a.negative_texts: empty"},
@@ -324,13 +343,13 @@ func TestBadFiles(t *testing.T) {
 // TestConfigurationFileOfNoUse distinguishes a file that is not there from one that is no JSON.
 func TestConfigurationFileOfNoUse(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.json")
-	if _, err := LoadConfig(name, nil); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "x.json: no such file") {
+	if _, err := LoadConfig(t.Context(), name, nil); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "x.json: no such file") {
 		t.Errorf("no file: %v, want ErrMissing", err)
 	}
 	if err := os.WriteFile(name, []byte("seed = 1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadConfig(name, nil); !errors.Is(err, ErrConfig) {
+	if _, err := LoadConfig(t.Context(), name, nil); !errors.Is(err, ErrConfig) {
 		t.Errorf("no JSON: %v, want ErrConfig", err)
 	}
 }
@@ -343,7 +362,7 @@ func TestConfigurationsOfTheRepository(t *testing.T) {
 		t.Fatalf("configurations: %v %v", paths, err)
 	}
 	for _, path := range paths {
-		c, err := LoadConfig(path, nil)
+		c, err := LoadConfig(t.Context(), path, nil)
 		if errors.Is(err, ErrMissing) {
 			for line := range strings.Lines(err.Error()) {
 				if !strings.Contains(line, ".gguf") {
@@ -394,7 +413,7 @@ func FuzzParseConfig(f *testing.F) {
 		var size struct {
 			N float64 `json:"n_training_samples"`
 		}
-		if json.Unmarshal(raw, &size); size.N > 1000 { // texts are written for each: correct, and slow
+		if json.Unmarshal(raw, &size); size.N > 10_000 { // texts are written for each: correct, and slow
 			return
 		}
 		c, err := ParseConfig(raw, t.TempDir())
@@ -418,7 +437,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range fieldNames(reflect.TypeFor[Config]()) {
+	for _, name := range strictjson.Names(reflect.TypeFor[Config]()) {
 		if !strings.Contains(string(doc), "`"+name+"`") {
 			t.Errorf("configs/README.md does not mention %s", name)
 		}

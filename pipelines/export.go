@@ -10,6 +10,7 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/artifacts/export"
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/transforms"
 )
 
@@ -72,7 +73,7 @@ func pick(found map[string]cache.Output, name string) (cache.Output, error) {
 			return o, nil
 		}
 	}
-	near := nearest(name, names(found))
+	near := strictjson.Nearest(name, names(found))
 	return cache.Output{}, Problems{fmt.Sprintf("%q is not stored for this experiment (%d artifacts are); the nearest name is %q", name, len(found), near)}
 }
 

@@ -1,23 +1,33 @@
 package pipelines
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
+	"syscall"
+	"unicode/utf8"
 
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+)
+
+// What files may hold, far above what an experiment can use and far below what hurts.
+const (
+	maxConfigFile = 64 << 20
+	maxTextFile   = 256 << 20
+	maxVectorFile = 256 << 20
+	maxText       = 1 << 20 // one text; a line of a file holds one
 )
 
 // readFiles replaces file names by their contents and looks for the models' files. What is not there
 // is told apart.
-func (c *Config) readFiles() (problems, missing Problems) {
+func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 	report := func(key, file string, err error) {
 		text := fmt.Sprintf("%s: %s: %v", key, file, reason(err))
 		switch {
@@ -29,13 +39,13 @@ func (c *Config) readFiles() (problems, missing Problems) {
 	}
 	for key, t := range map[string]*Texts{"calibration_texts": &c.CalibrationTexts, "test_prompts": &c.TestPrompts} {
 		if t.File != "" {
-			list, err := readTexts(c.path(t.File))
+			list, err := readTexts(ctx, c.path(t.File))
 			t.List = list
 			report(key, t.File, err)
 		}
 	}
 	if p := &c.PersonaDatasets; p.File != "" {
-		b, err := os.ReadFile(c.path(p.File))
+		b, err := readFile(c.path(p.File), maxTextFile)
 		if err == nil {
 			p.Sets, err = readPersonas(b)
 		}
@@ -50,14 +60,53 @@ func (c *Config) readFiles() (problems, missing Problems) {
 	return problems, missing
 }
 
+// readFile reads a file that a user names. Anything but a regular file is refused before it is read: a
+// pipe or a device may never end, or never begin.
+func readFile(path string, limit int) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := regular(info); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have taken its place
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err == nil {
+		err = regular(info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(b) > limit {
+		err = fmt.Errorf("larger than %d MiB", limit>>20)
+	}
+	return b, err
+}
+
+func regular(info fs.FileInfo) error {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return errors.New("a folder, want a file")
+	case mode&fs.ModeNamedPipe != 0:
+		return errors.New("a pipe, want a file")
+	case mode&fs.ModeDevice != 0:
+		return errors.New("a device, want a file")
+	}
+	return errors.New("not a regular file")
+}
+
 // readPersonas reads the file form of persona_datasets.
 func readPersonas(b []byte) (map[string]Persona, error) {
 	var sets map[string]Persona
-	if err := strict(b, &sets); err != nil {
-		return nil, errors.New(describe(err, reflect.TypeFor[Persona]()))
-	}
-	if p := oddities(b); len(p) > 0 {
-		return nil, errors.New(strings.Join(p, "; "))
+	if err := strictjson.Unmarshal(b, &sets); err != nil {
+		return nil, err
 	}
 	if len(sets) == 0 {
 		return nil, errors.New("no persona in it")
@@ -92,51 +141,80 @@ func reason(err error) error {
 }
 
 // readTexts reads a .txt, .jsonl or .json file of at least one text.
-func readTexts(path string) (list []Text, err error) {
-	b, err := os.ReadFile(path)
+func readTexts(ctx context.Context, path string) (list []Text, err error) {
+	extension := filepath.Ext(path)
+	if extension != ".json" && extension != ".txt" && extension != ".jsonl" {
+		return nil, errors.New("want a .txt, .jsonl or .json file")
+	}
+	b, err := readFile(path, maxTextFile)
 	if err != nil {
 		return nil, err
 	}
-	switch filepath.Ext(path) {
-	case ".json":
-		var t Texts
-		if b = bytes.TrimSpace(b); !bytes.HasPrefix(b, []byte("[")) {
-			return nil, errors.New("want a list of texts")
-		}
-		if err := json.Unmarshal(b, &t); err != nil {
-			return nil, errors.New(describe(err, reflect.TypeFor[Text]()))
-		}
-		list = t.List
-	case ".txt", ".jsonl":
-		if list, err = readLines(b, filepath.Ext(path) == ".jsonl"); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, errors.New("want a .txt, .jsonl or .json file")
+	if extension == ".json" {
+		list, err = readList(b)
+	} else {
+		list, err = readLines(ctx, b, extension == ".jsonl")
 	}
-	if len(list) == 0 {
-		return nil, errors.New("no text in it")
+	if err == nil && len(list) == 0 {
+		err = errors.New("no text in it")
+	}
+	return list, err
+}
+
+// readList reads a JSON list of strings and rows.
+func readList(b []byte) ([]Text, error) {
+	var items []item
+	if err := strictjson.Unmarshal(b, &items); err != nil {
+		return nil, err
+	}
+	return texts(items), nil
+}
+
+// ReadStrings reads a file that holds a JSON list of strings.
+func ReadStrings(path string) (list []string, err error) {
+	b, err := readFile(path, maxTextFile)
+	if err == nil {
+		err = strictjson.Unmarshal(b, &list)
+	}
+	return list, err
+}
+
+// readLines reads one text a line, or one JSON row. Empty lines are left out.
+func readLines(ctx context.Context, b []byte, rows bool) (list []Text, err error) {
+	n := 0
+	for line := range bytes.Lines(b) {
+		n++
+		if n%1000 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		row, err := readLine(bytes.TrimRight(line, "\r\n"), rows)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if row != nil {
+			list = append(list, *row)
+		}
 	}
 	return list, nil
 }
 
-// readLines reads one text a line, or one JSON row. Empty lines are left out.
-func readLines(b []byte, rows bool) (list []Text, err error) {
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	lines.Buffer(nil, 16<<20)
-	for n := 1; lines.Scan(); n++ {
-		line := bytes.TrimRight(lines.Bytes(), "\r")
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		row := Text{Text: string(line)}
-		if rows {
-			row = Text{}
-			if err := strict(line, &row); err != nil {
-				return nil, fmt.Errorf("line %d: %s", n, describe(err, reflect.TypeFor[Text]()))
-			}
-		}
-		list = append(list, row)
+// readLine gives nil for an empty line.
+func readLine(line []byte, row bool) (*Text, error) {
+	switch {
+	case len(line) > maxText:
+		return nil, fmt.Errorf("%d bytes; a line may have %d", len(line), maxText)
+	case len(bytes.TrimSpace(line)) == 0:
+		return nil, nil
+	case !row && !utf8.Valid(line):
+		return nil, errors.New("not UTF-8")
+	case !row:
+		return &Text{Text: string(line)}, nil
 	}
-	return list, lines.Err()
+	t := new(Text)
+	err := strictjson.Unmarshal(line, t)
+	var p strictjson.Problems
+	if errors.As(err, &p) && p[0].Malformed { // its own line number is always 1
+		return nil, fmt.Errorf("column %d: %s", p[0].Column, p[0].Text)
+	}
+	return t, err
 }

@@ -2,15 +2,16 @@ package pipelines
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 )
 
@@ -23,12 +24,19 @@ var ErrMissing = errors.New("missing")
 // Problems is everything that is wrong with a configuration. It wraps [ErrConfig].
 type Problems []string
 
+// maxProblems is more than anybody reads.
+const maxProblems = 30
+
 // Error lists the problems, one a line.
 func (p Problems) Error() string {
 	if len(p) == 1 {
 		return "configuration: " + p[0]
 	}
-	return fmt.Sprintf("configuration: %d problems\n  %s", len(p), strings.Join(p, "\n  "))
+	shown, more := p, ""
+	if len(p) > maxProblems {
+		shown, more = p[:maxProblems], fmt.Sprintf("\n  and %d more", len(p)-maxProblems)
+	}
+	return fmt.Sprintf("configuration: %d problems\n  %s%s", len(p), strings.Join(shown, "\n  "), more)
 }
 
 // Unwrap makes errors.Is(err, ErrConfig) true.
@@ -36,13 +44,16 @@ func (p Problems) Unwrap() error { return ErrConfig }
 
 // LoadConfig reads a configuration file and applies overrides of the form dotted.key=JSON. An empty
 // path is the embedded experiment. Relative paths in a file start at the file's folder.
-func LoadConfig(path string, overrides []string) (Config, error) {
+func LoadConfig(ctx context.Context, path string, overrides []string) (Config, error) {
 	raw := []byte("{}")
 	folder := ""
 	if path != "" {
-		b, err := os.ReadFile(path)
+		b, err := readFile(path, maxConfigFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Config{}, fmt.Errorf("%w: configuration file %s: %v", ErrMissing, path, reason(err))
+		}
 		if err != nil {
-			return Config{}, fmt.Errorf("%w: configuration file %s: %v", ErrMissing, path, errors.Unwrap(err))
+			return Config{}, Problems{fmt.Sprintf("configuration file %s: %v", path, reason(err))}
 		}
 		raw, folder = b, filepath.Dir(path)
 	}
@@ -50,32 +61,39 @@ func LoadConfig(path string, overrides []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return ParseConfig(raw, folder)
+	return parseConfig(ctx, raw, folder)
 }
 
 // ParseConfig reads a configuration from JSON (nil: the embedded experiment), fills in defaults and
 // checks everything that can be checked without a model. All problems are reported at once; if the
 // only ones are files that are not there, the error wraps [ErrMissing] instead of [ErrConfig].
 func ParseConfig(raw []byte, folder string) (Config, error) {
+	return parseConfig(context.Background(), raw, folder)
+}
+
+func parseConfig(ctx context.Context, raw []byte, folder string) (Config, error) {
 	if raw == nil {
 		raw = []byte("{}")
 	}
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &keys); err != nil {
-		return Config{}, Problems{"not a JSON object: " + position(raw, err)}
-	}
-	if keys == nil {
+	c, problems := general(), Problems(nil)
+	if err := json.Unmarshal(raw, &keys); err == nil && keys == nil {
 		return Config{}, Problems{"not a JSON object: null"}
-	}
-	c := general()
-	if isTiny(keys) {
+	} else if err == nil && isTiny(keys) {
 		c = tinyPair()
 	}
 	c.folder = folder
-	problems := oddities(raw)
-	problems = append(problems, c.decode(keys)...)
+	if err := strictjson.Unmarshal(raw, &c); err != nil {
+		if keys == nil || malformed(err) {
+			return Config{}, Problems{"not a JSON object: " + err.Error()}
+		}
+		problems = problemsOf(err)
+	}
 	seedUnits(keys, &c)
-	bad, missing := c.readFiles()
+	bad, missing := c.readFiles(ctx)
+	if ctx.Err() != nil {
+		return c, ctx.Err()
+	}
 	problems = append(problems, bad...)
 	if isTinyPair(&c) {
 		fillTiny(&c)
@@ -89,12 +107,23 @@ func ParseConfig(raw []byte, folder string) (Config, error) {
 	if len(missing) > 0 {
 		return c, fmt.Errorf("%w: %s", ErrMissing, strings.Join(missing, "\n  "))
 	}
-	if t := &c.CalibrationTexts; isTinyPair(&c) && t.File == "" && t.List == nil {
-		for _, text := range tiny.CalibrationTexts(tinyCalibrationSeed, c.NTraining) {
-			t.List = append(t.List, Text{Text: text})
+	return c, nil
+}
+
+func malformed(err error) bool {
+	var p strictjson.Problems
+	return errors.As(err, &p) && p[len(p)-1].Malformed
+}
+
+// problemsOf lists what a reader found.
+func problemsOf(err error) (problems Problems) {
+	var found strictjson.Problems
+	if errors.As(err, &found) {
+		for _, p := range found {
+			problems = append(problems, p.String())
 		}
 	}
-	return c, nil
+	return problems
 }
 
 func isTiny(keys map[string]json.RawMessage) bool {
@@ -108,33 +137,6 @@ func isTiny(keys map[string]json.RawMessage) bool {
 
 func isTinyPair(c *Config) bool {
 	return strings.HasPrefix(c.SourceModel, "tiny:") && strings.HasPrefix(c.TargetModel, "tiny:")
-}
-
-// decode sets each key in turn, so that every wrong one is reported.
-func (c *Config) decode(keys map[string]json.RawMessage) (problems Problems) {
-	fields := map[string]reflect.Value{}
-	var names []string
-	v := reflect.ValueOf(c).Elem()
-	for i := range v.NumField() {
-		if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); tag != "" {
-			fields[tag], names = v.Field(i), append(names, tag)
-		}
-	}
-	for key, raw := range keys {
-		f, ok := fields[key]
-		if !ok {
-			problems = append(problems, fmt.Sprintf("%s: unknown key; the nearest known one is %q", key, nearest(key, names)))
-			continue
-		}
-		if string(raw) == "null" && f.Kind() != reflect.Pointer {
-			problems = append(problems, fmt.Sprintf("%s: null; leave the key out for its default", key))
-			continue
-		}
-		if err := strict(raw, f.Addr().Interface()); err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s", key, describe(err, f.Type())))
-		}
-	}
-	return problems
 }
 
 // seedUnits gives values that come without their unit key the unit of the original document.

@@ -216,7 +216,7 @@ func TestDeviceMovesEveryStageThatRunsAModel(t *testing.T) {
 func TestPathsMoveNothing(t *testing.T) {
 	before := laid(t, parsed(t, everything(), nil))
 	s := everything().with("source_model", copyModel(t, tiny.Source)).with("target_model", copyModel(t, tiny.Target)).with("layer_idx", 1)
-	maps.Copy(s, settings{"positions": "last", "max_new_tokens": 28, "top_k": 0, "stop_at_eos": false, "calibration_texts": plain(before.CalibrationTexts)})
+	maps.Copy(s, settings{"positions": "last", "max_new_tokens": 28, "top_k": 0, "stop_at_eos": false, "calibration_texts": tiny.CalibrationTexts(tinyCalibrationSeed, before.NTraining)})
 	after := laid(t, parsed(t, s, nil))
 	for i, stage := range before.stages {
 		if stage.Name == "generate" || stage.Name == "evaluate" { // the anchors' prompts; the models' names

@@ -1,26 +1,22 @@
 package pipelines
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
 
 // override applies dotted.key=JSON settings to a JSON object. A value that is no JSON is taken as a
-// string, so that -set source_model=tiny:llama needs no quotes.
+// string, so that -set source_model=tiny:llama needs no quotes; one that is JSON must be strict.
 func override(raw []byte, settings []string) ([]byte, error) {
 	if len(settings) == 0 {
 		return raw, nil
 	}
-	if !json.Valid(raw) || len(oddities(raw)) > 0 {
+	var root map[string]json.RawMessage
+	if err := strictjson.Unmarshal(raw, &root); err != nil || root == nil {
 		return raw, nil // ParseConfig says what is wrong
-	}
-	var root map[string]any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&root); err != nil || root == nil {
-		return raw, nil
 	}
 	var problems Problems
 	for _, s := range settings {
@@ -29,13 +25,11 @@ func override(raw []byte, settings []string) ([]byte, error) {
 			problems = append(problems, fmt.Sprintf("-set %s: want key=value", s))
 			continue
 		}
-		var value any
-		vd := json.NewDecoder(strings.NewReader(text))
-		vd.UseNumber()
-		if err := vd.Decode(&value); err != nil || vd.More() {
-			value = text
+		value, err := settingValue(text)
+		if err == nil {
+			err = assign(root, strings.Split(key, "."), value)
 		}
-		if err := assign(root, strings.Split(key, "."), value); err != nil {
+		if err != nil {
 			problems = append(problems, fmt.Sprintf("-set %s: %v", s, err))
 		}
 	}
@@ -45,17 +39,53 @@ func override(raw []byte, settings []string) ([]byte, error) {
 	return json.Marshal(root)
 }
 
-func assign(at map[string]any, path []string, value any) error {
-	for _, name := range path[:len(path)-1] {
-		next, ok := at[name]
-		if !ok {
-			next = map[string]any{}
-			at[name] = next
-		}
-		if at, ok = next.(map[string]any); !ok {
-			return fmt.Errorf("%s is not an object", name)
+// settingValue is the JSON of what stands behind the equals sign.
+func settingValue(text string) (json.RawMessage, error) {
+	value := []byte(text)
+	if !json.Valid(value) {
+		value = []byte(quoted(text))
+	}
+	return value, strictjson.Check(value)
+}
+
+// quoted writes a string as JSON and keeps bytes that are not UTF-8, so that the reader refuses them.
+func quoted(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ':
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteByte(c)
 		}
 	}
-	at[path[len(path)-1]] = value
-	return nil
+	b.WriteByte('"')
+	return b.String()
+}
+
+// assign sets one value. Objects on the way are opened and closed again, nothing else of them is read.
+func assign(at map[string]json.RawMessage, path []string, value json.RawMessage) error {
+	if len(path) > strictjson.MaxDepth {
+		return fmt.Errorf("nested deeper than %d", strictjson.MaxDepth)
+	}
+	if len(path) == 1 {
+		at[path[0]] = value
+		return nil
+	}
+	next := map[string]json.RawMessage{}
+	if inner, ok := at[path[0]]; ok {
+		if err := json.Unmarshal(inner, &next); err != nil || next == nil {
+			return fmt.Errorf("%s is not an object", path[0])
+		}
+	}
+	if err := assign(next, path[1:], value); err != nil {
+		return err
+	}
+	inner, err := json.Marshal(next)
+	at[path[0]] = inner
+	return err
 }

@@ -38,6 +38,9 @@ func (e *Experiment) Plan(ctx context.Context, store cache.Store) (*Plan, error)
 	p := &Plan{}
 	at := map[string]int{}
 	for _, s := range e.stages {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		step := Step{Stage: s}
 		var inputs []transforms.Manifest
 		for _, name := range s.Inputs {

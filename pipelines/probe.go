@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,11 @@ func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu
 	if math.IsNaN(s.Alpha) || math.IsInf(s.Alpha, 0) {
 		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: want a finite number", s.Alpha)}
 	}
-	vectors, err := export.OpenVectors(s.File)
+	content, err := readFile(s.File, maxVectorFile)
+	var vectors []export.Vector
+	if err == nil {
+		vectors, err = export.ReadVectors(bytes.NewReader(content))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return gpu.Push{}, fmt.Errorf("%w: vector %s: no such file", ErrMissing, s.File)
 	}

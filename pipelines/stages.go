@@ -81,7 +81,7 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 		return nil, missing
 	}
 	e.lay()
-	return e, nil
+	return e, ctx.Err()
 }
 
 // Warning is a line for the user when the device is much slower than it could be, else "".
@@ -202,7 +202,13 @@ func (e *Experiment) calibration() []transforms.Text {
 	for _, t := range e.CalibrationTexts.List {
 		texts = append(texts, transforms.Text(t))
 	}
-	if texts == nil {
+	switch {
+	case texts != nil:
+	case isTinyPair(&e.Config):
+		for _, text := range tiny.CalibrationTexts(tinyCalibrationSeed, e.NTraining) {
+			texts = append(texts, transforms.Text{Text: text})
+		}
+	default:
 		for line := range strings.Lines(wordnet) {
 			texts = append(texts, transforms.Text{Text: strings.TrimSpace(line)})
 		}

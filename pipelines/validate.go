@@ -8,15 +8,28 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/persona-transfer/runpipeline/format/strictjson"
+)
+
+// Bounds of an experiment: what is beyond is a slip of the keyboard, and would take hours or all the
+// memory before anything is printed.
+const (
+	maxPairs    = 1_000_000 // of activations
+	maxWritten  = 100_000   // calibration texts that the embedded pair's grammar writes
+	maxLambdas  = 1000
+	maxAlphas   = 100
+	maxBatch    = 100_000 // texts that are generated together
+	maxPersonas = 100
 )
 
 var personaName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
-// A check collects problems.
+// A check collects problems, of a list that is wrong throughout the first ones.
 type check struct{ problems Problems }
 
 func (k *check) want(ok bool, format string, args ...any) {
-	if !ok {
+	if !ok && len(k.problems) < 1000 {
 		k.problems = append(k.problems, fmt.Sprintf(format, args...))
 	}
 }
@@ -63,9 +76,12 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 }
 
 func (c *Config) checkMap(k *check) {
-	k.want(c.NTraining >= 10 && c.NTraining <= 10_000_000, "n_training_samples: %d; want 10 to 10000000 pairs", c.NTraining)
+	k.want(c.NTraining >= 10 && c.NTraining <= maxPairs, "n_training_samples: %d; want 10 to %d pairs", c.NTraining, maxPairs)
+	written := isTinyPair(c) && c.CalibrationTexts.File == "" && c.CalibrationTexts.List == nil
+	k.want(!written || c.NTraining <= maxWritten || c.NTraining > maxPairs, "n_training_samples: %d; the embedded pair's own texts give up to %d pairs, more need calibration_texts", c.NTraining, maxWritten)
 	k.oneOf("positions", c.Positions, "last", "word_ends")
 	k.want(len(c.LambdaValues) > 0, "lambda_values: empty")
+	k.want(len(c.LambdaValues) <= maxLambdas, "lambda_values: %d values; want at most %d", len(c.LambdaValues), maxLambdas)
 	for _, l := range c.LambdaValues {
 		k.want(l >= 0 && !math.IsInf(l, 0) && !math.IsNaN(l), "lambda_values: %g; want finite numbers from 0 up", l)
 	}
@@ -81,11 +97,12 @@ func (c *Config) checkSteering(k *check) {
 	k.want(len(c.Conditions) > 0, "conditions: empty")
 	seen := map[string]bool{}
 	for _, name := range c.Conditions {
-		k.want(slices.Contains(allConditions, name), "conditions: unknown condition %q; the nearest known one is %q", name, nearest(name, slices.Clone(allConditions)))
+		k.want(slices.Contains(allConditions, name), "conditions: unknown condition %q; the nearest known one is %q", name, strictjson.Nearest(name, allConditions))
 		k.want(!seen[name], "conditions: %q appears twice", name)
 		seen[name] = true
 	}
 	k.want(len(c.AlphaValues) > 0, "alpha_values: empty")
+	k.want(len(c.AlphaValues) <= maxAlphas, "alpha_values: %d values; want at most %d", len(c.AlphaValues), maxAlphas)
 	for _, a := range c.AlphaValues {
 		k.want(a != 0 && !math.IsInf(a, 0) && !math.IsNaN(a), "alpha_values: %g; want finite numbers other than 0 (the condition none is alpha 0)", a)
 	}
@@ -108,6 +125,8 @@ func (c *Config) checkPrimary(k *check, conditions map[string]bool) {
 func (c *Config) checkGeneration(k *check) {
 	k.want(c.NTestPrompts >= 2 && c.NTestPrompts <= 10_000, "n_test_prompts: %d; want 2 to 10000", c.NTestPrompts)
 	k.want(c.NSeeds >= 1 && c.NSeeds <= 1000, "n_seeds: %d; want 1 to 1000", c.NSeeds)
+	k.want(c.NTestPrompts*c.NSeeds <= maxBatch || c.NTestPrompts > 10_000 || c.NSeeds > 1000,
+		"n_test_prompts × n_seeds: %d texts in a batch; want at most %d", c.NTestPrompts*c.NSeeds, maxBatch)
 	k.want(c.MaxNewTokens >= 1 && c.MaxNewTokens <= 4096, "max_new_tokens: %d; want 1 to 4096", c.MaxNewTokens)
 	k.want(c.Temperature >= 0 && c.Temperature <= 100, "temperature: %g; want 0 to 100", c.Temperature)
 	k.want(c.TopP > 0 && c.TopP <= 1, "top_p: %g; want more than 0, at most 1", c.TopP)
@@ -125,7 +144,7 @@ func (c *Config) checkTexts(k *check) {
 		seen[t.Text] = true
 	}
 	for i, t := range c.CalibrationTexts.List {
-		k.want(utf8.ValidString(t.Text), "calibration_texts: text %d is not UTF-8", i+1)
+		k.size("calibration_texts", i, t.Text)
 	}
 	k.want(c.CalibrationTexts.File != "" || c.CalibrationTexts.List == nil || len(c.CalibrationTexts.List) >= c.Folds,
 		"calibration_texts: %d texts, fewer than the %d folds", len(c.CalibrationTexts.List), c.Folds)
@@ -135,6 +154,7 @@ func (c *Config) checkTexts(k *check) {
 func (c *Config) checkPersonas(k *check) {
 	p := c.PersonaDatasets
 	k.want(len(p.Sets) > 0 || p.File != "" && p.Sets == nil, "persona_datasets: missing; name at least one persona with positive_texts and negative_texts")
+	k.want(len(p.Sets) <= maxPersonas, "persona_datasets: %d personas; want at most %d", len(p.Sets), maxPersonas)
 	for _, name := range p.Names() {
 		set, key := p.Sets[name], "persona_datasets."+name
 		k.want(personaName.MatchString(name), "%s: a persona's name is letters, digits, '_', '-' and '.'", key)
@@ -151,8 +171,14 @@ func (c *Config) checkPersonas(k *check) {
 	}
 }
 
-func (k *check) text(key string, i int, text string) {
+// size refuses what no reader of files would take, in texts that come from a program too.
+func (k *check) size(key string, i int, text string) {
 	k.want(utf8.ValidString(text), "%s: text %d is not UTF-8", key, i+1)
+	k.want(len(text) <= maxText, "%s: text %d has %d bytes; want at most %d", key, i+1, len(text), maxText)
+}
+
+func (k *check) text(key string, i int, text string) {
+	k.size(key, i, text)
 	k.want(strings.TrimSpace(text) != "", "%s: text %d is empty", key, i+1)
 }
 

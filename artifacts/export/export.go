@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,20 +126,6 @@ func validateMap(t *artifacts.Map) error {
 		return fmt.Errorf("%d values and an intercept of %d in a map of %d × %d", len(t.W), len(t.Intercept), t.Rows, t.Cols)
 	}
 	return cmp.Or(finite(t.W), finite(t.Intercept))
-}
-
-// OpenVectors reads a vector file of any of the formats; see [ReadVectors].
-func OpenVectors(path string) ([]Vector, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open vector: %w", err)
-	}
-	defer f.Close()
-	vectors, err := ReadVectors(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return vectors, nil
 }
 
 // ReadVectors reads a vector file, telling the formats apart by their first bytes. It

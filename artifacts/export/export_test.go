@@ -186,7 +186,7 @@ func TestForeignFilesAreRead(t *testing.T) {
 		"foreign.gguf":        {1: {3, 4, 0}, 2: {0.5, -0.5, 1e-3}},
 		"foreign.safetensors": {0: {3, 4, 0}, 10: {1, 2, 3}},
 	} {
-		vectors, err := OpenVectors(filepath.Join("testdata", name))
+		vectors, err := readVectors(t, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,12 +203,18 @@ func TestForeignFilesAreRead(t *testing.T) {
 			}
 		}
 	}
-	if v, err := OpenVectors("testdata/foreign.gguf"); err != nil || v[0].ModelType != "llama" {
+	if v, err := readVectors(t, "foreign.gguf"); err != nil || v[0].ModelType != "llama" {
 		t.Errorf("model hint: %+v, %v", v, err)
 	}
-	if _, err := OpenVectors("testdata/absent.gguf"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("absent file: %v", err)
+}
+
+func readVectors(t *testing.T, name string) ([]Vector, error) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return ReadVectors(bytes.NewReader(b))
 }
 
 // Metadata of another program is no manifest.
@@ -347,8 +353,14 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		{"overlap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"direction.2":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "lies at"},
 		{"another manifest", safetensors(`{"__metadata__":{"format":"runpipeline vector 2"},"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `format is "runpipeline vector 2"`},
 		{"JSON without directions", []byte(`{"directions":[]}`), "no direction"},
-		{"JSON of something else", []byte(`{"weights":[]}`), "unknown field"},
-		{"JSON and more", []byte(`{"directions":[]}{}`), "follows"},
+		{"JSON of something else", []byte(`{"weights":[]}`), "unknown key"},
+		{"JSON and more", []byte(`{"directions":[]}{}`), "text after the end"},
+		{"JSON with a brace more", []byte(`{"directions":[{"layer":1,"values":[1]}]}}`), "text after the end"},
+		{"JSON with a key in another case", []byte(`{"directions":[{"layer":1,"Layer":2,"values":[1]}]}`), `unknown key "Layer"`},
+		{"JSON with a key twice", []byte(`{"directions":[{"layer":1,"layer":2,"values":[1]}]}`), "given twice"},
+		{"JSON with a manifest that says a thing twice", []byte(`{"manifest":{"unit":"a","unit":"b"},"directions":[{"layer":1,"values":[1]}]}`), "manifest.unit: the key is given twice"},
+		{"JSON that is not UTF-8", []byte("{\"manifest\":{\"unit\":\"a\xff\"},\"directions\":[{\"layer\":1,\"values\":[1]}]}"), "not UTF-8"},
+		{"JSON with half a character", []byte(`{"manifest":{"unit":"\ud800"},"directions":[{"layer":1,"values":[1]}]}`), "half of a surrogate pair"},
 		{"JSON of too large a number", []byte(`{"directions":[{"layer":1,"values":[1e39]}]}`), "1e39"},
 		{"JSON without a layer", []byte(`{"directions":[{"values":[1]}]}`), "has no layer"},
 		{"JSON of null for a number", []byte(`{"directions":[{"layer":1,"values":[1,null]}]}`), "null"},

@@ -1,12 +1,12 @@
 package export
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
 
 // maxJSON is far above 128 layers of 16,384 values. A text can hold many more empty objects
@@ -21,19 +21,8 @@ type jsonFile struct {
 }
 
 type jsonDirection struct {
-	Layer  *int         `json:"layer"`
-	Values []jsonNumber `json:"values"`
-}
-
-// A jsonNumber is a float32 that does not take null, as which other programs write NaN, for 0.
-type jsonNumber float32
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (n *jsonNumber) UnmarshalJSON(text []byte) error {
-	if string(text) == "null" {
-		return fmt.Errorf("a value is null")
-	}
-	return json.Unmarshal(text, (*float32)(n))
+	Layer  *int      `json:"layer"`
+	Values []float32 `json:"values"`
 }
 
 type jsonMap struct {
@@ -43,10 +32,7 @@ type jsonMap struct {
 }
 
 func writeJSON(w io.Writer, m manifest, v Vector) error {
-	d := jsonDirection{Layer: &v.Meta.Layer}
-	for _, x := range v.Row.Values {
-		d.Values = append(d.Values, jsonNumber(x))
-	}
+	d := jsonDirection{&v.Meta.Layer, v.Row.Values}
 	return json.NewEncoder(w).Encode(jsonFile{m, []jsonDirection{d}})
 }
 
@@ -63,13 +49,8 @@ func readJSON(content []byte) ([]Vector, error) {
 		return nil, fmt.Errorf("it is larger than %d MiB", maxJSON>>20)
 	}
 	var f jsonFile
-	strict := json.NewDecoder(bytes.NewReader(content))
-	strict.DisallowUnknownFields()
-	if err := strict.Decode(&f); err != nil {
+	if err := strictjson.Unmarshal(content, &f); err != nil {
 		return nil, err
-	}
-	if _, err := strict.Token(); err != io.EOF {
-		return nil, fmt.Errorf("something follows the JSON value")
 	}
 	if !f.Manifest.ours() {
 		f.Manifest = nil
@@ -82,11 +63,7 @@ func readJSON(content []byte) ([]Vector, error) {
 		if d.Layer == nil {
 			return nil, fmt.Errorf("directions[%d] has no layer", i)
 		}
-		values := make([]float32, len(d.Values))
-		for i, x := range d.Values {
-			values[i] = float32(x)
-		}
-		v, err := known(*d.Layer, values, f.Manifest)
+		v, err := known(*d.Layer, d.Values, f.Manifest)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
 
 // A safetensors file (https://github.com/huggingface/safetensors):
@@ -84,12 +86,12 @@ func readSafetensors(content []byte) ([]Vector, error) {
 	}
 	header, data := content[8:8+n], content[8+n:]
 	entries := make(map[string]json.RawMessage)
-	if err := json.Unmarshal(header, &entries); err != nil {
+	if err := strictjson.Unmarshal(header, &entries); err != nil {
 		return nil, fmt.Errorf("its header: %w", err)
 	}
 	var m manifest
 	if text, ok := entries["__metadata__"]; ok {
-		if err := json.Unmarshal(text, &m); err != nil {
+		if err := strictjson.Unmarshal(text, &m); err != nil {
 			return nil, fmt.Errorf("its __metadata__: %w", err)
 		}
 		delete(entries, "__metadata__")
@@ -150,9 +152,7 @@ func readEntry(name string, text json.RawMessage) (t placed, err error) {
 	if t.layer, err = parseDirection(name); err != nil {
 		return t, err
 	}
-	strict := json.NewDecoder(bytes.NewReader(text))
-	strict.DisallowUnknownFields()
-	if err := strict.Decode(&t.entry); err != nil {
+	if err := strictjson.Unmarshal(text, &t.entry); err != nil {
 		return t, fmt.Errorf("%s: %w", name, err)
 	}
 	if t.DType != "F32" || len(t.Shape) != 1 || t.Shape[0] < 1 || t.Shape[0] > maxWidth {

@@ -19,7 +19,8 @@ var layers = map[string][]string{
 	"cache":             {"github.com/klauspost/compress/"},
 	"cache/cachetest":   {"cache"},
 	"artifacts":         {"cache", "github.com/apache/arrow/go/v17/"},
-	"artifacts/export":  {"artifacts"},
+	"artifacts/export":  {"artifacts", "format"},
+	"format/strictjson": {},
 	"gpu":               {"github.com/gomlx/", "golang.org/x/sys/"},
 	"gpu/gputest":       {"gpu"},
 	"gpu/checkpoint":    {"golang.org/x/"},
@@ -27,10 +28,10 @@ var layers = map[string][]string{
 	"gpu/tiny":          {},
 	"gpu/tiny/train":    {"gpu", "github.com/dlclark/regexp2"},
 	"transforms/linear": {"gonum.org/"},
-	"transforms/trial":  {"gonum.org/"},
+	"transforms/trial":  {"format/strictjson", "gonum.org/"},
 	"transforms":        {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
 	"pipelines/report":  {"pipelines", "transforms"},
-	"pipelines":         {"cache", "artifacts", "gpu", "transforms", "github.com/apache/beam/"},
+	"pipelines":         {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
 	"cmd/runpipeline":   {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 }
 

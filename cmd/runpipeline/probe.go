@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,18 +32,14 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	var problems pipelines.Problems
 	o.Texts = texts
 	if *file != "" {
-		b, err := os.ReadFile(*file)
-		if err == nil {
-			var more []string
-			err = json.Unmarshal(b, &more)
-			o.Texts = append(o.Texts, more...)
-		}
+		more, err := pipelines.ReadStrings(*file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: -texts: %v", pipelines.ErrMissing, err)
 		}
 		if err != nil {
-			problems = append(problems, "-texts: "+err.Error())
+			problems = append(problems, fmt.Sprintf("-texts: %s: %v", *file, err))
 		}
+		o.Texts = append(o.Texts, more...)
 	}
 	var err error
 	if o.Layers, err = parseLayers(*layers); err != nil {

@@ -48,7 +48,7 @@ func (x *runFlags) register(f *flag.FlagSet) {
 
 // load reads the configuration and finds the models.
 func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelines.Experiment, error) {
-	c, err := pipelines.LoadConfig(x.config, x.set)
+	c, err := pipelines.LoadConfig(ctx, x.config, x.set)
 	if err != nil {
 		return nil, err
 	}

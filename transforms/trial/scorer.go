@@ -1,12 +1,13 @@
 package trial
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
 
 // A ScorerKind says what a scorer reads.
@@ -146,7 +147,7 @@ type storedScorer struct {
 	Negatives       int        `json:"negatives"`
 	Lexicon         string     `json:"lexicon,omitempty"`
 	Terms           []string   `json:"terms"`
-	IDF             []float64  `json:"idf"`
+	IDF             *[]float64 `json:"idf"` // null without terms
 	Weights         []float64  `json:"weights"`
 	Bias            float64    `json:"bias"`
 }
@@ -160,7 +161,7 @@ func (s *Scorer) MarshalJSON() ([]byte, error) {
 		Version: scorerVersion, Kind: s.Kind, AUROC: Number(s.AUROC),
 		HeldOutPositive: Number(s.HeldOutPositive), HeldOutNegative: Number(s.HeldOutNegative),
 		Positives: s.Positives, Negatives: s.Negatives,
-		Terms: s.vocabulary.terms, IDF: s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
+		Terms: s.vocabulary.terms, IDF: &s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
 	}
 	if s.Kind != Words {
 		stored.Lexicon = lexiconDigest()
@@ -172,10 +173,11 @@ func (s *Scorer) MarshalJSON() ([]byte, error) {
 // the embedded one, unsorted terms and lengths that do not fit are errors, and leave s as it was.
 func (s *Scorer) UnmarshalJSON(data []byte) error {
 	var stored storedScorer
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&stored); err != nil {
+	if err := strictjson.Unmarshal(data, &stored); err != nil {
 		return fmt.Errorf("trait scorer: %w", err)
+	}
+	if stored.IDF == nil {
+		stored.IDF = new([]float64)
 	}
 	if err := stored.check(); err != nil {
 		return fmt.Errorf("trait scorer: %w", err)
@@ -184,7 +186,7 @@ func (s *Scorer) UnmarshalJSON(data []byte) error {
 		Kind: stored.Kind, AUROC: float64(stored.AUROC),
 		HeldOutPositive: float64(stored.HeldOutPositive), HeldOutNegative: float64(stored.HeldOutNegative),
 		Positives: stored.Positives, Negatives: stored.Negatives,
-		vocabulary: &vocabulary{terms: stored.Terms, idf: stored.IDF},
+		vocabulary: &vocabulary{terms: stored.Terms, idf: *stored.IDF},
 		weights:    stored.Weights, bias: stored.Bias,
 	}
 	s.vocabulary.reindex()
@@ -205,15 +207,15 @@ func (s *storedScorer) check() error {
 		return fmt.Errorf("version %d, want %d", s.Version, scorerVersion)
 	case s.Lexicon != wantLexicon:
 		return fmt.Errorf("made with lexicon %.12q, this is %.12q", s.Lexicon, wantLexicon)
-	case len(s.IDF) != len(s.Terms) || len(s.Weights) != len(s.Terms)+2:
-		return fmt.Errorf("%d terms, %d frequencies, %d weights", len(s.Terms), len(s.IDF), len(s.Weights))
+	case len(*s.IDF) != len(s.Terms) || len(s.Weights) != len(s.Terms)+2:
+		return fmt.Errorf("%d terms, %d frequencies, %d weights", len(s.Terms), len(*s.IDF), len(s.Weights))
 	}
 	for i, t := range s.Terms {
 		if t == "" || i > 0 && t <= s.Terms[i-1] {
 			return fmt.Errorf("terms are not sorted at %d", i)
 		}
 	}
-	for _, v := range slices.Concat(s.IDF, s.Weights, []float64{s.Bias}) {
+	for _, v := range slices.Concat(*s.IDF, s.Weights, []float64{s.Bias}) {
 		if math.Abs(v) > 1e100 {
 			return fmt.Errorf("value %g is out of range", v)
 		}
