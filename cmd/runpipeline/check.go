@@ -37,7 +37,7 @@ func checkCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d sanity checks failed", failed)
+		return fmt.Errorf("%w: %d of the checks above say FAIL", errDiffers, failed)
 	}
 	return nil
 }

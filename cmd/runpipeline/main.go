@@ -8,6 +8,7 @@
 //	runpipeline steer   generate from one model with a vector added, once or interactively
 //	runpipeline show    a stored artifact as text
 //	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
+//	runpipeline version what this program was built from
 //
 // Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
 //
@@ -17,10 +18,11 @@
 //	3    bad flag or configuration; nothing was run
 //	4    model or data missing
 //	5    stored bytes are damaged
-//	6    a verification differs
+//	6    check found a difference: a line says FAIL
 //	130  interrupted; finished work is kept
 //
-// Results go to standard output, progress and errors to standard error.
+// Results go to standard output, progress and errors to standard error. The first interrupt lets the
+// units that are being computed finish, the second stops at once.
 package main
 
 import (
@@ -31,7 +33,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -45,6 +46,7 @@ const (
 	exitConfig      = 3
 	exitMissing     = 4
 	exitCorrupt     = 5
+	exitDiffers     = 6
 	exitInterrupted = 130
 )
 
@@ -57,7 +59,11 @@ type command struct {
 // An app is the process as a command sees it, so that tests can call one.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr *screen
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
+	return &app{stdin, newScreen(stdout, false), newScreen(stderr, true)}
 }
 
 var commands = []command{
@@ -68,24 +74,58 @@ var commands = []command{
 	{"steer", "generate from one model with a vector added, once or interactively", steerCommand},
 	{"show", "a stored artifact as text; without a name, the list of them", showCommand},
 	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
+	{"version", "what this program was built from", versionCommand},
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second interrupt does not wait for the current units
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
-	code := a.main(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
+	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	os.Exit(a.main(a.interruptible(), os.Args[1:]))
 }
 
-// main runs one command and turns its error into an exit code.
+// interruptible gives a context that the first interrupt ends; the second ends the process.
+func (a *app) interruptible() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		if a.stderr.terminal {
+			a.stderr.control(eraseLine)
+		}
+		fmt.Fprintln(a.stderr, "interrupted; finishing the current units; again to stop at once")
+		cancel()
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return ctx
+}
+
+// main runs one command and gives its exit code. Results that could not be written are a failure,
+// whatever the command itself made of them.
 func (a *app) main(ctx context.Context, args []string) int {
+	code := a.command(ctx, args)
+	if err := a.stdout.finish(); err != nil && code == exitDone {
+		code = a.exit(ctx, fmt.Errorf("write standard output: %w", unwrapPath(err)))
+	}
+	a.stderr.finish()
+	return code
+}
+
+// command runs one command and turns its error into an exit code.
+func (a *app) command(ctx context.Context, args []string) int {
 	name := "run"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
 	}
-	if name == "help" || len(args) > 0 && name == "run" && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
+	if name == "run" && len(args) > 0 {
+		switch args[0] {
+		case "-h", "-help", "--help":
+			name = "help"
+		case "-version", "--version":
+			name, args = "version", args[1:]
+		}
+	}
+	if name == "help" {
 		a.manual(a.stdout)
 		return exitDone
 	}
@@ -112,8 +152,11 @@ func (a *app) manual(w io.Writer) {
 	new(runFlags).register(f)
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\nexit codes: 0 done; 1 a stage failed; 3 bad flag or configuration (nothing was run);")
-	fmt.Fprintln(w, "4 model or data missing; 5 stored bytes damaged; 6 verification differs; 130 interrupted (finished work is kept)")
+	fmt.Fprintln(w, "4 model or data missing; 5 stored bytes damaged; 6 check found a difference; 130 interrupted (finished work is kept)")
 }
+
+// errDiffers is a verification that was carried out and came out wrong.
+var errDiffers = errors.New("differs")
 
 // errUsage is a mistake in flags or arguments that has been reported already.
 var errUsage = errors.New("usage")
@@ -143,6 +186,8 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 		return exitInterrupted, ""
 	case errors.Is(err, errUsage), errors.Is(err, pipelines.ErrConfig):
 		return exitConfig, ""
+	case errors.Is(err, errDiffers):
+		return exitDiffers, ""
 	case errors.Is(err, cache.ErrCorrupt):
 		return exitCorrupt, "delete the file that is named; the next run computes it again"
 	case errors.Is(err, pipelines.ErrMissing):

@@ -2,13 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
@@ -16,15 +12,19 @@ import (
 // Rules of the terminal:
 //   - nothing here is a result: it all goes to standard error;
 //   - on a terminal one line is redrawn and erased at the end, elsewhere there are only whole lines;
+//   - only the bar itself sends control sequences, and everything else goes through a screen that shows them;
 //   - -quiet silences everything but errors and warnings.
 
 // weights are how long a unit of each kind takes relative to the others, measured on the embedded
 // pair. They only make the time left believable before a stage's own speed is known.
 var weights = map[string]float64{"pairs": 2, "capture": 1, "gram": .05, "fit": .3, "personas": .6, "vectors": .2, "trait": 1, "generate": 1, "score": .6, "evaluate": 8}
 
+// eraseLine goes to the beginning of the terminal's line and empties it.
+const eraseLine = "\r\x1b[K"
+
 // A progress shows how far a run is.
 type progress struct {
-	w     io.Writer
+	w     *screen
 	quiet bool
 	live  bool
 
@@ -40,11 +40,8 @@ type progress struct {
 	stop     chan struct{}
 }
 
-func newProgress(w io.Writer, quiet bool, plan *pipelines.Plan) *progress {
-	p := &progress{w: w, quiet: quiet, steps: plan.Steps, done: map[string]int{}, began: map[string]time.Time{}, start: time.Now(), stop: make(chan struct{})}
-	if f, ok := w.(*os.File); ok {
-		p.live = !quiet && term.IsTerminal(int(f.Fd()))
-	}
+func newProgress(w *screen, quiet bool, plan *pipelines.Plan) *progress {
+	p := &progress{w: w, quiet: quiet, steps: plan.Steps, done: map[string]int{}, began: map[string]time.Time{}, start: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
 	for _, s := range plan.Steps {
 		if s.State == pipelines.Run || s.State == pipelines.Open {
 			p.total += float64(s.Stage.Units) * weights[s.Stage.Kind]
@@ -123,7 +120,7 @@ func (p *progress) step(name string) (pipelines.Step, bool) {
 // line prints a whole line above the live one.
 func (p *progress) line(format string, args ...any) {
 	if p.live {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		p.w.control(eraseLine)
 	}
 	fmt.Fprintf(p.w, format+"\n", args...)
 }
@@ -157,7 +154,8 @@ func (p *progress) draw() {
 	if s, ok := p.step(p.note); ok {
 		units = fmt.Sprintf(" %s %d/%d", p.note, p.done[p.note], s.Stage.Units)
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s%s %3.0f%%%s%s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*share, units, left)
+	p.w.control(eraseLine)
+	fmt.Fprintf(p.w, "%s%s %3.0f%%%s%s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*share, units, left)
 }
 
 // end erases the live line.
@@ -166,7 +164,7 @@ func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.live {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		p.w.control(eraseLine)
 	}
 	p.live = false
 }

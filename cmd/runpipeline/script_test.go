@@ -194,7 +194,7 @@ func (s *script) do(name string, args []string, want bool) error {
 func (s *script) runpipeline(args []string, want bool) error {
 	s.stdout.Reset()
 	s.stderr.Reset()
-	a := &app{stdin: bytes.NewReader(s.stdin), stdout: &s.stdout, stderr: &s.stderr}
+	a := newApp(bytes.NewReader(s.stdin), &s.stdout, &s.stderr)
 	s.stdin = nil
 	s.code = a.main(s.t.Context(), args)
 	if (s.code == 0) != want {

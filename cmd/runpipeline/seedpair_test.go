@@ -245,7 +245,7 @@ func randomWeights(t *testing.T, config []byte) []byte {
 func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+	a := newApp(strings.NewReader(""), &out, &errs)
 	code = a.main(t.Context(), args)
 	return code, out.String(), errs.String()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -85,14 +86,20 @@ const steerHelp = "a prompt is continued without and with the vector; /alpha X, 
 // converse reads prompts and settings line by line.
 func (a *app) converse(ctx context.Context, s *pipelines.Session) error {
 	fmt.Fprintln(a.stderr, steerHelp)
-	lines := bufio.NewScanner(a.stdin)
+	lines, failed := readLines(ctx, a.stdin)
 	for {
 		fmt.Fprintf(a.stderr, "alpha %g %s> ", s.Steer.Alpha, s.Steer.Unit)
-		if !lines.Scan() {
-			fmt.Fprintln(a.stderr)
-			return lines.Err()
+		var line string
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case text, more := <-lines:
+			if !more {
+				fmt.Fprintln(a.stderr)
+				return <-failed
+			}
+			line = strings.TrimSpace(text)
 		}
-		line := strings.TrimSpace(lines.Text())
 		switch {
 		case line == "":
 		case line == "/quit" || line == "/exit":
@@ -111,6 +118,28 @@ func (a *app) converse(ctx context.Context, s *pipelines.Session) error {
 		}
 	}
 }
+
+// readLines reads beside what waits for the lines, so that an interrupt need not wait for one.
+func readLines(ctx context.Context, r io.Reader) (<-chan string, <-chan error) {
+	lines, failed := make(chan string), make(chan error, 1)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(r)
+		scanner.Buffer(nil, maxLine)
+		for scanner.Scan() {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+		failed <- scanner.Err()
+	}()
+	return lines, failed
+}
+
+// maxLine is more than anybody types.
+const maxLine = 1 << 20
 
 // change changes a setting of a conversation.
 func change(s *pipelines.Session, line string) error {

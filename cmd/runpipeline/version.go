@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+func versionCommand(_ context.Context, a *app, args []string) error {
+	if err := parse(newFlags("version", a.stderr), args, 0); err != nil {
+		return err
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	_, err := fmt.Fprintln(a.stdout, version(info))
+	return err
+}
+
+// version says what a program was built from: "runpipeline v1.2.0, revision 0123456789ab (changed),
+// go1.26.0 linux/amd64, simd".
+func version(info *debug.BuildInfo) string {
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	module := info.Main.Version
+	if module == "" {
+		module = "(unknown)"
+	}
+	revision := "no revision recorded"
+	if id := settings["vcs.revision"]; id != "" {
+		revision = "revision " + id
+		if settings["vcs.modified"] == "true" {
+			revision += " (changed since)"
+		}
+	}
+	compiler := info.GoVersion
+	if compiler == "" {
+		compiler = runtime.Version()
+	}
+	compiler, _, _ = strings.Cut(compiler, "-X:") // the experiments come below
+	products := "simd"
+	if !strings.Contains(","+settings["GOEXPERIMENT"]+",", ",simd,") {
+		products = "without simd: matrix products are slow; build with GOEXPERIMENT=simd"
+	}
+	return fmt.Sprintf("runpipeline %s, %s, %s %s/%s, %s", module, revision, compiler, runtime.GOOS, runtime.GOARCH, products)
+}
