@@ -81,8 +81,8 @@ func (p *sampler) spans(logits [][]float32, f func(base int32, part []float32)) 
 // running sum of probabilities exceeds the row's uniform number.
 func (p *sampler) choose(logits [][]float32, n Noise, step int) (token int32, margin float32, err error) {
 	best, top, second := p.best(logits)
-	if best < 0 || math.IsInf(float64(top), 0) {
-		return 0, 0, fmt.Errorf("no logit is a number")
+	if best < 0 || math.IsNaN(float64(top)) || math.IsInf(float64(top), 0) {
+		return 0, 0, fmt.Errorf("the largest logit is %g", top)
 	}
 	if p.s.Temperature == 0 {
 		return best, top - second, nil
@@ -98,10 +98,12 @@ func (p *sampler) choose(logits [][]float32, n Noise, step int) (token int32, ma
 	return d.draw(p.s.TopP, n.Uniform(step)), top - second, nil
 }
 
-// best finds the largest logit, the smallest id among equals, and the second largest.
+// best finds the largest logit, the smallest id among equals, and the second largest; NaN if one of
+// the logits is.
 func (p *sampler) best(logits [][]float32) (id int32, top, second float32) {
 	top, second = float32(math.Inf(-1)), float32(math.Inf(-1))
 	id = -1
+	nan := false
 	p.spans(logits, func(base int32, part []float32) {
 		for i, v := range part {
 			switch {
@@ -109,8 +111,13 @@ func (p *sampler) best(logits [][]float32) (id int32, top, second float32) {
 				id, top, second = base+int32(i), v, top
 			case v > second:
 				second = v
+			case v != v:
+				nan = true
 			}
 		}
 	})
+	if nan {
+		top = float32(math.NaN())
+	}
 	return id, top, second
 }

@@ -174,9 +174,16 @@ func TestUniformIsUniformAndFixed(t *testing.T) {
 }
 
 func TestBrokenLogitsAreAnError(t *testing.T) {
-	nan := float32(math.NaN())
-	p := newSampler(Sampling{Temperature: 1}, nil)
-	if _, _, err := p.choose([][]float32{{nan, nan}}, Noise{}, 0); err == nil {
-		t.Error("NaN logits were accepted")
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, temperature := range []float64{0, 1} {
+		p := newSampler(Sampling{Temperature: temperature}, nil)
+		for _, logits := range [][]float32{{nan, nan}, {1, nan}, {nan, 1}, {2, 1, nan, 0}, {inf, 1}, {-inf, -inf}} {
+			if token, _, err := p.choose([][]float32{logits}, Noise{}, 0); err == nil {
+				t.Errorf("temperature %g: of %v token %d is chosen", temperature, logits, token)
+			}
+		}
+		if _, _, err := p.choose([][]float32{{1, -inf}}, Noise{}, 0); err != nil {
+			t.Errorf("temperature %g: a token that cannot come: %v", temperature, err)
+		}
 	}
 }

@@ -143,6 +143,10 @@ func (s *subject) alphaZero(ctx context.Context) (CheckResult, error) {
 	if err != nil {
 		return r, err
 	}
+	if _, x, bad := notFinite(plain); bad {
+		r.Detail = fmt.Sprintf("the logits hold %g", x)
+		return r, nil
+	}
 	differ := 0
 	for i := range plain[0] {
 		if math.Float32bits(plain[0][i]) != math.Float32bits(zero[0][i]) {

@@ -139,6 +139,9 @@ func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu
 	for i, x := range v.Row.Values {
 		push.Vector[i] = float32(factor * float64(x))
 	}
+	if _, x, bad := notFinite([][]float32{push.Vector}); bad {
+		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: the vector times it holds %g", s.Alpha, x)}
+	}
 	return push, nil
 }
 
@@ -219,6 +222,9 @@ func (m *Model) Probe(ctx context.Context, o ProbeOptions) ([]Probe, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.finite(plain, "residuals"); err != nil {
+		return nil, err
+	}
 	width := m.decoder.Config().Hidden
 	for i := range probes {
 		probes[i].Layers, probes[i].residuals = layers, plain[i]
@@ -247,6 +253,9 @@ func (m *Model) probeSteered(ctx context.Context, o ProbeOptions, probes []Probe
 		pushes[i] = []gpu.Push{push}
 	}
 	steered, err := m.decoder.CaptureSteered(ctx, tokens, last, sites, pushes)
+	if err == nil {
+		err = m.finite(steered, "steered residuals")
+	}
 	if err != nil {
 		return err
 	}
@@ -282,6 +291,9 @@ func (m *Model) read(texts []string) ([]Probe, [][]int32, [][]int, error) {
 // meanNorm is the mean residual norm of texts at their last tokens.
 func (m *Model) meanNorm(ctx context.Context, tokens [][]int32, last [][]int, layer int) (float64, error) {
 	h, err := m.decoder.Capture(ctx, tokens, last, []gpu.Site{{Layer: layer}})
+	if err == nil {
+		err = m.finite(h, "residuals")
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -295,6 +307,9 @@ func (m *Model) meanNorm(ctx context.Context, tokens [][]int32, last [][]int, la
 // readings gives the next tokens and the greedy continuation of each text.
 func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Push, n int, set func(int, Reading)) error {
 	logits, err := m.decoder.Logits(ctx, tokens, push)
+	if err == nil {
+		err = m.finite(logits, "logits")
+	}
 	if err != nil {
 		return err
 	}
@@ -316,6 +331,27 @@ func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Pus
 		set(i, Reading{Top: m.top(logits[i], 5), Greedy: out[i].Tokens, Margins: out[i].Margins, Text: t.Continuation(tokens[i], out[i].Tokens), logits: logits[i]})
 	}
 	return nil
+}
+
+// finite refuses what a damaged model or an immense vector makes of a text: what is computed from it
+// means nothing.
+func (m *Model) finite(rows [][]float32, what string) error {
+	if i, x, bad := notFinite(rows); bad {
+		return fmt.Errorf("model %s: the %s of text %d hold %g", m.Name, what, i+1, x)
+	}
+	return nil
+}
+
+// notFinite finds the first number that is none. −∞ is a logit of a token that cannot come.
+func notFinite(rows [][]float32) (row int, x float32, found bool) {
+	for i, values := range rows {
+		for _, x := range values {
+			if x-x != 0 && !math.IsInf(float64(x), -1) {
+				return i, x, true
+			}
+		}
+	}
+	return 0, 0, false
 }
 
 // top lists the k largest logits, ties by token.

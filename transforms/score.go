@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
@@ -77,6 +78,9 @@ func (u *Unit) nll(ctx context.Context, m Model, rows *artifacts.Generations, co
 	for i, tokens := range losses {
 		sum := 0.0
 		for _, l := range tokens {
+			if l != l {
+				return nil, fmt.Errorf("score text %d of %d: the likelihood of a token is NaN", i+1, len(losses))
+			}
 			sum += float64(l)
 		}
 		means[i] = sum / float64(len(tokens)) // 0/0: NaN, no tokens

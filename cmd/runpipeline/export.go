@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 
@@ -38,7 +37,7 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if *out == "" {
 		return pipelines.Problems{"-out: missing"}
 	}
-	if problem := noFolder("-out", *out); problem != "" {
+	if problem := cannotReplace("-out", *out); problem != "" {
 		return pipelines.Problems{problem}
 	}
 	if *format == "" {
@@ -50,7 +49,7 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if o.Format, err = pipelines.ParseFormat(*format); err != nil {
 		return pipelines.Problems{"-format: " + err.Error()}
 	}
-	return replaceFile(filepath.Dir(*out), filepath.Base(*out), func(w io.Writer) error { return e.Export(ctx, store, o, w) })
+	return replaceFile(*out, func(w io.Writer) error { return e.Export(ctx, store, o, w) })
 }
 
 // stored loads an experiment and the store that must hold something of it.

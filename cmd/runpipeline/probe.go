@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -54,7 +53,7 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	if o.Tokens < 0 {
 		problems = append(problems, "-tokens: want 0 or more")
 	}
-	if problem := noFolder("-out", *out); problem != "" {
+	if problem := cannotReplace("-out", *out); problem != "" {
 		problems = append(problems, problem)
 	}
 	if len(problems) > 0 {
@@ -70,7 +69,7 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	if *out != "" {
-		err := replaceFile(filepath.Dir(*out), filepath.Base(*out), func(w io.Writer) error { return pipelines.WriteProbes(w, m.Name, probes) })
+		err := replaceFile(*out, func(w io.Writer) error { return pipelines.WriteProbes(w, m.Name, probes) })
 		if err != nil {
 			return err
 		}

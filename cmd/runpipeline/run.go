@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +40,7 @@ type runFlags struct {
 func (x *runFlags) register(f *flag.FlagSet) {
 	x.experimentFlags.register(f)
 	f.StringVar(&x.runner, "runner", "direct", "Beam `runner`: "+strings.Join(pipelines.Runners, ", ")+" (direct: in this process, no port; prism opens ports to everyone)")
-	f.Var(&x.beam, "beam", "a flag of the runner itself, `name=value`, for instance -beam endpoint=localhost:8099; may be repeated")
+	f.Var(&x.beam, "beam", "a flag of a remote runner, `name=value`, for instance -beam endpoint=localhost:8099 -beam worker_binary=./runpipeline; may be repeated")
 	f.BoolVar(&x.json, "json", false, "print JSON instead of a table")
 	f.BoolVar(&x.quiet, "quiet", false, "no progress")
 	f.StringVar(&x.trace, "trace", "", "append one JSON line for each unit that is found or computed to this `file`")
@@ -77,8 +77,13 @@ func (x *runFlags) options() (pipelines.Options, error) {
 		name, value, ok := strings.Cut(b, "=")
 		if !ok {
 			problems = append(problems, fmt.Sprintf("-beam %s: want name=value", b))
+		} else if _, twice := o.Beam[name]; twice {
+			problems = append(problems, fmt.Sprintf("-beam %s: given twice", name))
 		}
 		o.Beam[name] = value
+	}
+	if len(problems) == 0 {
+		problems = pipelines.CheckRunner(x.runner, o.Beam)
 	}
 	if len(problems) > 0 {
 		return o, problems
@@ -119,7 +124,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer trace.Close()
+	defer trace.close()
 	if text := e.Warning(); text != "" && !plan.Done() {
 		fmt.Fprintln(a.stderr, "warning:", text)
 	}
@@ -140,9 +145,10 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	bar.summary(result, time.Since(begun))
 	if x.json {
 		_, err = a.stdout.Write(result.Report)
-		return err
+	} else {
+		err = report.Table(a.stdout, result.Report)
 	}
-	return report.Table(a.stdout, result.Report)
+	return cmp.Or(err, trace.close())
 }
 
 func storeProblem(err error) error {
@@ -173,55 +179,11 @@ func unwrapPath(err error) error {
 	return err
 }
 
-// writeResults puts the results where the configuration says: report.json and rows.jsonl, which are
-// the same for the same experiment, and run.json, which tells of this run.
-func writeResults(dir string, r *pipelines.Result) error {
-	if err := replaceFile(dir, "report.json", func(w io.Writer) error { _, err := w.Write(r.Report); return err }); err != nil {
-		return err
-	}
-	if err := replaceFile(dir, "rows.jsonl", r.Rows); err != nil {
-		return err
-	}
-	return replaceFile(dir, "run.json", func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"stages": r.Stages})
-	})
+// A trace is a file with one line for each unit. It keeps the first failure to write.
+type trace struct {
+	f   *os.File
+	err error
 }
-
-// noFolder says that the folder of a file that is to be written is not there, or nothing.
-func noFolder(flag, file string) string {
-	dir := filepath.Dir(file)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Sprintf("%s: no folder %s", flag, dir)
-	}
-	return ""
-}
-
-// replaceFile writes a file so that it is never seen half.
-func replaceFile(dir, name string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(dir, "."+name+"-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer os.Remove(f.Name())
-	if err = write(f); err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err2 := f.Close(); err == nil {
-		err = err2
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
-
-// A trace is a file with one line for each unit.
-type trace struct{ f *os.File }
 
 func openTrace(path string) (*trace, error) {
 	if path == "" {
@@ -231,23 +193,29 @@ func openTrace(path string) (*trace, error) {
 	if err != nil {
 		return nil, pipelines.Problems{"-trace: " + err.Error()}
 	}
-	return &trace{f}, nil
+	return &trace{f: f}, nil
 }
 
 func (t *trace) event(ev pipelines.Event) {
-	if t.f == nil || ev.Note != "" {
+	if t.f == nil || ev.Note != "" || t.err != nil {
 		return
 	}
 	line, _ := json.Marshal(map[string]any{"stage": ev.Stage, "unit": ev.Unit, "key": ev.Key.String(), "hit": ev.Hit})
-	fmt.Fprintf(t.f, "%s\n", line)
+	_, t.err = fmt.Fprintf(t.f, "%s\n", line)
 }
 
-// Close closes the file, if there is one.
-func (t *trace) Close() error {
+// close closes the file, if there is one, and tells whether all of it was written.
+func (t *trace) close() error {
 	if t.f == nil {
 		return nil
 	}
-	return t.f.Close()
+	if err := t.f.Close(); t.err == nil {
+		t.err = err
+	}
+	if t.err != nil {
+		return fmt.Errorf("write trace %s: %w", t.f.Name(), unwrapPath(t.err))
+	}
+	return nil
 }
 
 // planCommand takes every flag of run, so that the word can be put into any of its command lines.

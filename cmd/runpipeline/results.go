@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+// writeResults puts the results where the configuration says: report.json and rows.jsonl, which are
+// the same for the same experiment, and run.json, which tells of this run.
+func writeResults(dir string, r *pipelines.Result) error {
+	return replaceFiles(dir, []replacement{
+		{"report.json", func(w io.Writer) error { _, err := w.Write(r.Report); return err }},
+		{"rows.jsonl", r.Rows},
+		{"run.json", func(w io.Writer) error {
+			enc := json.NewEncoder(w)
+			enc.SetIndent("", "  ")
+			return enc.Encode(map[string]any{"stages": r.Stages})
+		}},
+	})
+}
+
+// A replacement is a file's new content.
+type replacement struct {
+	name  string
+	write func(io.Writer) error
+}
+
+// replaceFile writes a file so that it is never seen half.
+func replaceFile(path string, write func(io.Writer) error) error {
+	return replaceFiles(filepath.Dir(path), []replacement{{filepath.Base(path), write}})
+}
+
+// replaceFiles replaces files of a folder that belong together. All of them are on the disk before the
+// first takes its name, so a full disk, or a name that is taken by something else, leaves every old
+// one as it was.
+func replaceFiles(dir string, files []replacement) (err error) {
+	temporary := make([]string, len(files))
+	defer func() {
+		for _, name := range temporary {
+			if name != "" {
+				os.Remove(name)
+			}
+		}
+	}()
+	for i, f := range files {
+		if temporary[i], err = writeBeside(dir, f); err != nil {
+			return fmt.Errorf("write %s: %w; the files that were there are left as they were", f.name, unwrapPath(err))
+		}
+	}
+	for i, f := range files {
+		if err := os.Rename(temporary[i], filepath.Join(dir, f.name)); err != nil {
+			return fmt.Errorf("write %s: %w", f.name, err)
+		}
+		temporary[i] = ""
+	}
+	return syncFolder(dir)
+}
+
+// writeBeside writes a file's content under a name of its own, as far as the disk.
+func writeBeside(dir string, r replacement) (name string, err error) {
+	if err := replaceable(filepath.Join(dir, r.name)); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, "."+r.name+"-*")
+	if err != nil {
+		return "", err
+	}
+	if err = r.write(f); err == nil {
+		err = errors.Join(f.Chmod(0o644), f.Sync())
+	}
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	return f.Name(), err
+}
+
+// syncFolder makes the names as lasting as the contents. Not every file system can.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil // it can be written to and not be read
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
+		return fmt.Errorf("write %s: %w", dir, unwrapPath(err))
+	}
+	return nil
+}
+
+// replaceable reports a path that is taken by something else than a file: renaming a file to it would
+// fail, or put it in the place of a device.
+func replaceable(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return errors.New("there is something of that name that is no file")
+	}
+	return nil
+}
+
+// cannotReplace says why a file of a flag cannot be written, or nothing.
+func cannotReplace(flag, file string) string {
+	dir := filepath.Dir(file)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Sprintf("%s: no folder %s", flag, dir)
+	}
+	if err := replaceable(file); err != nil {
+		return fmt.Sprintf("%s %s: %v", flag, file, err)
+	}
+	return ""
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+// TestResultsAreReplacedTogether fails at each of the three files in turn, by a writer that finds the
+// disk full and by a name that is taken by a folder. The old files must stay, and nothing beside them.
+func TestResultsAreReplacedTogether(t *testing.T) {
+	names := []string{"report.json", "rows.jsonl", "run.json"}
+	full := errors.New("no space left on device")
+	for i, name := range names {
+		for _, kind := range []string{"full disk", "folder"} {
+			dir := t.TempDir()
+			for j, n := range names {
+				if kind == "folder" && i == j {
+					if err := os.MkdirAll(filepath.Join(dir, n, "inner"), 0o755); err != nil {
+						t.Fatal(err)
+					}
+				} else if err := os.WriteFile(filepath.Join(dir, n), []byte("old "+n), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			files := make([]replacement, len(names))
+			for j, n := range names {
+				files[j] = replacement{n, func(w io.Writer) error {
+					if kind == "full disk" && i == j {
+						io.WriteString(w, "ha")
+						return full
+					}
+					_, err := io.WriteString(w, "new "+n)
+					return err
+				}}
+			}
+			err := replaceFiles(dir, files)
+			if err == nil || !strings.Contains(err.Error(), "write "+name+": ") || kind == "full disk" && !errors.Is(err, full) {
+				t.Errorf("%s at %s: %v", kind, name, err)
+			}
+			for j, n := range names {
+				if b, _ := os.ReadFile(filepath.Join(dir, n)); string(b) != "old "+n && !(kind == "folder" && i == j) {
+					t.Errorf("%s at %s: %s holds %q", kind, name, n, b)
+				}
+			}
+			if left, _ := os.ReadDir(dir); len(left) != len(names) {
+				t.Errorf("%s at %s: %d files are left, want %d", kind, name, len(left), len(names))
+			}
+		}
+	}
+}
+
+// TestResultsThatCannotBeWritten makes the rows fail, which come second.
+func TestResultsThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	old := map[string]string{"report.json": "old", "rows.jsonl": "old", "run.json": "old"}
+	for name, content := range old {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failing := &pipelines.Result{Report: []byte("new"), Rows: func(io.Writer) error { return errors.New("no space left on device") }}
+	if err := writeResults(dir, failing); err == nil || !strings.Contains(err.Error(), "rows.jsonl: no space left") {
+		t.Errorf("error %v", err)
+	}
+	for name := range old {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != "old" {
+			t.Errorf("%s holds %q, %v", name, b, err)
+		}
+	}
+	good := &pipelines.Result{Report: []byte("new"), Rows: func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }}
+	if err := writeResults(dir, good); err != nil {
+		t.Fatal(err)
+	}
+	for name := range old {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || bytes.Contains(b, []byte("old")) {
+			t.Errorf("%s holds %q, %v", name, b, err)
+		}
+	}
+}
+
+// TestDevicesAreNotReplaced: a file renamed to /dev/null would take its place.
+func TestDevicesAreNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "v.json")
+	if err := os.Symlink("/dev/null", link); err != nil {
+		t.Fatal(err)
+	}
+	if problem := cannotReplace("-out", link); !strings.Contains(problem, "-out "+link) {
+		t.Errorf("a link to a device: %q", problem)
+	}
+	if err := replaceFile(link, func(io.Writer) error { return nil }); err == nil {
+		t.Error("a link to a device was replaced")
+	}
+	if problem := cannotReplace("-out", filepath.Join(dir, "new.json")); problem != "" {
+		t.Errorf("a new file: %q", problem)
+	}
+}
+
+// TestFullDevices writes results and traces to /dev/full: what was not written is not done.
+func TestFullDevices(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	newScript(t)
+	for _, args := range [][]string{
+		{"version"},
+		{"help"},
+		{"plan", "-config", "small.json", "-cache", "cache"},
+		{"plan", "-config", "small.json", "-cache", "cache", "-json"},
+		{"probe", "-model", "tiny:llama", "-text", "The boat", "-tokens", "1"},
+		{"probe", "-model", "tiny:llama", "-text", "The boat", "-tokens", "1", "-json"},
+	} {
+		var errs bytes.Buffer
+		a := newApp(strings.NewReader(""), full, &errs)
+		if code := a.main(t.Context(), args); code != exitStage || !strings.Contains(errs.String(), "no space left on device") {
+			t.Errorf("%v > /dev/full exits with %d: %s", args, code, &errs)
+		}
+	}
+	if testing.Short() {
+		return
+	}
+	code, stdout, stderr := call(t, "-config", "small.json", "-cache", "cache", "-trace", "/dev/full", "-quiet")
+	if code != exitStage || !strings.Contains(stderr, "write trace /dev/full: no space left on device") || !strings.Contains(stdout, "verdict: ") {
+		t.Errorf("-trace /dev/full exits with %d: %s%s", code, stdout, stderr)
+	}
+}
