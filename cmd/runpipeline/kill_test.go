@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -184,6 +187,9 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 		t.Fatalf("an interrupted run ended with %v (%d), want %d\n%s", err, c.ProcessState.ExitCode(), exitInterrupted, &stderr)
 	}
 	text := strings.TrimSpace(stderr.String())
+	if notice := "interrupted; finishing the current units; again to stop at once\n"; !strings.Contains(text, notice) {
+		t.Errorf("an interrupted run does not say at once %q:\n%s", notice, text)
+	}
 	last := text[strings.LastIndexByte(text, '\n')+1:]
 	if last != "runpipeline: interrupted; finished work is kept: the same command goes on from there" {
 		t.Errorf("an interrupted run ends with the line %q", last)
@@ -196,6 +202,96 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 	noTwice(t, dir)
 	if after := computedKeys(readTrace(t, dir)); len(before) == 0 || len(after) <= len(before) {
 		t.Errorf("%d units and manifests before the interrupt, %d in all", len(before), len(after))
+	}
+}
+
+// TestInterruptsAreHeardWhileNothingRuns interrupts a conversation that waits for a line: once for the
+// end of the command, twice for its end at once.
+func TestInterruptsAreHeardWhileNothingRuns(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "v.json"), []byte(`{"directions": [{"layer": 1, "values": [`+strings.Repeat("1,", 127)+`1]}]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := process(t, dir)
+	c.Args = append(c.Args[:1], "steer", "-model", "tiny:llama", "-vector", "v.json")
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
+	defer stop.Stop()
+	var said []byte
+	for part := make([]byte, 1000); !bytes.HasSuffix(said, []byte("> ")); {
+		n, err := stderr.Read(part)
+		if err != nil {
+			t.Fatalf("%v after %q", err, said)
+		}
+		said = append(said, part[:n]...)
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Wait()
+	if code := c.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasPrefix(string(rest), "interrupted; finishing the current units; again to stop at once\n") {
+		t.Errorf("an interrupted conversation exits with %d (%v) and says %q", code, c.ProcessState, rest)
+	}
+}
+
+// TestSecondInterruptStopsAtOnce calls what is behind main with a command that does not listen.
+func TestSecondInterruptStopsAtOnce(t *testing.T) {
+	c := process(t, t.TempDir())
+	c.Env = append(c.Env, deafCommand+"=1")
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
+	defer stop.Stop()
+	lines := bufio.NewScanner(stderr)
+	for _, want := range []string{"working", "interrupted; finishing the current units; again to stop at once"} {
+		if !lines.Scan() || lines.Text() != want {
+			t.Fatalf("it says %q, want %q", lines.Text(), want)
+		}
+		if err := c.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Wait()
+	if code := c.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("after the second interrupt it ends with %v, want exit code %d", c.ProcessState, exitInterrupted)
+	}
+}
+
+// TestInterruptsEndConfigurationAndPlanning calls commands that read, find and plan with a context that
+// has ended: none goes on to its end.
+func TestInterruptsEndConfigurationAndPlanning(t *testing.T) {
+	newScript(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{
+		{"plan", "-config", "small.json", "-cache", "cache"},
+		{"run", "-config", "small.json", "-cache", "cache"},
+		{"plan", "-set", "n_training_samples=100000", "-cache", "cache"},
+	} {
+		var out, errs bytes.Buffer
+		if code := newApp(strings.NewReader(""), &out, &errs).main(ctx, args); code != exitInterrupted || out.Len() > 0 {
+			t.Errorf("%v exits with %d: %s%s", args, code, &out, &errs)
+		}
 	}
 }
 
