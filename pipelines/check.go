@@ -119,6 +119,10 @@ func (s *subject) readBack(ctx context.Context) (CheckResult, error) {
 	if err != nil {
 		return r, err
 	}
+	if _, x, bad := notFinite(h); bad {
+		r.Detail = fmt.Sprintf("h holds %g", x)
+		return r, nil
+	}
 	minus := make([]float32, len(h[0]))
 	for i, x := range h[0] {
 		minus[i] = -x
@@ -160,6 +164,10 @@ func (s *subject) alphaZero(ctx context.Context) (CheckResult, error) {
 // alphaMoves steers with half the residual's length in a drawn direction: the logits must move.
 func (s *subject) alphaMoves(ctx context.Context) (CheckResult, error) {
 	r := CheckResult{Name: "alpha ≠ 0 moves the logits"}
+	if s.norm-s.norm != 0 {
+		r.Detail = fmt.Sprintf("‖h‖ = %g", s.norm)
+		return r, nil
+	}
 	plain, err := s.d.Logits(ctx, s.texts[:1], nil)
 	if err != nil {
 		return r, err
@@ -183,6 +191,10 @@ func (s *subject) alphaMoves(ctx context.Context) (CheckResult, error) {
 func (s *subject) everyToken(ctx context.Context) (CheckResult, error) {
 	const n = 12
 	r := CheckResult{Name: "the vector is applied at every generated token"}
+	if s.norm-s.norm != 0 {
+		r.Detail = fmt.Sprintf("‖h‖ = %g", s.norm)
+		return r, nil
+	}
 	site := gpu.Site{Layer: s.d.Config().Layers - 1}
 	row, token, err := s.forcing(ctx, site)
 	if err != nil {

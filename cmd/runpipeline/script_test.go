@@ -25,6 +25,7 @@ import (
 //	damage KIND              a bit of a stored output of that kind
 //	model NAME FOLDER        copies a model of the embedded pair
 //	truncate FILE BYTES
+//	spoil FOLDER             makes every weight of a model NaN
 //	addtoken FOLDER ID       gives its tokenizer a token of that number
 //	long                     skips the rest with -short
 //
@@ -182,6 +183,8 @@ func (s *script) do(name string, args []string, want bool) error {
 			return err
 		}
 		return os.Truncate(args[0], int64(n))
+	case "spoil":
+		return spoil(args[0])
 	case "addtoken":
 		return addToken(args[0], args[1])
 	default:
