@@ -19,7 +19,7 @@ var ours = []string{"worker", "id", "logging_endpoint", "control_endpoint", "sem
 // CheckRunner reports flags of a runner that Beam would refuse, ignore, or answer with a surprise once
 // the work has begun: without a worker binary, it compiles one from the folder that it guesses.
 func CheckRunner(runner string, flags map[string]string) (problems Problems) {
-	if runner == "direct" || runner == "prism" {
+	if inProcess(runner) {
 		for _, name := range slices.Sorted(maps.Keys(flags)) {
 			problems = append(problems, fmt.Sprintf("-beam %s: the %s runner is in this process and takes no flags; flink, dataflow and universal do", name, runner))
 		}
