@@ -24,7 +24,7 @@ var layers = map[string][]string{
 	"gpu":               {"github.com/gomlx/", "golang.org/x/sys/"},
 	"gpu/gputest":       {"gpu"},
 	"gpu/checkpoint":    {"golang.org/x/"},
-	"gpu/tokenizer":     {"github.com/dlclark/regexp2", "github.com/nikolalohinski/gonja/", "golang.org/x/text/", "google.golang.org/protobuf/"},
+	"gpu/tokenizer":     {"github.com/dlclark/regexp2", "golang.org/x/text/", "google.golang.org/protobuf/"},
 	"gpu/tiny":          {},
 	"gpu/tiny/train":    {"gpu", "github.com/dlclark/regexp2"},
 	"transforms/linear": {"gonum.org/"},
@@ -33,6 +33,8 @@ var layers = map[string][]string{
 	"pipelines/report":  {"pipelines", "transforms"},
 	"pipelines":         {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
 	"cmd/runpipeline":   {"cache", "artifacts", "pipelines", "golang.org/x/term"},
+
+	"gpu/tokenizer/jinja": {"golang.org/x/text/"},
 }
 
 // TestLayers keeps every import where the plan of the house puts it.

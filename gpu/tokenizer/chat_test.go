@@ -90,39 +90,19 @@ func TestTemplatesThatCannotBeUsedAreErrors(t *testing.T) {
 	}
 }
 
-// TestTemplatesStayWithinBounds has templates that would read files, fill the stack or count without end.
-func TestTemplatesStayWithinBounds(t *testing.T) {
+// TestHostileTemplatesAreRefused has one template for each way to misuse a conversation; package jinja has
+// the whole list.
+func TestHostileTemplatesAreRefused(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
-		{"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "calls itself"},
-		{"{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}", "calls itself"},
-		{"{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}", "calls itself"},
-		{"{% for x in [1] recursive %}{{ loop([x]) }}{% endfor %}", "recursive"},
-		{"{% include 'chat template' %}", "include"},
-		{"{% extends 'chat template' %}", "extends"},
-		{"{% import 'chat template' as x %}", "import"},
-		{"{% block a %}{{ self.a() }}{% endblock %}", "block"},
-		{"{% for i in range(1000000000000) %}{% endfor %}", "100000 numbers"},
-		{"{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}", "numbers"},
-		{"{{ range(1, 2, 0) }}", "steps of 0"},
-		{"{{ " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }}", "nested"},
-		{strings.Repeat("x", maxTemplate+1), "bytes long"},
+		{"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested more than"},
+		{"{% include 'chat template' %}", "stands alone"},
+		{"{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}", "too many steps"},
+		{"{{ 'a' * 10 ** 10 }}", "too much memory"},
+		{"{{ " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }}", "nested more than"},
+		{strings.Repeat("x", 1<<17), "bytes long"},
 	} {
 		if text, err := withTemplate(t, c.source).Chat([]Message{{"user", "hi"}}, true); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("template %.60q: %q, %v, want an error with %q", c.source, text, err, c.want)
-		}
-	}
-}
-
-func TestStatementsOfOurOwn(t *testing.T) {
-	for source, want := range map[string]string{
-		"a{% generation %}b{{ messages[0].role }}{% endgeneration %}c":                                                                 "abuserc",
-		"{% macro f(n) %}{{ n }}{% if n > 0 %},{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(9) }}":                                      "9,8,7,6,5,4,3,2,1,0",
-		"{{ range(3) | join }} {{ range(5, 1, -2) | join }} {{ range(2, 6, 2) | join }} {{ 3 in range(5) }}{{ range(9, 1) | length }}": "012 53 24 True0",
-	} {
-		for range 2 { // a second time: what the first counted is forgotten
-			if got, err := withTemplate(t, source).Chat([]Message{{"user", "hi"}}, true); got != want || err != nil {
-				t.Errorf("%s = %q, %v, want %q", source, got, err, want)
-			}
 		}
 	}
 }

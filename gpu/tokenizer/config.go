@@ -121,5 +121,6 @@ func (c *tokenizerConfig) apply(t *Tokenizer) error {
 		}
 	}
 	t.chat.unk, t.chat.pad = c.UNK, c.PAD
-	return t.setTemplates(c.Templates)
+	t.setTemplates(c.Templates)
+	return nil
 }

@@ -65,9 +65,7 @@ func FromVocab(v Vocab) (*Tokenizer, error) {
 	}
 	t.surround(v.AddBOS, v.AddEOS)
 	if v.ChatTemplate != "" {
-		if err := t.setTemplate(v.ChatTemplate); err != nil {
-			return nil, fmt.Errorf("read vocabulary of GGUF: %w", err)
-		}
+		t.setTemplate(v.ChatTemplate)
 	}
 	return t, nil
 }

@@ -48,7 +48,7 @@ func Open(files Files) (*Tokenizer, error) {
 		}
 		t, err := kind.open(data, config)
 		if err == nil && template != nil {
-			err = t.setTemplate(string(template))
+			t.setTemplate(string(template))
 		}
 		if err != nil {
 			return nil, err
