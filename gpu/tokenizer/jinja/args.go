@@ -29,10 +29,10 @@ func (a args) bind(function string, params ...string) ([]value, error) {
 	for i, n := range a.names {
 		k := slices.Index(params, n)
 		if k < 0 {
-			return nil, fmt.Errorf("%s has no argument %q", function, n)
+			return nil, fmt.Errorf("%s has no argument %q", function, brief(n))
 		}
 		if _, free := bound[k].(missing); !free {
-			return nil, fmt.Errorf("%s: the argument %q is given twice", function, n)
+			return nil, fmt.Errorf("%s: the argument %q is given twice", function, brief(n))
 		}
 		bound[k] = a.named[i]
 	}

@@ -204,6 +204,11 @@ func (r *run) join(left, right value) (value, bool, error) {
 		}
 		_, leftSafe := left.(markup)
 		_, rightSafe := right.(markup)
+		if leftSafe != rightSafe {
+			if err := r.takeTimes(len(a)+len(b), 5); err != nil {
+				return nil, false, err
+			}
+		}
 		switch {
 		case leftSafe && !rightSafe:
 			b = escapeHTML(b)

@@ -22,7 +22,7 @@ func (r *run) attribute(of value, n string) (value, error) {
 }
 
 func noAttribute(of value, n string) *undefined {
-	return &undefined{fmt.Sprintf("'%s' object has no attribute '%s'", typeName(of), n)}
+	return &undefined{"'%s' object has no attribute '%s'", []any{typeName(of), n}}
 }
 
 // item is what a[key] gives: the item, else the attribute of that name, else undefined.
@@ -36,7 +36,7 @@ func (r *run) item(of, key value) (value, error) {
 	}
 	n, isName := asText(key)
 	if !isName {
-		return &undefined{fmt.Sprintf("%s object has no such element", typeName(of))}, nil
+		return &undefined{"%s object has no such element", []any{typeName(of)}}, nil
 	}
 	if v, ok, err = r.ownAttribute(of, n); ok || err != nil {
 		return v, err
@@ -116,6 +116,9 @@ var foreignAttributes = map[string][]string{
 // ownAttribute looks an attribute up, and returns false if there is none.
 func (r *run) ownAttribute(of value, n string) (value, bool, error) {
 	kind := typeName(of)
+	if err := r.scan(8 * len(n)); err != nil { // it is looked for in several tables
+		return nil, false, err
+	}
 	if strings.HasPrefix(n, "__") && strings.HasSuffix(n, "__") {
 		if _, ok := of.(*undefined); ok {
 			return nil, false, unsupported("the attribute %s of what is undefined", n)
@@ -187,7 +190,7 @@ func (r *run) ownAttribute(of value, n string) (value, bool, error) {
 }
 
 func unsafe(kind, n string) *undefined {
-	return &undefined{fmt.Sprintf("access to attribute '%s' of '%s' object is unsafe", n, kind)}
+	return &undefined{"access to attribute '%s' of '%s' object is unsafe", []any{n, kind}}
 }
 
 // slice is of[start:stop:step] with bounds that may be nil.
@@ -212,7 +215,11 @@ func (r *run) slice(of, start, stop, step value) (value, error) {
 		return nil, err
 	}
 	if s, ok := asText(of); ok {
-		if err := r.take(len(s) + elementSize); err != nil {
+		size := len(s) + elementSize
+		if by != 1 {
+			size *= 5 // as runes
+		}
+		if err := r.take(size); err != nil {
 			return nil, err
 		}
 		return like(of, sliceText(s, from, count, by)), nil
@@ -272,12 +279,24 @@ func sliceBounds(n int, start, stop, step value) (from, count, by int, err error
 	return from, max((from-stopAt-by-1)/-by, 0), by, err
 }
 
+// byteOffset returns where character i of s begins.
+func byteOffset(s string, i int) int {
+	at := 0
+	for ; i > 0 && at < len(s); i-- {
+		_, n := utf8.DecodeRuneInString(s[at:])
+		at += n
+	}
+	return at
+}
+
+// sliceText returns count characters of s, every by-th from the one at from.
 func sliceText(s string, from, count, by int) string {
 	if count == 0 {
 		return ""
 	}
-	if len(s) == utf8.RuneCountInString(s) && by == 1 {
-		return s[from : from+count]
+	if by == 1 {
+		s = s[byteOffset(s, from):]
+		return s[:byteOffset(s, count)]
 	}
 	var b strings.Builder
 	runes := []rune(s)

@@ -11,6 +11,7 @@ import (
 // within a second.
 const (
 	maxSource  = 1 << 16   // bytes of a template; the longest in use have about 2¹⁵
+	maxName    = 1 << 10   // bytes of a name
 	maxNesting = 100       // depth of brackets, operators and statements; Python reads about as many
 	maxChain   = 500       // length of a chain of operators, filters or attributes
 	maxCalls   = 100       // depth of calls of macros and recursive loops

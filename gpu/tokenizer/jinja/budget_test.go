@@ -111,6 +111,14 @@ var bombs = map[string]string{
 	"arguments without end":           "{% macro f() %}{{ varargs|length }}{% endmacro %}{{ f(*range(100000)) }}" + strings.Repeat("{{ f(*range(100000)) }}", 50),
 	"groupby":                         "{% for i in range(100) %}{% set x = range(100000)|groupby('real') %}{% endfor %}",
 	"a with in a with":                strings.Repeat("{% with a = 1 %}", 5000),
+	"long names":                      "{% for i in range(100000) %}{% for j in range(100) %}{{ " + strings.Repeat("a", 60000) + " }}{% endfor %}{% endfor %}",
+	"long attributes":                 "{% set x = 'a' * 1000000 %}{% for i in range(100000) %}{{ 1|attr(x) }}{% endfor %}",
+	"long names of filters":           "{% set x = 'a' * 1000000 %}{% for i in range(100000) %}{{ [1]|map(x)|list }}{% endfor %}",
+	"long numbers":                    "{% set x = '1' * 1000000 %}{% for i in range(100000) %}{{ x|float }}{% endfor %}",
+	"many names in a format":          "{% set ns = namespace(x={}) %}{{ ('{b}' * 100000).format(**dict([('a' ~ 1, 1)], b=1)) }}{% set d = dict(range(100000)|map('string')|batch(2)) %}{{ ('{99999}{b}{c}' * 100000).format_map(dict(d, b=1)) }}",
+	"many named arguments":            "{% macro f(" + "a" + ") %}{{ kwargs|length }}{% endmacro %}{% set d = dict(range(20000)|map('string')|batch(2)) %}{% for i in range(100000) %}{{ f(**d) }}{% endfor %}",
+	"quoting":                         "{% set x = '\\x00' * 1000000 %}{{ [x, x, x, x] }}",
+	"slices of what is not ASCII":     "{% set x = 'é' * 1000000 %}{% for i in range(1000) %}{{ x[1:]|length }}{{ x[::-1]|length }}{% endfor %}",
 	"many tags":                       "{% for i in range(100000) %}" + strings.Repeat("{{ i }}", 5000) + "{% endfor %}",
 }
 

@@ -21,7 +21,10 @@ func copyList(r *run, of value, a args) (value, error) {
 		return nil, err
 	}
 	items := elements(of)
-	return &list{slices.Clone(items)}, r.takeTimes(len(items), elementSize)
+	if err := r.takeTimes(len(items), elementSize); err != nil {
+		return nil, err
+	}
+	return &list{slices.Clone(items)}, nil
 }
 
 func countItems(r *run, of value, a args) (value, error) {

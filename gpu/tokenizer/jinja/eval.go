@@ -129,7 +129,7 @@ func (e *condExpr) eval(r *run) (value, error) {
 	case holds:
 		return r.eval(e.then)
 	case e.otherwise == nil:
-		return &undefined{fmt.Sprintf("the inline if-expression on line %d evaluated to false and no else section was defined.", e.line)}, nil
+		return &undefined{"the inline if-expression on line %d evaluated to false and no else section was defined.", []any{e.line}}, nil
 	}
 	return r.eval(e.otherwise)
 }

@@ -49,7 +49,7 @@ func (r *run) assign(t target, v value) error {
 	}
 	it, err := r.iterate(v)
 	if err != nil {
-		return fmt.Errorf("cannot unpack non-iterable %s object", typeName(v))
+		return fmt.Errorf("cannot unpack: %w", err)
 	}
 	values := make([]value, 0, len(t.parts))
 	for {
@@ -126,7 +126,7 @@ func (s setBlockStmt) exec(r *run) (signal, error) {
 	var v value
 	err := r.inside(r.scope, func() error {
 		text, err := r.capture(func() (err error) {
-			sig, err = r.execAll(s.body)
+			sig, err = r.execBlock(s.body)
 			return err
 		})
 		if err != nil || sig != proceed {
@@ -163,7 +163,7 @@ func (s filterStmt) exec(r *run) (signal, error) {
 	var v value
 	err := r.inside(r.scope, func() error {
 		text, err := r.capture(func() (err error) {
-			sig, err = r.execAll(s.body)
+			sig, err = r.execBlock(s.body)
 			return err
 		})
 		if err != nil || sig != proceed {
@@ -203,7 +203,7 @@ func (s withStmt) exec(r *run) (signal, error) {
 				return err
 			}
 		}
-		sig, err = r.execAll(s.body)
+		sig, err = r.execBlock(s.body)
 		return err
 	})
 	return sig, err
@@ -254,7 +254,7 @@ func (s generationStmt) exec(r *run) (signal, error) {
 
 func namespaceName(n string) error {
 	if strings.HasPrefix(n, "_") {
-		return fmt.Errorf("the attribute %q of a namespace begins with an underscore", n)
+		return fmt.Errorf("the attribute %q of a namespace begins with an underscore", brief(n))
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func toInt(r *run, of value, a args) (value, error) {
 		return nil, unsupported("the base %d", base)
 	}
 	s, isString := asText(of)
-	if err := r.scan(len(s)); err != nil {
+	if err := r.scan(scanned * len(s)); err != nil {
 		return nil, err
 	}
 	if isString {
@@ -121,7 +121,7 @@ func toFloat(r *run, of value, a args) (value, error) {
 		return nil, err
 	}
 	if s, ok := asText(of); ok {
-		if err := r.scan(len(s)); err != nil {
+		if err := r.scan(scanned * len(s)); err != nil {
 			return nil, err
 		}
 	}

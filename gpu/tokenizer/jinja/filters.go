@@ -10,9 +10,12 @@ import (
 
 // filter applies the filter n of "| n".
 func (r *run) filter(n string, of value, a args) (value, error) {
+	if err := r.scan(len(n)); err != nil {
+		return nil, err
+	}
 	f, ok := filters[n]
 	if !ok {
-		return nil, fmt.Errorf("no filter named %q", n)
+		return nil, fmt.Errorf("no filter named %q", brief(n))
 	}
 	if f == nil {
 		return nil, unsupported("the filter %s", n)
@@ -101,10 +104,13 @@ func titleFilter(r *run, of value, a args) (value, error) {
 		return nil, err
 	}
 	s, err := r.str(of)
+	if err == nil {
+		err = r.takeTimes(len(s), 3)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return titleWords(s), r.takeTimes(len(s), 3)
+	return titleWords(s), nil
 }
 
 func replaceFilter(r *run, of value, a args) (value, error) {

@@ -29,7 +29,7 @@ func first(r *run, of value, a args) (value, error) {
 	}
 	v, ok, err := it.next()
 	if !ok {
-		return &undefined{"No first item, sequence was empty."}, err
+		return &undefined{why: "No first item, sequence was empty."}, err
 	}
 	return v, err
 }
@@ -44,7 +44,7 @@ func last(r *run, of value, a args) (value, error) {
 	}
 	v, ok, err := it.next()
 	if !ok {
-		return &undefined{"No last item, sequence was empty."}, err
+		return &undefined{why: "No last item, sequence was empty."}, err
 	}
 	return v, err
 }
@@ -247,7 +247,10 @@ func (r *run) folded(v value) (value, error) {
 	if !ok {
 		return v, r.step(1)
 	}
-	return like(v, lower(s)), r.take(len(s))
+	if err := r.takeTimes(len(s), 3); err != nil {
+		return nil, err
+	}
+	return like(v, lower(s)), nil
 }
 
 // A keyed is an element and what it is sorted by.
@@ -512,7 +515,7 @@ func extreme(sign int) filterFunc {
 			return nil
 		})
 		if err == nil && !found {
-			return &undefined{"No aggregated item, sequence was empty."}, nil
+			return &undefined{why: "No aggregated item, sequence was empty."}, nil
 		}
 		return best, err
 	}

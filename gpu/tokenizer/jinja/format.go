@@ -130,7 +130,7 @@ func (f *formatter) field(field string, depth int) (string, error) {
 			if c == '!' {
 				conversion, format, _ = strings.Cut(field[i+1:], ":")
 				if conversion == "" || len(field) > i+2 && field[i+2] != ':' {
-					return "", fmt.Errorf("conversion of field %q", field)
+					return "", fmt.Errorf("conversion of field %q", brief(field))
 				}
 			} else {
 				format = field[i+1:]
@@ -139,7 +139,7 @@ func (f *formatter) field(field string, depth int) (string, error) {
 		}
 	}
 	if strings.ContainsAny(name, "{}") {
-		return "", fmt.Errorf("field name %q", name)
+		return "", fmt.Errorf("field name %q", brief(name))
 	}
 	v, err := f.value(name)
 	if err != nil {
@@ -157,7 +157,7 @@ func (f *formatter) field(field string, depth int) (string, error) {
 			v, err = f.ascii(text)
 		}
 	default:
-		err = fmt.Errorf("unknown conversion specifier %q", conversion)
+		err = fmt.Errorf("unknown conversion specifier %q", brief(conversion))
 	}
 	if err != nil {
 		return "", err
@@ -177,7 +177,7 @@ func (f *formatter) value(name string) (value, error) {
 		end = len(name)
 	}
 	if end == 0 && name != "" {
-		return nil, fmt.Errorf("no argument before %q", name)
+		return nil, fmt.Errorf("no argument before %q", brief(name))
 	}
 	v, err := f.argument(name[:end])
 	for rest := name[end:]; err == nil && rest != ""; {
@@ -196,7 +196,7 @@ func (f *formatter) value(name string) (value, error) {
 		}
 		k := strings.IndexByte(rest, ']')
 		if rest[0] != '[' || k < 2 {
-			return nil, fmt.Errorf("index in field %q", name)
+			return nil, fmt.Errorf("index in field %q", brief(name))
 		}
 		var key value = rest[1:k]
 		if n, err := strconv.ParseInt(rest[1:k], 10, 64); err == nil && rest[1] >= '0' && rest[1] <= '9' {
@@ -218,12 +218,15 @@ func (f *formatter) argument(name string) (value, error) {
 	case err == nil && n >= 0 && name[0] != '+':
 		f.own = true
 	default:
+		if err := f.step(1 + len(f.args.names)); err != nil {
+			return nil, err
+		}
 		for i, known := range f.args.names {
 			if known == name {
 				return f.args.named[i], nil
 			}
 		}
-		return nil, fmt.Errorf("no argument %q", name)
+		return nil, fmt.Errorf("no argument %q", brief(name))
 	}
 	if f.auto && f.own {
 		return nil, errors.New("cannot switch between manual field specification and automatic field numbering")
@@ -340,7 +343,7 @@ func parseSpec(format string) (spec, error) {
 		}
 	}
 	if len(format) > 1 {
-		return s, fmt.Errorf("invalid format specifier %q", format)
+		return s, fmt.Errorf("invalid format specifier %q", brief(format))
 	}
 	if format != "" {
 		s.verb = format[0]

@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // globals returns the names that every template has.
@@ -17,7 +18,10 @@ func globals() map[string]value {
 	return names
 }
 
-// A Raised is the error of a template that calls raise_exception.
+// maxMessage bounds the message of raise_exception, in characters.
+const maxMessage = 2000
+
+// A Raised is the error of a template that calls raise_exception, with the beginning of its message.
 type Raised struct{ Message string }
 
 func (e *Raised) Error() string { return e.Message }
@@ -34,7 +38,7 @@ func raise(r *run, a args) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, &Raised{message}
+	return nil, &Raised{strings.Clone(message[:byteOffset(message, maxMessage)])}
 }
 
 func newRange(_ *run, a args) (value, error) {

@@ -53,7 +53,7 @@ func (r *run) iterate(v value) (*iterator, error) {
 			_, n := utf8.DecodeRuneInString(s)
 			c := s[:n]
 			s = s[n:]
-			return like(v, c), true, r.step(1)
+			return c, true, r.step(1) // a plain text also if v was made safe
 		}}, nil
 	}
 	switch v := v.(type) {

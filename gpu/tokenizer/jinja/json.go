@@ -146,12 +146,12 @@ func (w *jsonWriter) brackets(open, closing string, n, depth int, element func(i
 }
 
 func (w *jsonWriter) dict(d *dict, depth int) error {
+	if err := w.takeTimes(len(d.keys), 8); err != nil {
+		return err
+	}
 	order := make([]int, len(d.keys))
 	for i := range order {
 		order[i] = i
-	}
-	if err := w.takeTimes(len(order), 8); err != nil {
-		return err
 	}
 	if w.sorted {
 		var failed error

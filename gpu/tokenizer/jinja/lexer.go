@@ -255,6 +255,9 @@ func (l *lexer) next(rest string) (int, error) {
 		return len(m), nil
 	}
 	if m := nameToken.FindString(rest); m != "" {
+		if len(m) > maxName {
+			return 0, fmt.Errorf("a name of %d bytes, at most %d are read", len(m), maxName)
+		}
 		if first, _ := utf8.DecodeRuneInString(m); first != '_' && !unicode.IsLetter(first) {
 			return 0, fmt.Errorf("invalid character in identifier %q", m)
 		}

@@ -95,13 +95,13 @@ func (l *loop) attribute(r *run, n string) (value, bool, error) {
 		return int64(n0), true, err
 	case "previtem":
 		if l.index0 == 0 {
-			return &undefined{"there is no previous item"}, true, nil
+			return &undefined{why: "there is no previous item"}, true, nil
 		}
 		return l.before, true, nil
 	case "nextitem":
 		v, more, err := l.peek()
 		if !more {
-			return &undefined{"there is no next item"}, true, err
+			return &undefined{why: "there is no next item"}, true, err
 		}
 		return v, true, err
 	case "cycle":
@@ -191,7 +191,7 @@ func (s forStmt) loop(r *run, over value, depth int, recurse func(value, int) (v
 				return err
 			}
 			r.scope.set("loop", l)
-			sig, err = r.execAll(s.body)
+			sig, err = r.execBlock(s.body)
 			return err
 		})
 		if err != nil {
@@ -208,7 +208,7 @@ func (s forStmt) loop(r *run, over value, depth int, recurse func(value, int) (v
 	// As in Jinja2, a loop all of whose turns end with break or continue counts as one without turns.
 	var sig signal
 	err = r.inside(around, func() (err error) {
-		sig, err = r.execAll(s.other)
+		sig, err = r.execBlock(s.other)
 		return err
 	})
 	return sig, err

@@ -62,7 +62,7 @@ func (m *macro) call(r *run, a args) (value, error) {
 			return err
 		}
 		text, err := r.capture(func() error {
-			_, err := r.execAll(m.body)
+			_, err := r.execBlock(m.body)
 			return err
 		})
 		v = text
@@ -73,20 +73,19 @@ func (m *macro) call(r *run, a args) (value, error) {
 
 // bind sets the parameters in the scope of the call.
 func (m *macro) bind(r *run, title string, a args) error {
-	named := newDict(0) // what is left for kwargs
+	named := newDict(0)
 	for i, n := range a.names {
 		if _, twice := named.text(n); twice {
-			return fmt.Errorf("%s: the argument %q is given twice", title, n)
+			return fmt.Errorf("%s: the argument %q is given twice", title, brief(n))
 		}
 		if err := r.put(named, n, a.named[i]); err != nil {
 			return err
 		}
 	}
+	taken := map[string]bool{}
 	take := func(n string) (value, bool) {
 		v, ok := named.text(n)
-		if ok {
-			named = named.without(n)
-		}
+		taken[n] = ok
 		return v, ok
 	}
 	positional := min(len(a.positional), len(m.params))
@@ -102,14 +101,25 @@ func (m *macro) bind(r *run, title string, a args) error {
 	if m.usesCaller {
 		caller, _ := take("caller")
 		if caller == nil {
-			caller = &undefined{"No caller defined"}
+			caller = &undefined{why: "No caller defined"}
 		}
 		r.scope.set("caller", caller)
 	}
+	others := newDict(0)
+	for i, key := range named.keys {
+		n := key.(string)
+		if taken[n] {
+			continue
+		}
+		if !m.usesKwargs {
+			return fmt.Errorf("%s takes no keyword argument %q", title, brief(n))
+		}
+		if err := r.put(others, n, named.values[i]); err != nil {
+			return err
+		}
+	}
 	if m.usesKwargs {
-		r.scope.set("kwargs", named)
-	} else if len(named.keys) > 0 {
-		return fmt.Errorf("%s takes no keyword argument %q", title, named.keys[0])
+		r.scope.set("kwargs", others)
 	}
 	rest := a.positional[positional:]
 	if m.usesVarargs {
@@ -121,7 +131,7 @@ func (m *macro) bind(r *run, title string, a args) error {
 		if _, ok := r.scope.values[r.scope.find(n)].(missing); !ok {
 			continue
 		}
-		var v value = &undefined{fmt.Sprintf("parameter '%s' was not provided", n)}
+		var v value = &undefined{"parameter '%s' was not provided", []any{n}}
 		if k := i - (len(m.params) - len(m.defaults)); k >= 0 {
 			var err error
 			if v, err = r.eval(m.defaults[k]); err != nil {
@@ -131,15 +141,4 @@ func (m *macro) bind(r *run, title string, a args) error {
 		r.scope.set(n, v)
 	}
 	return nil
-}
-
-// without returns d without a key that is a text.
-func (d *dict) without(key string) *dict {
-	rest := newDict(len(d.keys) - 1)
-	for i, k := range d.keys {
-		if k != key {
-			rest.set(k, k, d.values[i])
-		}
-	}
-	return rest
 }

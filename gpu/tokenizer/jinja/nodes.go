@@ -89,8 +89,8 @@ type (
 		over      expr
 		test      expr // nil if there is none
 		recursive bool
-		body      []stmt
-		other     []stmt
+		body      *block
+		other     *block
 	}
 	setStmt struct {
 		target target
@@ -99,17 +99,17 @@ type (
 	setBlockStmt struct {
 		target target
 		filter expr // nil if there is none
-		body   []stmt
+		body   *block
 	}
 	withStmt struct {
 		targets []target
 		values  []expr
-		body    []stmt
+		body    *block
 	}
 	macroStmt struct {
 		name string // "" for a call block
 		signature
-		body []stmt
+		body *block
 	}
 	callStmt struct {
 		macro *macroStmt
@@ -118,7 +118,7 @@ type (
 	generationStmt struct{ macro *macroStmt }
 	filterStmt     struct {
 		filter expr
-		body   []stmt
+		body   *block
 	}
 	loopStmt struct{ signal signal }
 )

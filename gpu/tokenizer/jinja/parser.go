@@ -7,10 +7,7 @@ import (
 )
 
 // A Template is a template that was read.
-type Template struct {
-	body   []stmt
-	source int // length in bytes
-}
+type Template struct{ body block }
 
 // Parse reads a template.
 func Parse(source string) (*Template, error) {
@@ -29,7 +26,9 @@ func Parse(source string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w", p.look().line, err)
 	}
-	return &Template{body: body, source: len(source)}, nil
+	t := &Template{block{list: body}}
+	t.body.analyze(&symbols{unknown: &err}, nil)
+	return t, err
 }
 
 // A parser reads the tokens of a template. It is Jinja2's parser, method by method.
@@ -170,6 +169,12 @@ func (p *parser) bodyTo(end string) ([]stmt, error) {
 	return body, err
 }
 
+// blockTo is bodyTo for a part with variables of its own.
+func (p *parser) blockTo(end string) (*block, error) {
+	body, err := p.bodyTo(end)
+	return &block{list: body}, err
+}
+
 func one(s stmt, err error) ([]stmt, error) { return []stmt{s}, err }
 
 // statement reads what stands in a tag, without its end.
@@ -202,7 +207,7 @@ func (p *parser) statement() ([]stmt, error) {
 		if filter, err = p.filters(filter); err != nil {
 			return nil, err
 		}
-		body, err := p.bodyTo("endfilter")
+		body, err := p.blockTo("endfilter")
 		return one(filterStmt{filter, body}, err)
 	case "print":
 		return p.printStatement()
@@ -280,13 +285,14 @@ func (p *parser) forStatement() (stmt, error) {
 	}
 	s.recursive = p.word("recursive")
 	p.loops++
-	s.body, err = p.body("endfor", "else")
+	body, err := p.body("endfor", "else")
 	p.loops--
+	s.body, s.other = &block{list: body}, &block{}
 	if err != nil {
 		return nil, err
 	}
 	if p.next().text == "else" {
-		s.other, err = p.bodyTo("endfor")
+		s.other, err = p.blockTo("endfor")
 	}
 	return s, err
 }
@@ -309,7 +315,7 @@ func (p *parser) setStatement() (stmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := p.bodyTo("endset")
+	body, err := p.blockTo("endset")
 	return setBlockStmt{t, filter, body}, err
 }
 
@@ -335,7 +341,7 @@ func (p *parser) withStatement() (stmt, error) {
 		s.targets, s.values = append(s.targets, t), append(s.values, of)
 	}
 	var err error
-	s.body, err = p.bodyTo("endwith")
+	s.body, err = p.blockTo("endwith")
 	return s, err
 }
 
@@ -426,7 +432,7 @@ func (p *parser) macroBody(m *macroStmt, end string) (*macroStmt, error) {
 	outer, loops := p.uses, p.loops
 	p.uses, p.loops = newUses(), 0
 	var err error
-	m.body, err = p.bodyTo(end)
+	m.body, err = p.blockTo(end)
 	m.usesCaller = p.uses.loaded["caller"]
 	m.usesKwargs = p.uses.loaded["kwargs"] && !slices.Contains(m.params, "kwargs")
 	m.usesVarargs = p.uses.loaded["varargs"] && !slices.Contains(m.params, "varargs")

@@ -127,7 +127,7 @@ func (p *percent) one(format string) (int, error) {
 		}
 		v, ok := d.text(format[i+1 : end])
 		if !ok {
-			return 0, fmt.Errorf("no key %q", format[i+1:end])
+			return 0, fmt.Errorf("no key %q", brief(format[i+1:end]))
 		}
 		named, hasName = v, true
 		p.args = nil

@@ -159,7 +159,7 @@ func (p *printer) dict(d *dict) error {
 
 // quote writes a text in quotes: single ones unless the text has single quotes and no double ones.
 func (p *printer) quote(s string) error {
-	if err := p.take(len(s) + 2); err != nil {
+	if err := p.take(2*len(s) + 2); err != nil {
 		return err
 	}
 	mark := byte('\'')
@@ -169,6 +169,11 @@ func (p *printer) quote(s string) error {
 	var b strings.Builder
 	b.WriteByte(mark)
 	for _, c := range s {
+		if c < ' ' || c > '~' {
+			if err := p.take(10); err != nil { // the longest escape
+				return err
+			}
+		}
 		switch {
 		case c == rune(mark) || c == '\\':
 			b.WriteByte('\\')
@@ -190,9 +195,6 @@ func (p *printer) quote(s string) error {
 		}
 	}
 	b.WriteByte(mark)
-	if err := p.take(max(b.Len()-len(s), 0)); err != nil {
-		return err
-	}
 	p.WriteString(b.String())
 	return nil
 }

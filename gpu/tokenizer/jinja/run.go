@@ -39,7 +39,7 @@ func (t *Template) Render(ctx context.Context, variables Pairs) (string, error) 
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if _, err := r.execAll(t.body); err != nil {
+	if _, err := r.execBlock(&t.body); err != nil {
 		return "", err
 	}
 	return r.out.String(), nil
@@ -109,7 +109,7 @@ func (r *run) lookup(n string) (value, error) {
 	return undefinedName(n), nil
 }
 
-func undefinedName(n string) *undefined { return &undefined{fmt.Sprintf("'%s' is undefined", n)} }
+func undefinedName(n string) *undefined { return &undefined{"'%s' is undefined", []any{n}} }
 
 // inside runs f in a scope of its own inside around.
 func (r *run) inside(around *scope, f func() error) error {

@@ -107,7 +107,7 @@ func textLines(r *run, of value, a args) (value, error) {
 
 // lines returns the lines of s, paid for.
 func (r *run) lines(s string, keep bool) ([]string, error) {
-	if err := r.scan(len(s)); err != nil {
+	if err := r.scan(4 * len(s)); err != nil { // it is looked through for every kind of break
 		return nil, err
 	}
 	breaks := strings.Count(s, "\n") + 1

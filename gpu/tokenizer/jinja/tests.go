@@ -8,9 +8,12 @@ import (
 
 // test applies the test n of "is n".
 func (r *run) test(n string, of value, a args) (bool, error) {
+	if err := r.scan(len(n)); err != nil {
+		return false, err
+	}
 	f, ok := tests[n]
 	if !ok {
-		return false, fmt.Errorf("no test named %q", n)
+		return false, fmt.Errorf("no test named %q", brief(n))
 	}
 	if err := r.step(1); err != nil {
 		return false, err

@@ -1,7 +1,9 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -39,10 +41,31 @@ func (s span) at(i int) value { return s.start + int64(i)*s.step }
 
 // An undefined stands for what there is not. It is false, empty and prints as nothing; everything else
 // that is done with it is an error.
-type undefined struct{ why string }
+type undefined struct {
+	why   string // format of what its use is an error for
+	names []any
+}
 
 // failure is the error of using it.
-func (u *undefined) failure() error { return fmt.Errorf("%s", u.why) }
+func (u *undefined) failure() error {
+	names := make([]any, len(u.names))
+	for i, n := range u.names {
+		if s, ok := n.(string); ok {
+			n = brief(s)
+		}
+		names[i] = n
+	}
+	return errors.New(fmt.Sprintf(u.why, names...))
+}
+
+// brief returns the beginning of a text, for messages.
+func brief(s string) string {
+	const most = 100
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
 
 // A function is a function or method that is built in.
 type function struct {
