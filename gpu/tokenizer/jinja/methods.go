@@ -34,7 +34,7 @@ func init() {
 		"center": padder(1), "ljust": padder(0), "rjust": padder(2), "zfill": zeroFill,
 		"isspace": all(isSpace), "isdigit": all(isDigit), "isdecimal": all(func(c rune) bool { return unicode.Is(unicode.Nd, c) }),
 		"isalpha": all(unicode.IsLetter), "isalnum": isAlnum, "isnumeric": isNumeric,
-		"isascii": is(isASCII), "isprintable": is(isPrintable), "isidentifier": is(isIdentifier),
+		"isascii": is(isASCII), "isprintable": is(isPrintable), "isidentifier": isIdentifier,
 		"isupper": is(func(s string) bool { return oneCase(s, isUpper) }), "islower": is(func(s string) bool { return oneCase(s, isLower) }),
 		"istitle": is(isTitle),
 	}
@@ -117,13 +117,17 @@ func isPrintable(s string) bool {
 	return strings.IndexFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
 }
 
-func isIdentifier(s string) bool {
+func isIdentifier(r *run, of value, a args) (value, error) {
+	s, _, err := subject(r, of, a, "isidentifier", 0)
+	if !isASCII(s) {
+		return nil, unsupported("isidentifier of letters that are not ASCII")
+	}
 	for i, c := range s {
-		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.In(c, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc)) {
-			return false
+		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.IsDigit(c)) {
+			return false, err
 		}
 	}
-	return s != ""
+	return s != "", err
 }
 
 // oneCase reports whether a text has letters with cases, and all of them in this case.
@@ -258,14 +262,14 @@ func replaceText(r *run, of value, a args) (value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, safe := of.(markup); safe { // what goes into a safe text is escaped, whatever it is
+		if p[1], err = escapeFilter(r, p[1], args{}); err != nil {
+			return nil, err
+		}
+	}
 	fresh, err := textArg("replace", p[1])
 	if err != nil {
 		return nil, err
-	}
-	if _, ok := of.(markup); ok {
-		if _, ok := p[1].(markup); !ok {
-			fresh = escapeHTML(fresh)
-		}
 	}
 	s, err = r.replace(s, old, fresh, count)
 	return like(of, s), err

@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -55,7 +54,7 @@ func (u *undefined) failure() error {
 		}
 		names[i] = n
 	}
-	return errors.New(fmt.Sprintf(u.why, names...))
+	return fmt.Errorf(u.why, names...)
 }
 
 // brief returns the beginning of a text, for messages.
