@@ -48,7 +48,7 @@ var samples = map[string]sample{
 	"score": {Score{Model: someModel}, 2, []string{"generate"}, []string{unitName(0, "texts"), unitName(1, "texts")}},
 	"evaluate": {Evaluate{SourceModel: "a", TargetModel: "b", Personas: []string{"silly"}, Conditions: []string{"none"}, Alphas: []float64{1}, AlphaUnit: "residual",
 		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: []Batch{{Condition: Anchors}}, Seed: 1},
-		1, []string{"generate", "score", "trait", "vectors", "fit"}, nil},
+		1, []string{"generate", "score", "trait", "vectors", "fit", "pairs"}, nil},
 }
 
 // unread are settings that no unit of the kind reads, with the reason.
@@ -99,6 +99,28 @@ func TestEveryInputMovesAUnit(t *testing.T) {
 			after := keysOf(t, kind, sample{s.settings, s.units, other, s.outputs}, s.settings)
 			if slices.Equal(before.units, after.units) {
 				t.Errorf("%s: other bytes of %s move no unit", kind, name)
+			}
+		}
+	}
+}
+
+// TestVersionMovesEveryKey raises the version of one kind at a time: what an older program computed must
+// not be found.
+func TestVersionMovesEveryKey(t *testing.T) {
+	for kind, s := range samples {
+		before := keysOf(t, kind, s, s.settings)
+		k := kinds[kind]
+		raised := k
+		raised.version++
+		kinds[kind] = raised
+		after := keysOf(t, kind, s, s.settings)
+		kinds[kind] = k
+		if before.stage == after.stage {
+			t.Errorf("%s: another version has the same stage key", kind)
+		}
+		for i, key := range before.units {
+			if key == after.units[i] {
+				t.Errorf("%s: another version has the same key of unit %d", kind, i)
 			}
 		}
 	}
