@@ -37,6 +37,17 @@ func TestMatchSaysWhichFactDiffers(t *testing.T) {
 	}
 }
 
+func TestPlainTextsAndChatsAreToldApart(t *testing.T) {
+	plain, chat, unknown := source(), source(), source()
+	plain.Template, chat.Template, unknown.Template = "none", "chat", ""
+	if err := plain.Match(chat); !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), `template "none", the other of "chat"`) {
+		t.Errorf("none and chat: %v, want ErrMismatch", err)
+	}
+	if err := plain.Match(unknown); err != nil {
+		t.Errorf("none and unknown: %v", err)
+	}
+}
+
 func TestAMapRefusesTheVectorOfAnotherLayer(t *testing.T) {
 	m := Map{Source: source(), Target: target()}
 	m.Source.Layer = 2
