@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"transforms":        {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
 	"pipelines/report":  {"pipelines", "transforms"},
 	"pipelines":         {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
+	"scripts/mutate":    {},
 	"cmd/runpipeline":   {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 
 	"gpu/tokenizer/jinja": {"golang.org/x/text/"},

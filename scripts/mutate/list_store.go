@@ -1,0 +1,32 @@
+package main
+
+// What stored bytes mean.
+var storeMutants = []Mutant{
+	{Name: "artifacts/layers are not compared", File: "artifacts/meta.go",
+		Old: `case m.Layer != other.Layer:`, New: `case m.Layer < 0*other.Layer:`,
+		Wrong: "a map of one layer carries the vector of another"},
+	{Name: "artifacts/models are not compared", File: "artifacts/meta.go",
+		Old: `case differ(m.ModelDigest, other.ModelDigest):`, New: `case differ(m.ModelDigest, m.ModelDigest):`,
+		Wrong: "a vector of one model steers another"},
+	{Name: "artifacts/positions are not compared", File: "artifacts/meta.go",
+		Old: `case differ(m.Positions, other.Positions):`, New: `case differ(m.Positions, m.Positions):`,
+		Wrong: "a map of word ends carries a vector of last tokens"},
+	{Name: "artifacts/templates are not compared", File: "artifacts/meta.go",
+		Old: `case differ(m.Template, other.Template):`, New: `case differ(m.Template, m.Template):`,
+		Wrong: "a map of plain texts carries a vector of chats"},
+	{Name: "artifacts/a map accepts its own target", File: "artifacts/transfermap.go",
+		Old: `v.difference(m.Source)`, New: `v.difference(m.Target)`,
+		Wrong: "a map is applied to vectors of the wrong model"},
+	{Name: "artifacts/a map delivers anywhere", File: "artifacts/transfermap.go",
+		Old: `m.Target.difference(target)`, New: `target.difference(target)`,
+		Wrong: "a mapped vector steers another layer than it was made for"},
+	{Name: "artifacts/widths are not compared", File: "artifacts/meta.go",
+		Old: `m.Hidden != other.Hidden && m.Hidden != 0`, New: `m.Hidden != other.Hidden && m.Hidden < 0`,
+		Wrong: "a vector of another width is cut or read beyond its end"},
+	{Name: "export/directions one block early", File: "artifacts/export/export.go",
+		Old: `"direction." + strconv.Itoa(layer)`, New: `"direction." + strconv.Itoa(max(0, layer-1))`,
+		Wrong: "a foreign program steers another layer"},
+	{Name: "cache/damage is read", File: "cache/read.go",
+		Old: `case err == io.EOF && Digest(r.hash.Sum(nil)) == r.want:`, New: `case err == io.EOF && len(r.hash.Sum(nil)) == len(r.want):`,
+		Wrong: "a flipped bit becomes a result"},
+}
