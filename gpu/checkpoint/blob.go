@@ -23,13 +23,16 @@ type blob struct {
 // openBlob opens one file of fsys: mapped if it is a real file, read where it lies if it
 // is an [io.ReaderAt] (embed.FS), read into memory otherwise.
 func openBlob(fsys fs.FS, name string) (*blob, error) {
+	if _, err := regular(fsys, name); err != nil {
+		return nil, err
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
+	info, err := f.Stat() // of what was opened: the name may be another file's by now
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", name)
+		err = notRegular(name, info.Mode())
 	}
 	if err != nil {
 		f.Close()

@@ -84,7 +84,7 @@ func (c *Checkpoint) File(name string) ([]byte, error) {
 	if c.folder == nil {
 		return nil, fmt.Errorf("read %s: %w", c.name, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist})
 	}
-	data, err := fs.ReadFile(c.folder, name)
+	data, err := readText(c.folder, name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", c.name, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // A part is one file that the digest covers.
@@ -40,7 +39,7 @@ func (c *Checkpoint) Digest() (string, error) {
 		return "", fmt.Errorf("digest %s: %w", c.name, errClosed)
 	}
 	if len(c.missing) > 0 {
-		return "", fmt.Errorf("digest %s: weight files %s: %w", c.name, strings.Join(c.missing, ", "), ErrNotFound)
+		return "", fmt.Errorf("digest %s: weight files %s: %w", c.name, some(c.missing), ErrNotFound)
 	}
 	text := "checkpoint 1\n"
 	for _, p := range c.parts {

@@ -11,16 +11,8 @@ import (
 	"time"
 )
 
-const (
-	// tries is how often a download is begun or taken up again without a byte of progress.
-	tries = 4
-
-	// stall is how long a download may stand still before the connection is given up.
-	stall = 60 * time.Second
-)
-
-// backoff is the time between two tries, times the number of the try. Tests change it.
-var backoff = time.Second
+// stall is how long a download may stand still before the connection is given up. Tests change it.
+var stall = 60 * time.Second
 
 // openPart opens the beginning of a file to be continued. Tests change it.
 var openPart = func(name string) (partFile, error) {
@@ -36,37 +28,7 @@ type partFile interface {
 }
 
 // errStalled reports a connection on which nothing arrives any more.
-var errStalled = fmt.Errorf("nothing arrived for %v", stall)
-
-// again calls ask until it succeeds, fails for good or has failed tries times.
-func again(ctx context.Context, ask func() error) error {
-	for try := 1; ; try++ {
-		err := ask()
-		if err == nil || try == tries || !passing(err) {
-			return err
-		}
-		if err := pause(ctx, try); err != nil {
-			return err
-		}
-	}
-}
-
-// passing tells whether a failed request may succeed when repeated: a cut connection, a
-// hub that is busy.
-func passing(err error) bool {
-	var status *statusError
-	return errors.Is(err, errNetwork) || errors.As(err, &status) && status.passing()
-}
-
-// pause waits before the next try.
-func pause(ctx context.Context, try int) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(time.Duration(try) * backoff):
-		return nil
-	}
-}
+var errStalled = errors.New("nothing arrived any more")
 
 // file makes sure that a snapshot has a file, downloading it if the cache lacks it.
 func (h *hub) file(ctx context.Context, commit, name string) error {
@@ -74,7 +36,7 @@ func (h *hub) file(ctx context.Context, commit, name string) error {
 		return nil
 	}
 	var f *remoteFile
-	err := again(ctx, func() (err error) { f, err = h.head(ctx, commit, name); return err })
+	err := again(ctx, passing, func() (err error) { f, err = h.head(ctx, commit, name); return err })
 	if err == nil {
 		err = h.blob(ctx, f)
 	}
@@ -180,7 +142,7 @@ func (h *hub) transfer(ctx context.Context, f *remoteFile, part partFile) error 
 		if try > tries {
 			return err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := pause(ctx, try, err); err != nil {
 			return err
 		}
 	}
@@ -209,7 +171,7 @@ func (h *hub) get(ctx context.Context, f *remoteFile, part partFile, offset int6
 			return err
 		}
 		if resp.StatusCode != http.StatusOK {
-			return &statusError{status: http.StatusTooManyRequests, text: h.endpoint + " does not continue the file"}
+			return &statusError{status: http.StatusTooManyRequests, text: h.shown + " does not continue the file"}
 		}
 		offset = 0
 	default:
@@ -243,6 +205,9 @@ func (h *hub) copy(f *remoteFile, part partFile, body io.Reader, done int64, ali
 			alive()
 			if f.size >= 0 && done+int64(n) > f.size {
 				return fmt.Errorf("more bytes than the announced %d: %w: %w", f.size, errChecksum, ErrFormat)
+			}
+			if done+int64(n) > f.most {
+				return tooLarge(f.name, done+int64(n))
 			}
 			if _, err := part.Write(buf[:n]); err != nil {
 				return err

@@ -69,10 +69,10 @@ func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err e
 		absent = append(absent, a...)
 	}
 	if len(absent) > 0 {
-		return nil, fmt.Errorf("%d tensors that %s promises are not in their files: %s: %w", len(absent), indexFile, strings.Join(absent, ", "), ErrFormat)
+		return nil, fmt.Errorf("%d tensors that %s promises are not in their files: %s: %w", len(absent), indexFile, some(absent), ErrFormat)
 	}
 	if len(c.missing) > 0 && !metadataOnly {
-		return nil, fmt.Errorf("missing %d of %d weight files: %s: %w", len(c.missing), len(shards), strings.Join(c.missing, ", "), ErrNotFound)
+		return nil, fmt.Errorf("missing %d of %d weight files: %s: %w", len(c.missing), len(shards), some(c.missing), ErrNotFound)
 	}
 	sortInfos(c.infos)
 	return c, c.addTextParts(fsys)
@@ -80,7 +80,7 @@ func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err e
 
 // readConfig returns config.json, which must be a JSON object.
 func readConfig(fsys fs.FS) ([]byte, error) {
-	config, err := fs.ReadFile(fsys, configFile)
+	config, err := readText(fsys, configFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if names, _ := fs.Glob(fsys, "*.gguf"); len(names) > 0 {
 			return nil, fmt.Errorf("%s: %w; to open %s, name the file", configFile, ErrNotFound, names[0])
@@ -107,7 +107,7 @@ func findShards(fsys fs.FS) ([]shard, error) {
 	if exists(fsys, weightsFile) {
 		return []shard{{file: weightsFile}}, nil
 	}
-	raw, err := fs.ReadFile(fsys, indexFile)
+	raw, err := readText(fsys, indexFile)
 	if err == nil {
 		shards, err := parseIndex(raw)
 		if err != nil {
@@ -132,21 +132,26 @@ func exists(fsys fs.FS, name string) bool {
 	return err == nil
 }
 
+// maxShards is more files than any model has; the largest have about 200.
+const maxShards = 1 << 12
+
 // parseIndex reads model.safetensors.index.json: the shards sorted by name.
 func parseIndex(raw []byte) ([]shard, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	names := make(map[string][]string)
-	err := readObject(dec, func(key string) error {
+	err := readObject(dec, maxKeys, func(key string) error {
 		if key != "weight_map" {
 			var skipped json.RawMessage
 			return dec.Decode(&skipped)
 		}
-		return readObject(dec, func(tensor string) error {
+		return readObject(dec, maxTensors, func(tensor string) error {
 			file, err := readString(dec)
 			if err == nil && !shardName(file) {
-				err = fmt.Errorf("tensor %q: %q is no shard's name", tensor, file)
+				err = fmt.Errorf("tensor %.100q: %.100q is no shard's name", tensor, file)
 			}
-			names[file] = append(names[file], tensor)
+			if names[file] = append(names[file], tensor); len(names) > maxShards {
+				return fmt.Errorf("weight_map names more than %d files", maxShards)
+			}
 			return err
 		})
 	})
@@ -211,7 +216,7 @@ func (c *Checkpoint) addShard(fsys fs.FS, s shard) (absent []string, err error) 
 // addTextParts makes the small files part of the digest.
 func (c *Checkpoint) addTextParts(fsys fs.FS) error {
 	for _, name := range textFiles {
-		data, err := fs.ReadFile(fsys, name)
+		data, err := readText(fsys, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

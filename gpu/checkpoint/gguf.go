@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,7 +66,7 @@ func newGGUF(b *blob, ref string) (_ *Checkpoint, err error) {
 		}
 	}
 	if len(m.problems) > 0 {
-		return nil, fmt.Errorf("%s: %s: %w", b.name, strings.Join(m.problems, "; "), ErrFormat)
+		return nil, fmt.Errorf("%s: %s: %w", b.name, join(m.problems, "; "), ErrFormat)
 	}
 	sortInfos(c.infos)
 	return c, nil
@@ -81,7 +82,7 @@ func newGGUFModel(h *ggufHeader) (*ggufModel, error) {
 			known = append(known, a)
 		}
 		slices.Sort(known)
-		return nil, fmt.Errorf("architecture %q is not supported (supported: %s)", name, strings.Join(known, ", "))
+		return nil, fmt.Errorf("architecture %.100q is not supported (supported: %s)", name, strings.Join(known, ", "))
 	}
 	if n, ok := integer(h.meta["split.count"]); ok && n > 1 {
 		return nil, fmt.Errorf("one of %d files of a split model: merge them first, for example with llama.cpp's llama-gguf-split --merge", n)
@@ -99,7 +100,7 @@ func newGGUFModel(h *ggufHeader) (*ggufModel, error) {
 		m.problem("%d heads share %d key heads", m.heads, m.kvHeads)
 	}
 	if len(m.problems) > 0 {
-		return nil, fmt.Errorf("%s", strings.Join(m.problems, "; "))
+		return nil, errors.New(join(m.problems, "; "))
 	}
 	return m, nil
 }
@@ -136,7 +137,9 @@ func (m *ggufModel) intOr(key string, def int) int {
 	n, ok := integer(v)
 	if a, isArray := v.(ggufArray); isArray {
 		var all []int64
-		if all, ok = a.ints(); ok && len(all) > 0 {
+		if a.n > maxKeys {
+			ok = false
+		} else if all, ok = a.ints(); ok && len(all) > 0 {
 			n = all[0]
 			ok = !slices.ContainsFunc(all, func(x int64) bool { return x != n })
 		} else {
@@ -158,7 +161,7 @@ func (m *ggufModel) floatOr(key string, def float32) float32 {
 	}
 	f, ok := v.(float32)
 	if !ok || f < 0 || f > 1e30 || f != f {
-		m.problem("metadata %s.%s is %v, not a positive float32", m.archName, key, v)
+		m.problem("metadata %s.%s is %s, not a positive float32", m.archName, key, show(v))
 		return def
 	}
 	return f

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // A ggufHeader is what a GGUF file says about itself, checked.
@@ -53,6 +52,9 @@ func (h *ggufHeader) read(c *cursor) error {
 	}
 	// The shortest entries: name, two lengths, type, offset; key, type, one byte.
 	nTensors, nMeta := c.count(8+4+8+4+8), c.count(8+4+1)
+	if c.err == nil && (nTensors > maxTensors || nMeta > maxKeys) {
+		c.err = fmt.Errorf("%d tensors and %d metadata, at most %d and %d are read", nTensors, nMeta, maxTensors, maxKeys)
+	}
 	if c.err != nil {
 		return c.err
 	}
@@ -71,10 +73,10 @@ func (h *ggufHeader) readMeta(c *cursor, n int) error {
 		key := c.text(math.MaxUint16)
 		value := c.value()
 		if c.err != nil {
-			return fmt.Errorf("metadata %q: %w", key, c.err)
+			return fmt.Errorf("metadata %.100q: %w", key, c.err)
 		}
 		if _, ok := h.meta[key]; ok {
-			return fmt.Errorf("metadata %q occurs twice", key)
+			return fmt.Errorf("metadata %.100q occurs twice", key)
 		}
 		h.meta[key] = value
 	}
@@ -136,7 +138,7 @@ func (h *ggufHeader) place(c *cursor) error {
 	if v, ok := h.meta["general.alignment"]; ok {
 		n, ok := v.(uint32)
 		if !ok || n == 0 || n&(n-1) != 0 || n > 1<<20 {
-			return fmt.Errorf("general.alignment is %v", v)
+			return fmt.Errorf("general.alignment is %s", show(v))
 		}
 		align = int64(n)
 	}
@@ -163,15 +165,6 @@ func typeName(kind uint32) string {
 		return name
 	}
 	return fmt.Sprintf("type %d", kind)
-}
-
-// some lists up to eight names, and how many more there are.
-func some(names []string) string {
-	const most = 8
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // A cursor reads a header front to back. After an error it returns zeros and keeps it.

@@ -18,6 +18,12 @@ type ggufArray struct {
 	raw  []byte // the elements as stored; a window on the mapping
 }
 
+// String describes an array in a message.
+func (a ggufArray) String() string { return fmt.Sprintf("a list of %d values", a.n) }
+
+// show writes a value for a message.
+func show(v any) string { return fmt.Sprintf("%.100s", fmt.Sprint(v)) }
+
 // GGUF's value types.
 const (
 	kindUint8 = iota
@@ -97,6 +103,9 @@ func scalar(kind uint32, p []byte) (any, error) {
 	}
 }
 
+// maxStrings is four times the largest vocabulary in use, that of XLM-V.
+const maxStrings = 1 << 22
+
 // array reads past an array, checking that it ends inside the file.
 func (c *cursor) array() any {
 	a := ggufArray{kind: c.uint32()}
@@ -108,6 +117,12 @@ func (c *cursor) array() any {
 		a.raw = c.take(int64(a.n) * size)
 	case a.kind == kindString:
 		a.n = c.count(8)
+		if c.err == nil && a.n > maxStrings {
+			c.err = fmt.Errorf("a list of %d texts, at most %d are read", a.n, maxStrings)
+		}
+		if c.err != nil {
+			return nil
+		}
 		start := c.at
 		for range a.n {
 			c.take(int64(c.count(1)))

@@ -33,16 +33,14 @@ func (m *ggufModel) vocab() *GGUFVocab {
 	if a, ok := m.tokenArray("merges"); ok {
 		v.Merges = a.strings()
 	}
-	if a, ok := m.tokenArray("scores"); ok {
+	if a, ok := m.tokenArray("scores"); ok && m.sameLength("scores", a.n, len(v.Tokens)) {
 		v.Scores = a.floats()
-		m.sameLength("scores", len(v.Scores), len(v.Tokens))
 	}
-	if a, ok := m.tokenArray("token_type"); ok {
+	if a, ok := m.tokenArray("token_type"); ok && m.sameLength("token_type", a.n, len(v.Tokens)) {
 		all, _ := a.ints()
 		for _, t := range all {
 			v.Types = append(v.Types, int32(t))
 		}
-		m.sameLength("token_type", len(v.Types), len(v.Tokens))
 	}
 	bos, eos, unk := -1, -1, -1
 	if v.Model == "llama" { // SentencePiece's defaults
@@ -75,10 +73,11 @@ func (m *ggufModel) tokenArray(key string) (ggufArray, bool) {
 	return a, true
 }
 
-func (m *ggufModel) sameLength(key string, n, tokens int) {
+func (m *ggufModel) sameLength(key string, n, tokens int) bool {
 	if n != tokens {
 		m.problem("metadata tokenizer.ggml.%s has %d entries for %d tokens", key, n, tokens)
 	}
+	return n == tokens
 }
 
 // tokenID returns the id of a special token; a default counts only if the vocabulary has it.
@@ -92,7 +91,7 @@ func (m *ggufModel) tokenID(key string, def int, v *GGUFVocab) int {
 	}
 	id, ok := integer(value)
 	if !ok || id < 0 || id >= int64(max(len(v.Tokens), 1)) {
-		m.problem("metadata tokenizer.ggml.%s_token_id is %v for %d tokens", key, value, len(v.Tokens))
+		m.problem("metadata tokenizer.ggml.%s_token_id is %s for %d tokens", key, show(value), len(v.Tokens))
 		return -1
 	}
 	return int(id)

@@ -30,10 +30,10 @@ func parseHeader(raw []byte) (entries []headerEntry, meta map[string]string, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	err = readObject(dec, func(key string) error {
+	err = readObject(dec, maxTensors, func(key string) error {
 		if key == "__metadata__" {
 			meta = make(map[string]string)
-			return readObject(dec, func(key string) (err error) {
+			return readObject(dec, maxKeys, func(key string) (err error) {
 				meta[key], err = readString(dec)
 				return err
 			})
@@ -56,7 +56,7 @@ func parseHeader(raw []byte) (entries []headerEntry, meta map[string]string, err
 
 // read fills e from the object that comes next.
 func (e *headerEntry) read(dec *json.Decoder) error {
-	err := readObject(dec, func(key string) (err error) {
+	err := readObject(dec, maxKeys, func(key string) (err error) {
 		switch key {
 		case "dtype":
 			e.dtype, err = readString(dec)
@@ -85,7 +85,7 @@ func (e *headerEntry) read(dec *json.Decoder) error {
 				e.begin, e.end = at[0], at[1]
 			}
 		default:
-			err = fmt.Errorf("unknown key %q", key)
+			err = fmt.Errorf("unknown key %.100q", key)
 		}
 		return err
 	})
@@ -95,9 +95,9 @@ func (e *headerEntry) read(dec *json.Decoder) error {
 	return err
 }
 
-// readObject reads an object, calling value for each key to read what belongs to it. A key
-// that occurs twice is an error.
-func readObject(dec *json.Decoder, value func(key string) error) error {
+// readObject reads an object of at most limit keys, calling value for each to read what belongs
+// to it. A key that occurs twice is an error, and so is one that is longer than any name.
+func readObject(dec *json.Decoder, limit int, value func(key string) error) error {
 	if err := readDelim(dec, '{'); err != nil {
 		return err
 	}
@@ -107,16 +107,29 @@ func readObject(dec *json.Decoder, value func(key string) error) error {
 		if err != nil {
 			return err
 		}
+		if len(key) > maxName {
+			return fmt.Errorf("a name of %d bytes, %.40q…, at most %d are read", len(key), key, maxName)
+		}
 		if seen[key] {
 			return fmt.Errorf("%q occurs twice", key)
 		}
-		seen[key] = true
+		if seen[key] = true; len(seen) > limit {
+			return fmt.Errorf("more than %d entries", limit)
+		}
 		if err := value(key); err != nil {
 			return err
 		}
 	}
 	return readDelim(dec, '}')
 }
+
+// Bounds of what a file may list, each several times what any model has: entries of a header
+// take ten times their size in memory.
+const (
+	maxTensors = 1 << 17 // of one file; mixtures of experts have up to 92000 in all
+	maxKeys    = 1 << 14 // of metadata
+	maxName    = 1 << 10 // bytes
+)
 
 // readInts reads an array of integers that are not negative.
 func readInts(dec *json.Decoder, value func(int64) error) error {
@@ -130,11 +143,11 @@ func readInts(dec *json.Decoder, value func(int64) error) error {
 		}
 		number, ok := token.(json.Number)
 		if !ok {
-			return fmt.Errorf("%v is not a number", token)
+			return fmt.Errorf("%s is not a number", show(token))
 		}
 		n, err := strconv.ParseUint(number.String(), 10, 63)
 		if err != nil {
-			return fmt.Errorf("%s is not a size", number)
+			return fmt.Errorf("%.100s is not a size", number)
 		}
 		if err := value(int64(n)); err != nil {
 			return err
@@ -149,7 +162,7 @@ func readDelim(dec *json.Decoder, want json.Delim) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err == nil && token != want {
-		err = fmt.Errorf("%v where %v belongs", token, want)
+		err = fmt.Errorf("%s where %v belongs", show(token), want)
 	}
 	return err
 }
@@ -161,7 +174,7 @@ func readString(dec *json.Decoder) (string, error) {
 	}
 	s, ok := token.(string)
 	if !ok {
-		return "", fmt.Errorf("%v is not text", token)
+		return "", fmt.Errorf("%s is not text", show(token))
 	}
 	return s, nil
 }

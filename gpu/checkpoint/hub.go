@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,7 +27,8 @@ type hub struct {
 	id       string // owner/name
 	revision string // branch, tag or commit
 	opts     Options
-	endpoint string
+	endpoint string // where requests go
+	shown    string // endpoint as messages show it, without what may be secret
 	token    string
 	cache    repoCache
 	client   *http.Client
@@ -46,6 +46,7 @@ func newHub(ref string, opts Options) (*hub, error) {
 	}
 	h.opts.Offline = opts.Offline || truth(first(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE")))
 	h.endpoint = strings.TrimRight(first(opts.Endpoint, os.Getenv("HF_ENDPOINT"), "https://huggingface.co"), "/")
+	h.shown = publicPart(h.endpoint)
 	home, err := hfHome()
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func newHub(ref string, opts Options) (*hub, error) {
 	dir := first(opts.CacheDir, expand(os.Getenv("HF_HUB_CACHE")), expand(os.Getenv("HUGGINGFACE_HUB_CACHE")), filepath.Join(home, "hub"))
 	h.cache = repoCache{dir: dir, folder: "models--" + strings.ReplaceAll(h.id, "/", "--")}
 	if h.token = strings.TrimSpace(first(opts.Token, os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))); h.token == "" {
-		raw, err := os.ReadFile(first(expand(os.Getenv("HF_TOKEN_PATH")), filepath.Join(home, "token")))
+		raw, err := readLocal(first(expand(os.Getenv("HF_TOKEN_PATH")), filepath.Join(home, "token")))
 		if err == nil {
 			h.token = strings.TrimSpace(string(raw))
 		}
@@ -108,14 +109,15 @@ func truth(s string) bool {
 // openHub opens a model of the hub, downloading what the cache lacks.
 func openHub(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
 	h, err := newHub(ref, opts)
-	if err == nil {
-		var c *Checkpoint
-		if c, err = h.open(ctx); err == nil {
-			c.name = ref
-			return c, nil
-		}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", ref, err)
 	}
-	return nil, fmt.Errorf("open %s: %w", ref, err)
+	c, err := h.open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", ref, h.hide(err))
+	}
+	c.name = ref
+	return c, nil
 }
 
 // open asks the hub which commit the revision is now and opens that. What the cache holds
@@ -207,7 +209,7 @@ func (h *hub) fetch(ctx context.Context) (string, error) {
 	}
 	files := []string{weightsFile}
 	if !info.has(weightsFile) {
-		raw, err := fs.ReadFile(os.DirFS(h.cache.snapshot(info.SHA)), indexFile)
+		raw, err := readText(os.DirFS(h.cache.snapshot(info.SHA)), indexFile)
 		if err != nil {
 			return "", err
 		}
@@ -233,10 +235,10 @@ func (r *repoInfo) noWeights() error {
 	for _, s := range r.Siblings {
 		switch {
 		case strings.HasPrefix(s.Name, "pytorch_model"):
-			return fmt.Errorf("%s: PyTorch's pickle files are not read: convert the model to safetensors, "+
+			return fmt.Errorf("%.100s: PyTorch's pickle files are not read: convert the model to safetensors, "+
 				"for example with transformers' save_pretrained: %w", s.Name, ErrFormat)
 		case strings.HasSuffix(s.Name, ".gguf"):
-			return fmt.Errorf("a repository of GGUF files: download one, for example %s, and name the file: %w", s.Name, ErrFormat)
+			return fmt.Errorf("a repository of GGUF files: download one, for example %.100s, and name the file: %w", s.Name, ErrFormat)
 		}
 	}
 	return fmt.Errorf("the repository has no safetensors: %w", ErrNotFound)

@@ -35,7 +35,7 @@ func (c repoCache) commit(revision string) string {
 	if commitHash.MatchString(revision) {
 		return revision
 	}
-	raw, err := os.ReadFile(filepath.Join(c.dir, c.folder, "refs", filepath.FromSlash(revision)))
+	raw, err := readLocal(filepath.Join(c.dir, c.folder, "refs", filepath.FromSlash(revision)))
 	commit := strings.TrimSpace(string(raw))
 	if err != nil || !cacheName.MatchString(commit) {
 		return ""

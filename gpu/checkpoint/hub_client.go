@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +28,7 @@ func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: answerTime}).DialContext
 	transport.ResponseHeaderTimeout = answerTime
+	transport.MaxResponseHeaderBytes = 1 << 20
 	return &http.Client{
 		Transport: transport,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -43,8 +46,8 @@ func newClient() *http.Client {
 // request prepares a request to the hub.
 func (h *hub) request(ctx context.Context, method, address string) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a hub's address", h.endpoint)
+	if err != nil || req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return nil, fmt.Errorf("%s is not a hub's address", h.shown)
 	}
 	req.Header.Set("User-Agent", "persona-transfer")
 	req.Header.Set("Accept-Encoding", "identity") // sizes must be those of the files
@@ -63,7 +66,10 @@ func (h *hub) plain(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return fmt.Errorf("%s %w: %w: %w", h.endpoint, errNetwork, err, ErrNotFound)
+	if strings.Contains(err.Error(), "Location header") { // it is quoted in full
+		err = errors.New("a redirect to no address")
+	}
+	return fmt.Errorf("%s %w: %w: %w", h.shown, errNetwork, err, ErrNotFound)
 }
 
 // repoInfo is what the hub says about a revision.
@@ -77,8 +83,27 @@ type repoInfo struct {
 
 func (r *repoInfo) has(name string) bool { return slices.Contains(r.names, name) }
 
+// metadataTime is how long the list of a revision's files may take to arrive. Tests change it.
+var metadataTime = 60 * time.Second
+
 // info asks for the revision's commit and files.
-func (h *hub) info(ctx context.Context) (*repoInfo, error) {
+func (h *hub) info(ctx context.Context) (info *repoInfo, err error) {
+	// A hub that cannot be connected to is not asked again: there may be no network, and what
+	// is in the cache would have to wait.
+	err = again(ctx, h.busy, func() error { info, err = h.askInfo(ctx); return err })
+	return info, err
+}
+
+// errCut reports an answer that began and did not end.
+var errCut = errors.New("the answer broke off")
+
+// busy tells whether an answer came that may be another one later.
+func (h *hub) busy(err error) bool {
+	var status *statusError
+	return errors.Is(err, errCut) || errors.As(err, &status) && status.passing()
+}
+
+func (h *hub) askInfo(ctx context.Context) (*repoInfo, error) {
 	req, err := h.request(ctx, http.MethodGet, h.endpoint+"/api/models/"+h.id+"/revision/"+url.PathEscape(h.revision))
 	if err != nil {
 		return nil, err
@@ -91,13 +116,34 @@ func (h *hub) info(ctx context.Context) (*repoInfo, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, h.refusal(resp)
 	}
-	const limit = 64 << 20 // repositories list thousands of files at most
+	// Closing the body ends a read that waits for what never comes.
+	watch := time.AfterFunc(metadataTime, func() { resp.Body.Close() })
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxInfo+1))
+	inTime := watch.Stop()
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && !inTime:
+		return nil, h.plain(fmt.Errorf("what it says about %s did not arrive within %v: %w", h.id, metadataTime, errCut))
+	case err != nil:
+		return nil, h.plain(fmt.Errorf("%w: %w", errCut, err))
+	case len(raw) > maxInfo:
+		return nil, fmt.Errorf("%s: more than %d bytes about %s: %w", h.shown, maxInfo, h.id, ErrFormat)
+	}
+	return h.parseInfo(raw)
+}
+
+// maxInfo bounds what the hub says about a revision; the longest lists have some 10000 files.
+const maxInfo = 16 << 20
+
+// parseInfo reads what the hub says about a revision.
+func (h *hub) parseInfo(raw []byte) (*repoInfo, error) {
 	info := &repoInfo{}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, limit)).Decode(info); err != nil {
-		return nil, fmt.Errorf("%s: what it says about %s is not JSON: %w", h.endpoint, h.id, ErrFormat)
+	if err := json.Unmarshal(raw, info); err != nil {
+		return nil, fmt.Errorf("%s: what it says about %s is not JSON: %w", h.shown, h.id, ErrFormat)
 	}
 	if !cacheName.MatchString(info.SHA) {
-		return nil, fmt.Errorf("%s: what it says about %s names no commit: %w", h.endpoint, h.id, ErrFormat)
+		return nil, fmt.Errorf("%s: what it says about %s names no commit: %w", h.shown, h.id, ErrFormat)
 	}
 	for _, s := range info.Siblings {
 		info.names = append(info.names, s.Name)
@@ -108,7 +154,7 @@ func (h *hub) info(ctx context.Context) (*repoInfo, error) {
 // refusal says what an answer other than success means.
 func (h *hub) refusal(resp *http.Response) error {
 	code := resp.Header.Get("X-Error-Code")
-	page := h.endpoint + "/" + h.id
+	page := h.shown + "/" + h.id
 	switch status := resp.StatusCode; {
 	case code == "GatedRepo" || status == http.StatusForbidden:
 		if h.token == "" {
@@ -120,13 +166,14 @@ func (h *hub) refusal(resp *http.Response) error {
 	case code == "EntryNotFound":
 		return fmt.Errorf("no such file at %s: %w", page, ErrNotFound)
 	case status == http.StatusUnauthorized && h.token == "":
-		return fmt.Errorf("no such model at %s, or a private one that needs HF_TOKEN: %w", h.endpoint, ErrNotFound)
+		return fmt.Errorf("no such model at %s, or a private one that needs HF_TOKEN: %w", h.shown, ErrNotFound)
 	case status == http.StatusUnauthorized:
-		return fmt.Errorf("no such model at %s, or the token is not valid for it: %w", h.endpoint, ErrNotFound)
+		return fmt.Errorf("no such model at %s, or the token is not valid for it: %w", h.shown, ErrNotFound)
 	case status == http.StatusNotFound:
-		return fmt.Errorf("no such model at %s: %w", h.endpoint, ErrNotFound)
+		return fmt.Errorf("no such model at %s: %w", h.shown, ErrNotFound)
 	default:
-		return &statusError{status: status, text: fmt.Sprintf("%s answers %d %s", h.endpoint, status, http.StatusText(status))}
+		return &statusError{status: status, text: fmt.Sprintf("%s answers %d %s", h.shown, status, http.StatusText(status)),
+			after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	}
 }
 
@@ -134,6 +181,7 @@ func (h *hub) refusal(resp *http.Response) error {
 type statusError struct {
 	status int
 	text   string
+	after  time.Duration // how long the hub asks to wait; 0: it does not say
 }
 
 func (e *statusError) Error() string        { return e.text + ": " + ErrNotFound.Error() }
@@ -150,13 +198,22 @@ type remoteFile struct {
 	address string
 	etag    string // names the content: a checksum, or at some mirrors any text
 	size    int64  // -1 if the hub does not say
+	most    int64  // bytes that are downloaded at all
+}
+
+// mostOf is how many bytes of a file are downloaded at most: what is read as a whole is small.
+func mostOf(name string) int64 {
+	if path.Ext(name) == ".safetensors" {
+		return math.MaxInt64
+	}
+	return maxText
 }
 
 // head asks for checksum and size of a file. Big files are announced by a redirect to
 // where they lie, with the headers X-Linked-Etag and X-Linked-Size; redirects within the
 // hub, to a model's new name, are followed.
 func (h *hub) head(ctx context.Context, commit, name string) (*remoteFile, error) {
-	f := &remoteFile{name: name, address: h.endpoint + "/" + h.id + "/resolve/" + commit + "/" + url.PathEscape(name)}
+	f := &remoteFile{name: name, most: mostOf(name), address: h.endpoint + "/" + h.id + "/resolve/" + commit + "/" + url.PathEscape(name)}
 	client := *h.client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	address := f.address
@@ -178,9 +235,9 @@ func (h *hub) head(ctx context.Context, commit, name string) (*remoteFile, error
 			address = target.String()
 			continue
 		}
-		return f, f.announced(resp, linked, h.endpoint, commit)
+		return f, f.announced(resp, linked, h.shown, commit)
 	}
-	return nil, fmt.Errorf("%s: %s is redirected too often: %w", h.endpoint, name, ErrFormat)
+	return nil, fmt.Errorf("%s: %s is redirected too often: %w", h.shown, name, ErrFormat)
 }
 
 // announced takes checksum and size from the headers of an answer.
@@ -190,7 +247,7 @@ func (f *remoteFile) announced(resp *http.Response, linked, endpoint, commit str
 		return fmt.Errorf("%s gives no checksum for %s: %w", endpoint, f.name, ErrFormat)
 	}
 	if got := resp.Header.Get("X-Repo-Commit"); got != "" && got != commit {
-		return fmt.Errorf("%s answers with commit %s for %s: %w", endpoint, got, commit, ErrFormat)
+		return fmt.Errorf("%s answers with commit %.100q for %s: %w", endpoint, got, commit, ErrFormat)
 	}
 	f.size = -1
 	size := resp.Header.Get("X-Linked-Size")
@@ -199,6 +256,9 @@ func (f *remoteFile) announced(resp *http.Response, linked, endpoint, commit str
 	}
 	if n, err := strconv.ParseInt(size, 10, 64); err == nil && n >= 0 {
 		f.size = n
+	}
+	if f.size > f.most {
+		return tooLarge(f.name, f.size)
 	}
 	if f.size < 0 && !checksum.MatchString(f.etag) {
 		return fmt.Errorf("%s gives neither checksum nor size for %s: %w", endpoint, f.name, ErrFormat)

@@ -107,7 +107,7 @@ func rememberDigest(b *blob, sum string) {
 
 func loadMemory() memory {
 	m := make(memory)
-	raw, err := os.ReadFile(memoryFile())
+	raw, err := readLocal(memoryFile())
 	if err != nil || json.Unmarshal(raw, &m) != nil || m == nil {
 		return make(memory)
 	}

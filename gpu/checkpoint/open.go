@@ -35,6 +35,8 @@ func Open(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return openFolder(os.DirFS(ref), ref, opts.MetadataOnly)
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("open %w", notRegular(ref, info.Mode()))
 	case err == nil && isGGUF(ref):
 		return openGGUF(ref, ref)
 	case err == nil:

@@ -151,7 +151,7 @@ func checkLayout(entries []headerEntry, size int64) error {
 	for _, e := range entries {
 		c, ok := plainCodecs[e.dtype]
 		if !ok {
-			return fmt.Errorf("tensor %q: type %q is not supported", e.name, e.dtype)
+			return fmt.Errorf("tensor %q: type %.100q is not supported", e.name, e.dtype)
 		}
 		n, ok := count(e.shape)
 		if !ok {

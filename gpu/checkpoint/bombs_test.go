@@ -1,0 +1,184 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// tensorsOf returns a safetensors file of n tensors without values.
+func tensorsOf(n int) []byte {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`, i)
+	}
+	return raw("{"+b.String()[1:]+"}", 0)
+}
+
+// indexOf returns an index of n tensors, each in a file that file names.
+func indexOf(n int, file func(i int) string) []byte {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"t%d":"%s"`, i, file(i))
+	}
+	return []byte(`{"weight_map":{` + b.String()[1:] + "}}")
+}
+
+// ggufOf returns a GGUF that write fills.
+func ggufOf(write func(w *ggufWriter)) []byte {
+	w := &ggufWriter{version: 3}
+	w.text("general.architecture", "llama")
+	write(w)
+	return w.bytes()
+}
+
+// TestHostileFilesCostLittle opens files that were made to take time or memory. Each must be
+// refused with one short message, or read, within bounds several times beyond what that needs.
+func TestHostileFilesCostLittle(t *testing.T) {
+	const million = 1_000_000
+	sizes := []string{"block_count", "embedding_length", "feed_forward_length", "attention.head_count", "context_length"}
+	folder := func(name string, data []byte) fstest.MapFS {
+		return fstest.MapFS{"config.json": {Data: []byte(`{"model_type":"llama"}`)}, name: {Data: data}}
+	}
+	long := strings.Repeat("n", 10<<20)
+	for _, b := range []struct {
+		what string
+		fsys fstest.MapFS
+		heap uint64 // MiB allocated at most, over the whole opening
+		want string // of the error; "": it is read
+	}{
+		{"a million empty tensors", folder(weightsFile, tensorsOf(million)), 300, "more than 131072 entries"},
+		{"as many tensors as are read", folder(weightsFile, tensorsOf(maxTensors)), 500, ""},
+		{"a name of 10 MB", folder(weightsFile, raw(`{"`+long+`":{}}`, 0)), 100, "a name of 10485760 bytes"},
+		{"a type of 10 MB", folder(weightsFile, raw(`{"w":{"dtype":"`+long+`","shape":[0],"data_offsets":[0,0]}}`, 0)), 150, `type "nnn`},
+		{"a size of 10 MB of digits", folder(weightsFile, raw(`{"w":{"shape":[`+strings.Repeat("9", 10<<20)+`]}}`, 0)), 150, "is not a size"},
+		{"an unknown key of 10 MB", folder(weightsFile, raw(`{"w":{"`+long+`":1}}`, 0)), 100, "a name of 10485760 bytes"},
+		{"a hundred thousand metadata", folder(weightsFile, raw(`{"__metadata__":{`+manyPairs(100_000)+`}}`, 0)), 100, "more than 16384 entries"},
+		{"metadata nested deep", folder(weightsFile, raw(`{"__metadata__":{"a":`+strings.Repeat("[", 10<<20)+`}}`, 0)), 100, "is not text"},
+		{"a million files", folder(indexFile, indexOf(million, func(i int) string { return fmt.Sprintf("%d.safetensors", i) })), 200, "more than 4096 files"},
+		{"a million tensors of an index", folder(indexFile, indexOf(million, func(int) string { return "a.safetensors" })), 300, "more than 131072 entries"},
+		{"four thousand missing files", folder(indexFile, indexOf(4000, func(i int) string { return fmt.Sprintf("%d.safetensors", i) })), 100, "and 3980 more"},
+		{"a file's name of 10 MB", folder(indexFile, indexOf(1, func(int) string { return "../" + long })), 150, "is no shard's name"},
+		{"an index nested deep", folder(indexFile, []byte(`{"x":`+strings.Repeat("[", 10<<20))), 100, "exceeded max depth"},
+		{"a configuration nested deep", fstest.MapFS{"config.json": {Data: []byte(`{"x":` + strings.Repeat("[", 10<<20))}}, 100, "not a JSON object"},
+		{"a configuration of 65 MiB", fstest.MapFS{"config.json": {Data: make([]byte, 65<<20)}}, 1, "at most 67108864 are read"},
+		{"an index of 65 MiB", folder(indexFile, make([]byte, 65<<20)), 1, "at most 67108864 are read"},
+	} {
+		within(t, b.what, b.heap, func() {
+			c, err := OpenFS(b.fsys, "bomb")
+			checkRefusal(t, b.what, err, b.want)
+			if err == nil {
+				c.Close()
+			}
+		})
+	}
+	for _, b := range []struct {
+		what string
+		data []byte
+		heap uint64
+		want string
+	}{
+		{"a million tensors", ggufOf(func(w *ggufWriter) {
+			for i := range million {
+				w.described(fmt.Sprint(i), 0, 0, 1)
+			}
+		}), 10, "1000000 tensors and 1 metadata, at most"},
+		{"tensors of no architecture", ggufOf(func(w *ggufWriter) {
+			for _, k := range sizes {
+				w.num("llama."+k, 1)
+			}
+			for i := range 100_000 {
+				w.tensor(fmt.Sprint("x", i), 0, 1)
+			}
+		}), 300, "more: unreadable"},
+		{"a million metadata", ggufOf(func(w *ggufWriter) {
+			for i := range million {
+				w.num(fmt.Sprint("x.", i), 1)
+			}
+		}), 10, "1000001 metadata"},
+		{"five million texts", ggufOf(func(w *ggufWriter) {
+			w.key("tokenizer.ggml.tokens", kindArray)
+			w.u32(kindString)
+			w.u64(5_000_000)
+			w.body = append(w.body, make([]byte, 40_000_000)...)
+		}), 10, "a list of 5000000 texts"},
+		{"a number for each of 2·10⁷ blocks", ggufOf(func(w *ggufWriter) {
+			w.key("llama.attention.head_count", kindArray)
+			w.u32(kindUint8)
+			w.u64(20_000_000)
+			w.body = append(w.body, make([]byte, 20_000_000)...)
+		}), 10, "attention.head_count is not one number"},
+		{"5·10⁶ token types for no token", ggufOf(func(w *ggufWriter) {
+			for _, k := range sizes {
+				w.num("llama."+k, 1)
+			}
+			w.key("tokenizer.ggml.token_type", kindArray)
+			w.u32(kindInt32)
+			w.u64(5_000_000)
+			w.body = append(w.body, make([]byte, 20_000_000)...)
+		}), 10, "has 5000000 entries for 0 tokens"},
+		{"an alignment that is a list", ggufOf(func(w *ggufWriter) {
+			w.key("general.alignment", kindArray)
+			w.u32(kindUint8)
+			w.u64(5_000_000)
+			w.body = append(w.body, make([]byte, 5_000_000)...)
+		}), 10, "general.alignment is a list of 5000000 values"},
+		{"an architecture of 10 MB", func() []byte {
+			w := &ggufWriter{version: 3}
+			w.text("general.architecture", long)
+			return w.bytes()
+		}(), 30, "is not supported"},
+	} {
+		name := filepath.Join(t.TempDir(), "bomb.gguf")
+		if err := os.WriteFile(name, b.data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		within(t, b.what, b.heap, func() {
+			_, err := Open(t.Context(), name, Options{})
+			checkRefusal(t, b.what, err, b.want)
+		})
+		os.Remove(name)
+	}
+}
+
+func manyPairs(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"%d":""`, i)
+	}
+	return b.String()[1:]
+}
+
+// within fails if f takes more than five seconds, fifty times what most bombs take here, or
+// allocates more than heap MiB.
+func within(t *testing.T, what string, heap uint64, f func()) {
+	t.Helper()
+	start := time.Now()
+	if got := allocated(f) >> 20; got > heap {
+		t.Errorf("%s: %d MiB allocated, want at most %d", what, got, heap)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%s: took %v", what, took)
+	}
+}
+
+// checkRefusal expects one short message with want in it.
+func checkRefusal(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if want == "" {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		return
+	}
+	if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: %.300v; want %q", what, err, want)
+	} else if len(err.Error()) > 10_000 {
+		t.Errorf("%s: a message of %d bytes: %.300v", what, len(err.Error()), err)
+	}
+}

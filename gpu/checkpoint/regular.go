@@ -1,0 +1,73 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// maxText bounds the small files, which are read into memory as a whole. The largest in use is
+// a tokenizer.json of 33 MB (Gemma 3).
+const maxText = 64 << 20
+
+// regular reports a name of fsys that is no regular file: opening a pipe would wait for its
+// other end for ever, and a device has no end. The error wraps [fs.ErrNotExist] if there is
+// nothing of that name, else [ErrFormat].
+func regular(fsys fs.FS, name string) (fs.FileInfo, error) {
+	info, err := fs.Stat(fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = notRegular(name, info.Mode())
+	}
+	return info, err
+}
+
+// notRegular names what lies where a file should.
+func notRegular(name string, mode fs.FileMode) error {
+	kind := "not a regular file"
+	switch {
+	case mode.IsDir():
+		kind = "a folder, not a file"
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a pipe, not a file"
+	case mode&fs.ModeSocket != 0:
+		kind = "a socket, not a file"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device, not a file"
+	}
+	return fmt.Errorf("%s: %s: %w", name, kind, ErrFormat)
+}
+
+// readText reads one of the small files of fsys as a whole.
+func readText(fsys fs.FS, name string) ([]byte, error) {
+	info, err := regular(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxText {
+		return nil, tooLarge(name, info.Size())
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err == nil && len(data) > maxText {
+		err = tooLarge(name, int64(len(data)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+func tooLarge(name string, size int64) error {
+	return fmt.Errorf("%s: %d bytes, at most %d are read: %w", name, size, maxText, ErrFormat)
+}
+
+// readLocal is readText for a path.
+func readLocal(path string) ([]byte, error) {
+	return readText(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+}
