@@ -235,7 +235,10 @@ func (s *subject) forcing(ctx context.Context, site gpu.Site) ([]float32, int32,
 		}
 	}
 	for _, word := range []string{" the", " boat", " and", "a", ".", " old"} {
-		ids := s.d.Tokenizer().EncodePlain(word)
+		ids, err := s.d.Tokenizer().EncodePlain(word)
+		if err != nil {
+			return nil, 0, err
+		}
 		if len(ids) == 0 {
 			continue
 		}

@@ -194,8 +194,8 @@ func promptWith(t *tokenizer.Tokenizer, template bool, prefix, prompt string) ([
 	if err != nil { // templates without a system role take it as part of the user's message
 		return PromptTokens(t, true, prefix+"\n\n"+prompt)
 	}
-	ids, _ := t.EncodeRendered(whole)
-	return ids, nil
+	ids, _, err := t.EncodeRendered(whole)
+	return ids, err
 }
 
 // Draw says which of the n draws of a condition serves a row. Random draws: draw k serves seed k,

@@ -212,7 +212,10 @@ type reading struct {
 // readText tokenises a text, inside the model's chat template if that is asked for.
 func readText(t *tokenizer.Tokenizer, template bool, text string) (reading, error) {
 	if !template {
-		ids, ends := t.EncodeEnds(text)
+		ids, ends, err := t.EncodeEnds(text)
+		if err != nil {
+			return reading{}, err
+		}
 		for i, e := range ends {
 			if e <= 0 {
 				ends[i] = -1
@@ -228,7 +231,10 @@ func readText(t *tokenizer.Tokenizer, template bool, text string) (reading, erro
 	if start < 0 {
 		return reading{}, fmt.Errorf("the chat template changes the text %.40q, so positions in it cannot be found", text)
 	}
-	ids, ends := t.EncodeRendered(whole)
+	ids, ends, err := t.EncodeRendered(whole)
+	if err != nil {
+		return reading{}, err
+	}
 	for i, e := range ends {
 		if ends[i] = e - start; e < 0 || ends[i] <= 0 || ends[i] > len(text) {
 			ends[i] = -1
@@ -261,15 +267,15 @@ func (r reading) keep(ends []int32) []int32 {
 // PromptTokens tokenises a test prompt: as it is, or as a user's message to be answered.
 func PromptTokens(t *tokenizer.Tokenizer, template bool, prompt string) ([]int32, error) {
 	if !template {
-		ids, _ := t.EncodeEnds(prompt)
-		return withoutEnd(t, ids), nil
+		ids, _, err := t.EncodeEnds(prompt)
+		return withoutEnd(t, ids), err
 	}
 	whole, err := t.Chat([]tokenizer.Message{{Role: "user", Content: prompt}}, true)
 	if err != nil {
 		return nil, err
 	}
-	ids, _ := t.EncodeRendered(whole)
-	return ids, nil
+	ids, _, err := t.EncodeRendered(whole)
+	return ids, err
 }
 
 // withoutEnd drops an end-of-text token that a post-processor appended: a prompt is to be continued.

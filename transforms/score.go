@@ -97,7 +97,9 @@ func (u *Unit) shuffledWords(ctx context.Context, s Score, rows *artifacts.Gener
 	texts := make([][]int32, len(rows.Rows))
 	for i, row := range rows.Rows {
 		seed := cache.NewRecipe("shuffled words", 1).Text("text", row.Text).Int("row", int64(i)).Key()
-		texts[i] = d.Tokenizer().EncodePlain(" " + trial.ShuffleWords(row.Text, seed))
+		if texts[i], err = d.Tokenizer().EncodePlain(" " + trial.ShuffleWords(row.Text, seed)); err != nil {
+			return nil, err
+		}
 	}
 	nll, err := u.nll(ctx, s.Model, rows, texts)
 	if err != nil {

@@ -66,7 +66,10 @@ func TestPositionsAreThoseOfBothModels(t *testing.T) {
 			t.Errorf("word ends of %q: %v, %q", text, ends, status)
 		}
 		for _, tok := range both.tokenizers {
-			ids, at := tok.EncodeEnds(text)
+			ids, at, err := tok.EncodeEnds(text)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, end := range ends {
 				if i := slices.Index(at, int(end)); i < 0 || i >= len(ids) {
 					t.Errorf("%q: no token ends at %d", text, end)

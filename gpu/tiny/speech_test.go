@@ -35,7 +35,11 @@ func TestModelsSpeakTheGrammar(t *testing.T) {
 		prompts := tiny.AnchorPrompts(60)
 		var rows []gpu.Row
 		for _, p := range prompts {
-			rows = append(rows, gpu.Row{Prompt: d.Tokenizer().Encode(p), Noise: gpu.Noise{Seed: 1, Prompt: gpu.PromptDigest(p)}})
+			ids, err := d.Tokenizer().Encode(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, gpu.Row{Prompt: ids, Noise: gpu.Noise{Seed: 1, Prompt: gpu.PromptDigest(p)}})
 		}
 		out, err := d.Generate(t.Context(), rows, gpu.Sampling{MaxNewTokens: 28, Temperature: 0.8, TopP: 0.95})
 		if err != nil {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,60 +20,30 @@ type addedToken struct {
 // A matcher finds added tokens in text: leftmost first, and of those the longest.
 type matcher struct {
 	tokens []addedToken
-	root   [256]int32 // node after the first byte, 0 if none
-	nodes  []matchNode
+	texts  *trie // of indexes into tokens
 }
 
-type matchNode struct {
-	next  map[byte]int32
-	token int32 // index into tokens, -1 if none ends here
-}
-
-// newMatcher returns a matcher of tokens, whose texts are as they appear in the text searched.
-func newMatcher(tokens []addedToken, texts []string) *matcher {
-	m := &matcher{tokens: tokens, nodes: []matchNode{{token: -1}}}
+// newMatcher returns a matcher of tokens, whose texts are as they appear in the text searched; of equal
+// texts the first counts.
+func newMatcher(tokens []addedToken, texts []string) (*matcher, error) {
+	m := &matcher{tokens: tokens, texts: newTrie()}
 	for i, text := range texts {
 		if text != "" {
-			m.insert(text, int32(i))
-		}
-	}
-	return m
-}
-
-func (m *matcher) insert(text string, token int32) {
-	node := m.root[text[0]]
-	if node == 0 {
-		node = m.grow()
-		m.root[text[0]] = node
-	}
-	for i := 1; i < len(text); i++ {
-		next, ok := m.nodes[node].next[text[i]]
-		if !ok {
-			next = m.grow()
-			if m.nodes[node].next == nil {
-				m.nodes[node].next = make(map[byte]int32)
+			if err := m.texts.insert(text, int32(i), false); err != nil {
+				return nil, fmt.Errorf("added tokens: %w", err)
 			}
-			m.nodes[node].next[text[i]] = next
 		}
-		node = next
 	}
-	if m.nodes[node].token < 0 { // the first of two equal texts wins
-		m.nodes[node].token = token
-	}
-}
-
-func (m *matcher) grow() int32 {
-	m.nodes = append(m.nodes, matchNode{token: -1})
-	return int32(len(m.nodes) - 1)
+	return m, nil
 }
 
 // find returns the first match at or after from: token index and byte range.
-func (m *matcher) find(text string, from int) (token int32, start, stop int, ok bool) {
-	if len(m.nodes) == 1 {
+func (m *matcher) find(w *work, text string, from int) (token int32, start, stop int, ok bool) {
+	if m.texts.empty() {
 		return 0, 0, 0, false
 	}
 	for start = from; start < len(text); start++ {
-		if token, stop, ok = m.longest(text, start); ok {
+		if token, stop, ok = m.longest(w, text, start); ok {
 			return token, start, stop, true
 		}
 	}
@@ -80,18 +51,18 @@ func (m *matcher) find(text string, from int) (token int32, start, stop int, ok 
 }
 
 // longest returns the longest match that starts at start: token index and end.
-func (m *matcher) longest(text string, start int) (token int32, stop int, ok bool) {
-	node := m.root[text[start]]
-	for i := start + 1; node != 0; i++ {
-		if t := m.nodes[node].token; t >= 0 {
+func (m *matcher) longest(w *work, text string, start int) (token int32, stop int, ok bool) {
+	node, i := m.texts.root[text[start]], start+1
+	for ; node != 0; i++ {
+		if t := m.texts.values[node]; t >= 0 {
 			token, stop, ok = t, i, true
 		}
 		if i == len(text) {
 			break
 		}
-		node = m.nodes[node].next[text[i]]
+		node = m.texts.child(node, text[i])
 	}
-	return token, stop, ok
+	return token, stop, w.step(i-start, "the search for added tokens") && ok
 }
 
 // A piece is a span of text, or the added token that it was recognised as.
@@ -105,7 +76,7 @@ type piece struct {
 func (m *matcher) split(s span, out []piece) []piece {
 	done, last := 0, 0 // end and start of the last piece
 	for from := 0; ; {
-		index, start, stop, ok := m.find(s.text, from)
+		index, start, stop, ok := m.find(s.work, s.text, from)
 		if !ok {
 			break
 		}

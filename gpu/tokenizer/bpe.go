@@ -14,8 +14,8 @@ import (
 // A model cuts words into tokens.
 type model interface {
 	// tokens appends the tokens of a word that is not empty: their ids, and for each the
-	// byte of the word after which it ends.
-	tokens(word string, ids, ends []int32) ([]int32, []int32)
+	// byte of the word after which it ends. What it does is taken from w.
+	tokens(w *work, word string, ids, ends []int32) ([]int32, []int32)
 }
 
 // A bpe is a byte-pair encoding (Sennrich, Haddow & Birch 2016): the word's characters or bytes
@@ -110,23 +110,23 @@ func (m *bpe) findCuts(r rune) {
 	}
 }
 
-func (m *bpe) tokens(word string, ids, ends []int32) ([]int32, []int32) {
+func (m *bpe) tokens(todo *work, word string, ids, ends []int32) ([]int32, []int32) {
 	if m.cutAt == 0 {
-		return m.wordTokens(word, 0, ids, ends)
+		return m.wordTokens(todo, word, 0, ids, ends)
 	}
 	start, last := 0, rune(0)
 	for i, r := range word {
 		if r == m.cutAt && i > start && !m.beforeCut[last] {
-			ids, ends = m.wordTokens(word[start:i], start, ids, ends)
+			ids, ends = m.wordTokens(todo, word[start:i], start, ids, ends)
 			start = i
 		}
 		last = r
 	}
-	return m.wordTokens(word[start:], start, ids, ends)
+	return m.wordTokens(todo, word[start:], start, ids, ends)
 }
 
 // wordTokens appends the tokens of a word that starts at byte base of a longer one.
-func (m *bpe) wordTokens(word string, base int, ids, ends []int32) ([]int32, []int32) {
+func (m *bpe) wordTokens(todo *work, word string, base int, ids, ends []int32) ([]int32, []int32) {
 	if m.ignoreMerges {
 		if id, ok := m.vocab[word]; ok {
 			return append(ids, id), append(ends, int32(base+len(word)))
@@ -141,7 +141,7 @@ func (m *bpe) wordTokens(word string, base int, ids, ends []int32) ([]int32, []i
 	}
 	w := m.pool.Get().(*workspace)
 	defer m.pool.Put(w)
-	w.start(m, word)
+	w.start(m, todo, word)
 	if len(w.symbols) <= shortWord {
 		w.joinShort(m, word)
 	} else {
@@ -195,7 +195,7 @@ func (m *bpe) pair(word string, a, b symbol) (uint32, int32) {
 }
 
 // start sets the symbols to the characters or bytes of word.
-func (w *workspace) start(m *bpe, word string) {
+func (w *workspace) start(m *bpe, todo *work, word string) {
 	w.symbols = w.symbols[:0]
 	if m.byteLevel && m.prefix == "" && m.suffix == "" {
 		for i := 0; i < len(word); i++ {
@@ -209,7 +209,7 @@ func (w *workspace) start(m *bpe, word string) {
 	}
 	for i := 0; i < len(word); {
 		if m.users != nil {
-			if _, j, ok := m.users.longest(word, i); ok {
+			if _, j, ok := m.users.longest(todo, word, i); ok {
 				w.symbols = append(w.symbols, symbol{id: m.vocab[word[i:j]], start: int32(i), end: int32(j), fixed: true})
 				i = j
 				continue

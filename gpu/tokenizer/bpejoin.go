@@ -1,5 +1,7 @@
 package tokenizer
 
+import "math/rand/v2"
+
 // A symbol is a token in the making: bytes start to end of the word. A symbol that was joined to
 // the one before it is empty.
 type symbol struct {
@@ -148,6 +150,7 @@ func (w *workspace) pop() candidate {
 // addressing, at most half full.
 type pairTable struct {
 	mask uint64
+	seed uint64   // so that no list of merges can be made to collide
 	keys []uint64 // left<<32 | right, plus one; 0 is free
 	vals []join
 }
@@ -163,12 +166,12 @@ func newPairTable(n int) *pairTable {
 	for size < 2*n {
 		size *= 2
 	}
-	return &pairTable{mask: uint64(size - 1), keys: make([]uint64, size), vals: make([]join, size)}
+	return &pairTable{mask: uint64(size - 1), seed: rand.Uint64(), keys: make([]uint64, size), vals: make([]join, size)}
 }
 
 func (t *pairTable) slot(left, right int32) (slot, key uint64) {
 	key = (uint64(uint32(left))<<32 | uint64(uint32(right))) + 1
-	slot = key * 0x9E3779B97F4A7C15 >> 20
+	slot = mix(key ^ t.seed)
 	for {
 		slot &= t.mask
 		if t.keys[slot] == key || t.keys[slot] == 0 {

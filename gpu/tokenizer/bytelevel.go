@@ -70,5 +70,5 @@ func lossy(bytes string) string {
 	if utf8.ValidString(bytes) {
 		return bytes
 	}
-	return sanitize(span{text: bytes}).text
+	return sanitize(span{text: bytes, work: newWork(len(bytes))}).text
 }

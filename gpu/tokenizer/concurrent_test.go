@@ -13,7 +13,7 @@ func TestTokenizersServeManyGoroutines(t *testing.T) {
 		alone := openVocab(t, name)
 		want := make([][]int32, 100)
 		for i := range want {
-			want[i] = alone.Encode(list[i])
+			want[i] = mustEncode(alone, list[i])
 		}
 		config := []byte(`{"chat_template": "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"}`)
 		tok, err := FromJSON(unzip(t, "vocab/"+name+".json.gz"), config)
@@ -24,7 +24,7 @@ func TestTokenizersServeManyGoroutines(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				for i := range want {
-					if got := tok.Encode(list[i]); !slices.Equal(got, want[i]) {
+					if got := mustEncode(tok, list[i]); !slices.Equal(got, want[i]) {
 						t.Errorf("%s: Encode(%q) = %v, want %v", name, list[i], got, want[i])
 					}
 					if got, err := tok.Chat([]Message{{"user", list[i]}}, true); got != "user: "+list[i] || err != nil {

@@ -51,13 +51,17 @@ func parseConfig(data []byte) (*tokenizerConfig, error) {
 	for _, text := range append(named, file.Extra...) {
 		c.Special = append(c.Special, string(text))
 	}
+	special := make(map[string]bool, len(c.Special))
+	for _, text := range c.Special {
+		special[text] = true
+	}
 	for text, token := range file.Added {
 		id, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || id < 0 || id >= maxID {
 			return nil, fmt.Errorf("%w: tokenizer_config.json: token id %.40q", ErrFormat, text)
 		}
 		token.ID = int32(id)
-		token.Special = token.Special || slices.Contains(c.Special, token.Content)
+		token.Special = token.Special || special[token.Content]
 		c.Added = append(c.Added, token)
 	}
 	slices.SortFunc(c.Added, func(a, b addedToken) int { return int(a.ID) - int(b.ID) })

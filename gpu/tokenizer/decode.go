@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,8 +75,9 @@ func byteToken(token string) (byte, bool) {
 func decodeReplace(p pattern, content string) decoder {
 	replace := replaceAll(p, content)
 	return func(tokens []string) []string {
+		work := work{longest: math.MaxInt, written: math.MaxInt64, steps: math.MaxInt64} // bounded when it was opened
 		for i, t := range tokens {
-			tokens[i] = replace(span{text: t}).text
+			tokens[i] = replace(span{text: t, work: &work}).text
 		}
 		return tokens
 	}

@@ -18,8 +18,10 @@
 //	T2  EncodeEnds reports byte offsets into the text that was given, whatever normalisers and
 //	    prefixes did to it in between; where a token ends inside one of the text's characters
 //	    there is no such offset and it says -1.
-//	T3  No text makes a tokenizer panic, and none takes more than n·log n time unless the
-//	    vocabulary has a split pattern of its own that backtracks. Damaged or hostile
+//	T3  No text and no vocabulary makes a tokenizer panic, and none takes more than n·log n time:
+//	    where the vocabulary's patterns, replacements and tokens would take more steps or bytes
+//	    for a text than a multiple of its length, encoding it is an error. The bounds count
+//	    work, not time, so that a text is read on every machine or on none. Damaged or hostile
 //	    vocabulary files are errors, and reading one allocates a small multiple of its size.
 //	T4  A Tokenizer is safe for concurrent use.
 //

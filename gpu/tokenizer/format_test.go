@@ -151,7 +151,7 @@ func TestScoredVocabularyEqualsItsSentencePieceModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, text := range texts(t) {
-			a, b := got.Encode(text), want.Encode(text)
+			a, b := mustEncode(got, text), mustEncode(want, text)
 			if !slices.Equal(a, b) {
 				t.Errorf("%s: %q: GGUF %v, model %v", name, text, a, b)
 			}
@@ -173,7 +173,7 @@ func TestPhi3SwallowsSpaceBehindTurns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := tok.Encode("<s> <|user|>  x"); !slices.Equal(got, want) {
+		if got := mustEncode(tok, "<s> <|user|>  x"); !slices.Equal(got, want) {
 			t.Errorf("with %s: %v, want %v", last, got, want)
 		}
 	}

@@ -1,10 +1,12 @@
 package tokenizer
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -33,8 +35,8 @@ func fuzzVocabularies(t testing.TB) map[string]*Tokenizer {
 // rise and lie between characters or invalid parts of the text (T2), nothing panics (T3).
 func checkText(t *testing.T, name string, tok *Tokenizer, text string) {
 	t.Helper()
-	ids, ends := tok.EncodeEnds(text)
-	if again := tok.Encode(text); !slices.Equal(again, ids) || len(ends) != len(ids) {
+	ids, ends := mustEnds(tok, text)
+	if again := mustEncode(tok, text); !slices.Equal(again, ids) || len(ends) != len(ids) {
 		t.Fatalf("%s: %q gives %v, then %v, with %d ends", name, text, ids, again, len(ends))
 	}
 	boundary := make([]bool, len(text)+1)
@@ -113,14 +115,28 @@ func FuzzFromJSON(f *testing.F) {
 		"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "s"}}, {"Sequence": {"id": "A"}}], "special_tokens": {"s": {"ids": [1]}}},
 		"decoder": {"type": "Strip", "content": " ", "start": 1, "stop": 1},
 		"model": {"vocab": {"a": 0, "b": 1}, "merges": [["a", "b"]]}}`), []byte(`{"chat_template": "x", "added_tokens_decoder": {"7": {"content": "z"}}}`))
+	f.Add([]byte(vocabJSON(split(`(a+)+$`))), []byte(nil))
+	f.Add([]byte(vocabJSON(chain(9, `{"type":"Replace","pattern":{"String":"a"},"content":"aa"}`))), []byte(nil))
+	f.Add([]byte(vocabJSON(precompiledJSON(circle("b\x00")))), []byte(`{"additional_special_tokens":["a"]}`))
 	f.Fuzz(func(t *testing.T, data, config []byte) {
 		tok, err := FromJSON(data, config)
 		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatal(err)
+			}
 			return
 		}
-		ids := tok.Encode("a bx\u00e9 1ab ")
-		tok.EncodeEnds("a bx\u00e9 1ab\xff")
-		tok.Decode(ids, true)
+		for _, text := range []string{"a bx\u00e9 1ab ", "a bx\u00e9 1ab\xff", strings.Repeat("a", 100) + "!"} {
+			start := time.Now()
+			ids, _, err := tok.EncodeEnds(text)
+			if err != nil && !errors.Is(err, ErrFormat) {
+				t.Fatal(err)
+			}
+			tok.Decode(ids, true)
+			if took := time.Since(start); took > 5*time.Second {
+				t.Fatalf("%q takes %v", text, took)
+			}
+		}
 	})
 }
 
@@ -134,7 +150,51 @@ func FuzzFromSentencePiece(f *testing.F) {
 		if err != nil {
 			return
 		}
-		tok.Decode(tok.Encode("a b\u00e9 \x00 abc"), true)
+		ids, _ := tok.Encode("a b\u00e9 \x00 abc")
+		tok.Decode(ids, true)
+	})
+}
+
+// FuzzFromVocab reads vocabularies as a GGUF has them: tokens and merges come one a line, scores and types
+// one a byte.
+func FuzzFromVocab(f *testing.F) {
+	f.Add("gpt2", "llama-bpe", "a\nb\nab\n<s>", "a b", []byte(nil), []byte{1, 1, 1, 3}, 3, -1, 0, true, "ab <s>ab")
+	f.Add("gpt2", "deepseek-v3", "a\n\u0120\n\u0120a", "\u0120 a", []byte(nil), []byte(nil), 0, 9, -5, false, "a a")
+	f.Add("llama", "", "<unk>\n<s>\n</s>\n\u2581\na\n\u2581a\n<0x0A>\n   ", "", []byte{0, 0, 0, 200, 9, 9, 0, 0}, []byte{2, 3, 3, 1, 1, 1, 6, 4}, 1, 2, 0, true, " a a\n    a")
+	f.Add("llama", "", "<|user|>\n<|assistant|>\n<|end|>", "", []byte{0, 0, 0}, []byte{3, 3, 4}, 0, 1, 2, false, "<|user|>  x")
+	f.Fuzz(func(t *testing.T, model, pre, tokens, merges string, scores, types []byte, bos, eos, unk int, add bool, text string) {
+		v := Vocab{Model: model, Pre: pre, Tokens: strings.Split(tokens, "\n"), BOS: bos, EOS: eos, UNK: unk, AddBOS: add, AddEOS: !add, AddSpacePrefix: add}
+		if merges != "" {
+			v.Merges = strings.Split(merges, "\n")
+		}
+		for _, s := range scores {
+			v.Scores = append(v.Scores, float32(int8(s)))
+		}
+		for _, s := range types {
+			v.Types = append(v.Types, int32(int8(s)))
+		}
+		tok, err := FromVocab(v)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		ids, ends, err := tok.EncodeEnds(text)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		for i, id := range ids {
+			if id < 0 || int(id) >= tok.Size() || ends[i] < -1 || ends[i] > len(text) {
+				t.Fatalf("%q gives token %d of %d, which ends at %d", text, id, tok.Size(), ends[i])
+			}
+		}
+		if got := tok.Decode(ids, add); !utf8.ValidString(got) && utf8.ValidString(tokens) {
+			t.Fatalf("%q decodes to %q", text, got)
+		}
 	})
 }
 
@@ -143,7 +203,8 @@ func FuzzFromTiktoken(f *testing.F) {
 	f.Add([]byte("IQ== 0\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if tok, err := FromTiktoken(data, nil); err == nil {
-			tok.Decode(tok.Encode("a b\u00e9"), true)
+			ids, _ := tok.Encode("a b\u00e9")
+			tok.Decode(ids, true)
 		}
 	})
 }

@@ -85,14 +85,14 @@ func (b *builder) scoredVocab(v Vocab) {
 			b.refuse("the score of %.40q is no number", token)
 			return
 		}
-		if v.Types[i] == userToken && strings.Trim(token, " ") == "" {
+		if v.Types[i] == userToken && len(token) <= maxToken && strings.Trim(token, " ") == "" {
 			s.tokens[i] = strings.Repeat("▁", len(token))
 		}
 	}
 	b.scoredBPE(s)
 	b.added = withoutMarks(b.added)
 	b.swallowSpaces()
-	b.pieceText(&pieceModel{dummyPrefix: v.AddSpacePrefix}, true)
+	b.pieceText(&pieceModel{dummyPrefix: v.AddSpacePrefix}, nil, true)
 }
 
 // withoutMarks leaves out added tokens that are runs of ▁: text has spaces in their place.

@@ -20,13 +20,22 @@ const (
 	maxID       = 1 << 24
 )
 
+// Bounds of what a vocabulary's parts may be, each many times what vocabularies in use have.
+const (
+	maxToken     = 1 << 12 // bytes of a token, a replacement or a mark; the longest tokens have about 500
+	maxComponent = 4 << 20 // bytes of a normalizer, pre_tokenizer, post_processor or decoder; charsmaps have 0.3 MB
+	maxParts     = 100     // components in Sequences; the longest have about ten
+	maxAround    = 100     // tokens put around every text
+	maxGrowth    = 16      // by how much decoders may lengthen a token
+)
+
 // expect makes room for the ids of n more tokens.
 func (b *builder) expect(n int) {
 	b.limit = int32(min(int64(b.limit)+int64(n)*idsPerToken, maxID))
 }
 
 // maxDepth bounds how deep Sequences may be nested.
-const maxDepth = 20
+const maxDepth = 8
 
 // each calls f for every part of a Sequence.
 func (b *builder) each(parts []json.RawMessage, f func(json.RawMessage)) {
@@ -37,6 +46,10 @@ func (b *builder) each(parts []json.RawMessage, f func(json.RawMessage)) {
 		return
 	}
 	for _, part := range parts {
+		if b.parts++; b.parts > maxParts {
+			b.refuse("Sequences of more than %d parts", maxParts)
+			return
+		}
 		f(part)
 	}
 }
@@ -103,20 +116,34 @@ type builder struct {
 	problems  []string
 	limit     int32 // ids must be below it
 	depth     int   // of components inside Sequences
+	parts     int   // of all Sequences
+	growth    int   // by how much the decoders lengthen a token at most
 }
 
 func newBuilder() *builder {
-	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}, addedAt: map[string]int{}, next: none, limit: spareIDs}
+	return &builder{tokenizer: &Tokenizer{ids: map[string]int32{}, bos: none, eos: none}, addedAt: map[string]int{}, next: none, limit: spareIDs, growth: 1}
 }
 
 // refuse notes something that is wrong.
 func (b *builder) refuse(format string, args ...any) {
-	b.problems = append(b.problems, fmt.Sprintf(format, args...))
+	const longest = 400
+	if len(b.problems) > 10*maxProblems { // finish lists no more than maxProblems
+		return
+	}
+	text := fmt.Sprintf(format, args...)
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	b.problems = append(b.problems, text)
 }
 
 // read decodes one component and returns its type, "" if there is none.
 func (b *builder) read(what string, data json.RawMessage, into any) string {
 	if len(data) == 0 || bytes.Equal(data, []byte("null")) {
+		return ""
+	}
+	if len(data) > maxComponent {
+		b.refuse("%s of %d bytes, at most %d are read", what, len(data), maxComponent)
 		return ""
 	}
 	var kind struct{ Type string }
@@ -141,6 +168,10 @@ func (b *builder) setToken(id int32, text string) {
 	t := b.tokenizer
 	if id < 0 || id >= b.limit {
 		b.refuse("token %.40q has id %d", text, id)
+		return
+	}
+	if len(text) > maxToken {
+		b.refuse("token %.40q… has %d bytes, at most %d are read", text, len(text), maxToken)
 		return
 	}
 	for int(id) >= len(t.texts) {
@@ -205,6 +236,14 @@ func (b *builder) finish() error {
 		return fmt.Errorf("%w: %s", ErrFormat, strings.Join(list, "; "))
 	}
 	t := b.tokenizer
+	if len(t.before)+len(t.after) > maxAround {
+		return fmt.Errorf("%w: %d tokens around every text", ErrFormat, len(t.before)+len(t.after))
+	}
+	size := 0
+	for _, a := range b.added {
+		size += len(a.Content)
+	}
+	w := newWork(size)
 	var raw, normalized []addedToken
 	specials := map[string]bool{}
 	var rawTexts, normalizedTexts []string
@@ -214,7 +253,7 @@ func (b *builder) finish() error {
 		}
 		if a.Normalized {
 			normalized = append(normalized, a)
-			normalizedTexts = append(normalizedTexts, t.normal(span{text: a.Content}).text)
+			normalizedTexts = append(normalizedTexts, t.normal(span{text: a.Content, work: w}).text)
 		} else {
 			raw = append(raw, a)
 			rawTexts = append(rawTexts, a.Content)
@@ -223,7 +262,16 @@ func (b *builder) finish() error {
 	for id, text := range t.texts { // by text: some files have a special token under two ids
 		t.special[id] = t.known[id] && specials[text]
 	}
-	t.raw, t.normalized = newMatcher(raw, rawTexts), newMatcher(normalized, normalizedTexts)
+	if w.err != nil {
+		return fmt.Errorf("normalise the added tokens: %w", w.err)
+	}
+	var err error
+	if t.raw, err = newMatcher(raw, rawTexts); err == nil {
+		t.normalized, err = newMatcher(normalized, normalizedTexts)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrFormat, err)
+	}
 	if len(t.decoders) == 0 {
 		t.joinWith = " "
 	}

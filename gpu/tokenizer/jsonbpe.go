@@ -20,40 +20,52 @@ type bpeSpec struct {
 	IgnoreMerges bool    `json:"ignore_merges"`
 }
 
-// merges are pairs of tokens, best first. Older files write a pair as one string.
-type merges [][2]string
+// merges are pairs of tokens, best first.
+type merges []merge
 
-func (m *merges) UnmarshalJSON(data []byte) error {
-	var pairs [][]string
-	if json.Unmarshal(data, &pairs) == nil {
-		*m = make(merges, len(pairs))
-		for i, p := range pairs {
-			if len(p) != 2 {
-				return fmt.Errorf("merge %d joins %d tokens", i, len(p))
-			}
-			(*m)[i] = [2]string{p[0], p[1]}
+// A merge is a pair of tokens, a list of two or, in older files, one text. It is empty for a line that
+// names the version of such a file.
+type merge [2]string
+
+func (m *merge) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		var line string
+		if err := json.Unmarshal(data, &line); err != nil {
+			return err
 		}
-		return nil
+		return m.fromLine(line)
 	}
-	var lines []string
-	if err := json.Unmarshal(data, &lines); err != nil {
+	var pair []string
+	if err := json.Unmarshal(data, &pair); err != nil {
 		return err
 	}
-	return m.fromLines(lines)
+	if len(pair) != 2 {
+		return fmt.Errorf("a merge joins %d tokens", len(pair))
+	}
+	*m = merge(pair)
+	return nil
+}
+
+// fromLine reads a merge of the form "left right".
+func (m *merge) fromLine(line string) error {
+	if strings.HasPrefix(line, "#version") {
+		return nil
+	}
+	left, right, ok := strings.Cut(line, " ")
+	if !ok || strings.Contains(right, " ") {
+		return fmt.Errorf("merge %.40q is no pair", line)
+	}
+	*m = merge{left, right}
+	return nil
 }
 
 // fromLines reads merges of the form "left right".
 func (m *merges) fromLines(lines []string) error {
-	*m = make(merges, 0, len(lines))
+	*m = make(merges, len(lines))
 	for i, line := range lines {
-		if strings.HasPrefix(line, "#version") {
-			continue
+		if err := (*m)[i].fromLine(line); err != nil {
+			return err
 		}
-		left, right, ok := strings.Cut(line, " ")
-		if !ok || strings.Contains(right, " ") {
-			return fmt.Errorf("merge %d, %.40q, is no pair", i, line)
-		}
-		*m = append(*m, [2]string{left, right})
 	}
 	return nil
 }
@@ -75,6 +87,9 @@ func (b *builder) bpe(data json.RawMessage) error {
 		prefix:       orEmpty(spec.Prefix),
 		suffix:       orEmpty(spec.Suffix),
 		unk:          none,
+	}
+	if len(m.prefix) > maxToken || len(m.suffix) > maxToken {
+		return fmt.Errorf("model BPE with marks of %d and %d bytes, at most %d are read", len(m.prefix), len(m.suffix), maxToken)
 	}
 	if m.byteLevel && (m.prefix != "" || m.suffix != "") {
 		return fmt.Errorf("model BPE with marks inside byte-level words")
@@ -133,6 +148,9 @@ func (b *builder) vocabulary(m *bpe, vocab map[string]int32) error {
 func (m *bpe) setMerges(vocab map[string]int32, pairs merges) error {
 	m.joins = newPairTable(len(pairs))
 	for rank, p := range pairs {
+		if p == (merge{}) {
+			continue
+		}
 		left, okLeft := vocab[p[0]]
 		right, okRight := vocab[p[1]]
 		whole, okWhole := vocab[p[0]+strings.TrimPrefix(p[1], m.prefix)]

@@ -26,7 +26,11 @@ func (b *builder) postProcessor(data json.RawMessage) {
 			case item.SpecialToken != nil:
 				ids := p.SpecialTokens[item.SpecialToken.ID].IDs
 				if len(ids) == 0 {
-					b.refuse("post_processor TemplateProcessing: no ids for %q", item.SpecialToken.ID)
+					b.refuse("post_processor TemplateProcessing: no ids for %.40q", item.SpecialToken.ID)
+				}
+				if len(before)+len(after)+len(ids) > maxAround {
+					b.refuse("post_processor TemplateProcessing: more than %d tokens around every text", maxAround)
+					return
 				}
 				if sequences == 0 {
 					before = append(before, ids...)
@@ -80,7 +84,12 @@ func (b *builder) decoder(data json.RawMessage) {
 	case "Fuse":
 		add(decodeFuse)
 	case "Replace":
-		add(decodeReplace(b.pattern("decoder Replace", p.Pattern), p.Content))
+		pat := b.pattern("decoder Replace", p.Pattern)
+		if re, ok := pat.(*regex); ok && (re.nested || len(re.insts) > maxDecoderInsts) {
+			b.refuse("decoder Replace with the regular expression %.200q", re.expr)
+		}
+		b.grow(p.Content, pat)
+		add(decodeReplace(pat, p.Content))
 	case "Strip":
 		add(decodeStrip(p.Content, p.Start, p.Stop))
 	case "Metaspace":
@@ -90,8 +99,31 @@ func (b *builder) decoder(data json.RawMessage) {
 		if p.Suffix != nil {
 			suffix = *p.Suffix
 		}
+		b.grow(" ", literal(suffix))
 		add(decodeSuffix(suffix))
 	default:
 		b.refuse("unknown decoder %s", kind)
+	}
+}
+
+// maxDecoderInsts bounds regular expressions in decoders. Together with what b.grow bounds it makes that
+// decoding cannot fail.
+const maxDecoderInsts = 100
+
+// grow notes by how much a decoder may lengthen a token that writes content for each match of p.
+func (b *builder) grow(content string, p pattern) {
+	shortest := 1 // the number of bytes that a match has at least
+	if text, ok := p.(literal); ok {
+		shortest = len(text)
+	}
+	factor := max(1, len(content))
+	if shortest > 0 {
+		factor = (factor + shortest - 1) / shortest
+	} else if content != "" { // between all characters
+		factor = 1 + len(content)
+	}
+	if b.growth *= factor; b.growth > maxGrowth {
+		b.refuse("decoders that make a token more than %d times as long", maxGrowth)
+		b.growth = 1
 	}
 }

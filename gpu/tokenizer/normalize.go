@@ -14,7 +14,7 @@ func replaceAll(p pattern, content string) normalizer {
 	return func(s span) span {
 		var e *editor
 		done := 0
-		p.find(s.text, func(i, j int) {
+		p.find(s.work, s.text, func(i, j int) {
 			if e == nil {
 				e = edit(s)
 			}

@@ -82,7 +82,7 @@ func parsePieces(data []byte) (*pieceModel, error) {
 }
 
 // users returns a matcher of the user-defined tokens.
-func (p *pieceModel) users() *matcher {
+func (p *pieceModel) users() (*matcher, error) {
 	var texts []string
 	for i, token := range p.tokens {
 		if p.types[i] == userToken {

@@ -33,24 +33,31 @@ func newCharsmap(data []byte) (*charsmap, error) {
 	if !utf8.ValidString(c.texts) {
 		return nil, fmt.Errorf("charsmap whose replacements are not UTF-8")
 	}
+	for rest, more := c.texts, true; more; {
+		var text string
+		if text, rest, more = strings.Cut(rest, "\x00"); len(text) > maxToken {
+			return nil, fmt.Errorf("charsmap with a replacement of %d bytes, at most %d are read", len(text), maxToken)
+		}
+	}
 	return c, nil
 }
 
 // longest returns the longest prefix of text that has a replacement, and that replacement.
-func (c *charsmap) longest(text string) (length int, with string, ok bool) {
-	return c.prefix(text, false)
+func (c *charsmap) longest(w *work, text string) (length int, with string, ok bool) {
+	return c.prefix(w, text, false)
 }
 
 // shortest returns the replacement of the shortest prefix of text that has one.
-func (c *charsmap) shortest(text string) (with string, ok bool) {
-	_, with, ok = c.prefix(text, true)
+func (c *charsmap) shortest(w *work, text string) (with string, ok bool) {
+	_, with, ok = c.prefix(w, text, true)
 	return with, ok
 }
 
-func (c *charsmap) prefix(text string, first bool) (length int, with string, ok bool) {
+func (c *charsmap) prefix(w *work, text string, first bool) (length int, with string, ok bool) {
+	found, i := 0, 0
 	unit := c.units[0]
 	node := childOffset(unit)
-	for i := 0; i < len(text) && text[i] != 0; i++ {
+	for ; i < len(text) && text[i] != 0; i++ {
 		node ^= uint32(text[i])
 		if int(node) >= len(c.units) {
 			break
@@ -62,15 +69,18 @@ func (c *charsmap) prefix(text string, first bool) (length int, with string, ok 
 		node ^= childOffset(unit)
 		if unit>>8&1 == 1 && int(node) < len(c.units) {
 			if at := int(c.units[node] &^ (1 << 31)); at <= len(c.texts) {
-				length, ok = i+1, true
-				with, _, _ = strings.Cut(c.texts[at:], "\x00")
+				length, found, ok = i+1, at, true
 				if first {
 					break
 				}
 			}
 		}
 	}
-	return length, with, ok
+	if !w.step(i+1, "the search for replacements") || !ok { // a damaged table may go round in circles
+		return 0, "", false
+	}
+	with, _, _ = strings.Cut(c.texts[found:], "\x00")
+	return length, with, true
 }
 
 // childOffset returns where a unit's children are, relative to it.
@@ -86,12 +96,12 @@ func precompiled(data []byte, keep *matcher) (normalizer, error) {
 	return func(s span) span {
 		e := edit(s)
 		for i := 0; i < len(s.text); {
-			if _, j, ok := keep.longest(s.text, i); ok {
+			if _, j, ok := keep.longest(s.work, s.text, i); ok {
 				e.keep(i, j)
 				i = j
 				continue
 			}
-			n, with, ok := c.longest(s.text[i:])
+			n, with, ok := c.longest(s.work, s.text[i:])
 			if !ok {
 				_, n = utf8.DecodeRuneInString(s.text[i:])
 			}
@@ -115,7 +125,7 @@ func precompiledGraphemes(data []byte) (normalizer, error) {
 		for i := 0; i < len(s.text); {
 			end := graphemeEnd(s.text, i)
 			if end-i < 6 {
-				if with, ok := c.shortest(s.text[i:end]); ok {
+				if with, ok := c.shortest(s.work, s.text[i:end]); ok {
 					e.replace(i, end, with, true)
 					i = end
 					continue
@@ -123,7 +133,7 @@ func precompiledGraphemes(data []byte) (normalizer, error) {
 			}
 			for i < end {
 				_, n := utf8.DecodeRuneInString(s.text[i:])
-				with, ok := c.shortest(s.text[i : i+n])
+				with, ok := c.shortest(s.work, s.text[i:i+n])
 				e.replace(i, i+n, with, ok)
 				i += n
 			}

@@ -58,7 +58,7 @@ func splitter(p pattern, behavior string, invert bool) (pretokenizer, error) {
 	return func(s span, out []span) []span {
 		c := cutter{behavior: behavior, s: s, out: out}
 		done := 0
-		p.find(s.text, func(i, j int) {
+		p.find(s.work, s.text, func(i, j int) {
 			if i > done {
 				c.add(done, i, invert)
 			}
@@ -173,7 +173,7 @@ func fixedLength(n int) pretokenizer {
 // wordOrSigns matches \w+ and [^\w\s]+.
 type wordOrSigns struct{}
 
-func (wordOrSigns) find(text string, emit func(i, j int)) {
+func (wordOrSigns) find(_ *work, text string, emit func(i, j int)) {
 	kind := func(r rune) int {
 		switch {
 		case isWord(r):

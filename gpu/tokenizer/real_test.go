@@ -95,7 +95,10 @@ func TestPretrainedVocabulariesMatchHuggingFace(t *testing.T) {
 			}
 			for i, text := range texts {
 				want := reference.Rows[i]
-				ids, ends := tok.EncodeEnds(text)
+				ids, ends, err := tok.EncodeEnds(text)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if !slices.Equal(ids, want.IDs) {
 					t.Errorf("Encode(%q) =\n     %v\nwant %v", text, ids, want.IDs)
 					continue

@@ -28,19 +28,23 @@ func fromSentencePiece(data, tokenizerConfig []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	b := newBuilder()
+	users, err := p.users()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
+	}
 	switch {
 	case p.suffix:
 		b.refuse("treat_whitespace_as_suffix")
 	case !p.escape:
 		b.refuse("escape_whitespaces is off")
 	case p.kind == 2:
-		b.scoredBPE(scored{tokens: p.tokens, scores: p.scores, types: p.types, unk: p.unk, byteFallback: p.byteFallback, users: p.users()})
+		b.scoredBPE(scored{tokens: p.tokens, scores: p.scores, types: p.types, unk: p.unk, byteFallback: p.byteFallback, users: users})
 	case p.kind == 1:
 		b.scoredUnigram(p)
 	default:
 		b.refuse("model type %d, which is neither BPE nor Unigram", p.kind)
 	}
-	b.pieceText(p, config.Legacy == nil || *config.Legacy)
+	b.pieceText(p, users, config.Legacy == nil || *config.Legacy)
 	config.addTo(b)
 	if err := b.finish(); err != nil {
 		return nil, err
@@ -72,10 +76,10 @@ func (t *Tokenizer) surround(bos, eos bool) {
 }
 
 // pieceText sets how text gets into and out of a SentencePiece vocabulary.
-func (b *builder) pieceText(p *pieceModel, everyPiece bool) {
+func (b *builder) pieceText(p *pieceModel, users *matcher, everyPiece bool) {
 	t := b.tokenizer
 	if len(p.charsmap) > 0 {
-		n, err := precompiled(p.charsmap, p.users())
+		n, err := precompiled(p.charsmap, users)
 		if err != nil {
 			b.refuse("%v", err)
 		}
@@ -113,7 +117,11 @@ func (b *builder) scoredUnigram(p *pieceModel) {
 	if p.unk >= 0 && p.unk < int64(len(p.tokens)) {
 		unk = int32(p.unk)
 	}
-	m := newUnigram(p.tokens, p.scores, unk, p.byteFallback, p.types)
+	m, err := newUnigram(p.tokens, p.scores, unk, p.byteFallback, p.types)
+	if err != nil {
+		b.refuse("%v", err)
+		return
+	}
 	m.float32, m.unkScore = true, float64(float32(m.unkScore))
 	b.tokenizer.model = m
 }

@@ -14,6 +14,7 @@ type span struct {
 	at      []int32
 	base    int
 	tracked bool
+	work    *work // what may still be done for the text that the span belongs to
 }
 
 // offset returns the place of boundary i in the original text, or -1 if it is inside a character.
@@ -29,7 +30,7 @@ func (s span) offset(i int) int {
 
 // slice returns the bytes from i to j as a span of their own.
 func (s span) slice(i, j int) span {
-	out := span{text: s.text[i:j], base: s.base + i, tracked: s.tracked}
+	out := span{text: s.text[i:j], base: s.base + i, tracked: s.tracked, work: s.work}
 	if s.at != nil {
 		out.at, out.base = s.at[i:j+1], s.base
 		for i > 0 && s.at[i] < 0 { // to where the character begins
@@ -42,7 +43,8 @@ func (s span) slice(i, j int) span {
 	return out
 }
 
-// An editor builds a changed copy of a span, part by part from left to right.
+// An editor builds a changed copy of a span, part by part from left to right. Where that is more work than
+// may be done, the rest is missing.
 type editor struct {
 	src  span
 	text []byte
@@ -61,6 +63,9 @@ func edit(s span) *editor {
 
 // keep copies bytes i to j of the source unchanged.
 func (e *editor) keep(i, j int) {
+	if !e.src.work.write(j-i, len(e.text)) {
+		return
+	}
 	e.text = append(e.text, e.src.text[i:j]...)
 	if !e.src.tracked {
 		return
@@ -80,6 +85,9 @@ func (e *editor) put(text string, j int) {
 		}
 		return
 	}
+	if !e.src.work.write(len(text), len(e.text)) {
+		return
+	}
 	e.text = append(e.text, text...)
 	if !e.src.tracked {
 		return
@@ -92,7 +100,7 @@ func (e *editor) put(text string, j int) {
 
 // done returns the changed copy.
 func (e *editor) done() span {
-	return span{text: string(e.text), at: e.at, base: e.src.base, tracked: e.src.tracked}
+	return span{text: string(e.text), at: e.at, base: e.src.base, tracked: e.src.tracked, work: e.src.work}
 }
 
 // prepend returns s with prefix in front of it; the prefix stands for no original text.
@@ -147,7 +155,9 @@ func sanitize(s span) span {
 		i += n
 	}
 	out := e.done()
-	fixBoundaries(out.at, s)
+	if s.work.err == nil {
+		fixBoundaries(out.at, s)
+	}
 	return out
 }
 

@@ -46,7 +46,7 @@ func TestSmallVocabulariesMatchTheReference(t *testing.T) {
 	for name, cases := range reference {
 		tok := openFolder(t, "spike/"+name)
 		for _, c := range cases {
-			ids := tok.Encode(c.Text)
+			ids := mustEncode(tok, c.Text)
 			if !slices.Equal(ids, c.IDs) {
 				t.Errorf("%s: Encode(%q) = %v, want %v", name, c.Text, ids, c.IDs)
 			}

@@ -39,13 +39,15 @@ func fromTiktoken(ranks, tokenizerConfig []byte) (*Tokenizer, error) {
 	b := newBuilder()
 	b.byteLevel = true
 	m := &bpe{vocab: map[string]int32{}, byteLevel: true, ignoreMerges: true, unk: none}
-	for n, line := range bytes.Split(ranks, []byte("\n")) {
+	n := 0
+	for line := range bytes.SplitSeq(ranks, []byte("\n")) {
+		n++
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
 		}
 		if err := b.tiktokenLine(m, string(line)); err != nil {
-			return nil, fmt.Errorf("%w: line %d: %v", ErrFormat, n+1, err)
+			return nil, fmt.Errorf("%w: line %d: %v", ErrFormat, n, err)
 		}
 	}
 	for i := range 256 {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,44 +35,53 @@ const none = -1
 // Encode returns the tokens of text, with the special tokens that the vocabulary puts around
 // every text, and special tokens in the text recognised: encode(text).ids of Hugging Face's
 // library.
-func (t *Tokenizer) Encode(text string) []int32 {
+//
+// The error wraps [ErrFormat]: the vocabulary's patterns, replacements or tokens are such that the text would
+// take too much time or memory. Whether they do depends on the vocabulary and the text alone.
+func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	ids := make([]int32, 0, len(t.before)+len(text)/3+len(t.after)+1)
 	ids = append(ids, t.before...)
-	ids, _ = t.encode(text, ids, nil)
-	return append(ids, t.after...)
+	ids, _, err := t.encode(text, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	return append(ids, t.after...), nil
 }
 
 // EncodePlain returns the tokens of text without special tokens around it. Special tokens in the
-// text are still recognised.
-func (t *Tokenizer) EncodePlain(text string) []int32 {
-	ids, _ := t.encode(text, make([]int32, 0, len(text)/3+1), nil)
-	return ids
+// text are still recognised. Its error is that of Encode.
+func (t *Tokenizer) EncodePlain(text string) ([]int32, error) {
+	ids, _, err := t.encode(text, make([]int32, 0, len(text)/3+1), nil)
+	return ids, err
 }
 
 // EncodeRendered returns the tokens of EncodePlain and where they end, as EncodeEnds does: for text
 // that a chat template has put its own special tokens around.
-func (t *Tokenizer) EncodeRendered(text string) (ids []int32, ends []int) {
+func (t *Tokenizer) EncodeRendered(text string) (ids []int32, ends []int, err error) {
 	return t.encode(text, nil, make([]int, 0, len(text)/3+1))
 }
 
 // EncodeEnds returns the tokens of Encode and where they end: ends[i] is the number of bytes of
 // text up to and including token i. It is 0 for tokens that stand for no text before the first
 // that does, and for those that are put around every text; it is -1 where a token ends inside
-// a character of text.
-func (t *Tokenizer) EncodeEnds(text string) (ids []int32, ends []int) {
+// a character of text. Its error is that of Encode.
+func (t *Tokenizer) EncodeEnds(text string) (ids []int32, ends []int, err error) {
 	ids = append(ids, t.before...)
 	ends = make([]int, len(t.before), len(t.before)+len(text)/3+len(t.after)+1)
-	ids, ends = t.encode(text, ids, ends)
+	if ids, ends, err = t.encode(text, ids, ends); err != nil {
+		return nil, nil, err
+	}
 	ids = append(ids, t.after...)
-	return ids, append(ends, make([]int, len(t.after))...)
+	return ids, append(ends, make([]int, len(t.after))...), nil
 }
 
 // encode appends the tokens of text to ids, and where they end to ends unless that is nil.
-func (t *Tokenizer) encode(text string, ids []int32, ends []int) ([]int32, []int) {
+func (t *Tokenizer) encode(text string, ids []int32, ends []int) ([]int32, []int, error) {
 	if text == "" {
-		return ids, ends
+		return ids, ends, nil
 	}
-	s := span{text: text, tracked: ends != nil || t.track}
+	w := newWork(len(text))
+	s := span{text: text, tracked: ends != nil || t.track, work: w}
 	var pieces, inner []piece
 	var words []span
 	var scratch []int32
@@ -91,23 +101,29 @@ func (t *Tokenizer) encode(text string, ids []int32, ends []int) ([]int32, []int
 			words = words[:0]
 			if t.words == nil {
 				words = append(words, p.span)
-			} else {
+			} else if w.err == nil {
 				words = t.words(p.span, words)
 			}
-			for _, w := range words {
-				if w.text == "" {
+			for _, word := range words {
+				if word.text == "" {
 					continue
 				}
-				ids, scratch = t.model.tokens(w.text, ids, scratch[:0])
-				if ends != nil {
+				ids, scratch = t.model.tokens(w, word.text, ids, scratch[:0])
+				if ends != nil && w.err == nil {
 					for _, end := range scratch {
-						ends = append(ends, w.offset(int(end)))
+						ends = append(ends, word.offset(int(end)))
 					}
+				}
+				if w.err != nil {
+					break
 				}
 			}
 		}
+		if w.err != nil {
+			return nil, nil, fmt.Errorf("encode a text of %d bytes: %w", len(text), w.err)
+		}
 	}
-	return ids, ends
+	return ids, ends, nil
 }
 
 // normal returns s in the form in which the model reads it.

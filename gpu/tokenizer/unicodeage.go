@@ -106,19 +106,16 @@ var (
 func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.Is(newLetters(), r) }
 func isNumber(r rune) bool { return unicode.IsNumber(r) || unicode.Is(newNumbers(), r) }
 
-// asOld returns text with the newer characters replaced by old ones of their category, one for one, for
-// an engine that goes by Go's tables.
-func asOld(text string) string {
-	table := allNew()
-	return strings.Map(func(r rune) rune {
-		if r < 0x0897 || !unicode.Is(table, r) {
-			return r
-		}
-		for _, n := range newer {
-			if unicode.Is(n.chars, r) && !unicode.Is(unicode.Categories[n.category], r) {
-				return n.old
-			}
-		}
+// asOldRune returns an old character of the category of r for a newer one, and any other as it is, for
+// what goes by Go's tables.
+func asOldRune(r rune) rune {
+	if r < 0x0897 || !unicode.Is(allNew(), r) {
 		return r
-	}, text)
+	}
+	for _, n := range newer {
+		if unicode.Is(n.chars, r) && !unicode.Is(unicode.Categories[n.category], r) {
+			return n.old
+		}
+	}
+	return r
 }

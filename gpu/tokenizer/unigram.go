@@ -12,8 +12,7 @@ import (
 // A unigram is the model of Kudo (2018): of all ways to cut a word into tokens it takes the one
 // whose log probabilities add up to the most.
 type unigram struct {
-	root         [256]int32
-	nodes        []unigramNode
+	texts        *trie // of ids
 	vocab        map[string]int32
 	scores       []float64 // by id
 	unk          int32     // -1: characters that have no token are dropped
@@ -22,11 +21,6 @@ type unigram struct {
 	byteFallback bool       // every byte has its token
 	float32      bool       // scores add up in single precision, as in SentencePiece itself
 	pool         sync.Pool  // *[]unigramStep
-}
-
-type unigramNode struct {
-	next map[byte]int32
-	id   int32 // token that ends here, -1 if none
 }
 
 // unkPenalty is how much an unknown character is worse than the least likely token; the value is
@@ -49,9 +43,8 @@ type unigramStep struct {
 
 // newUnigram returns the model of tokens by id. Of their types, which are nil if all are normal, only
 // normal and users' tokens are found in text; a user's token is better than any normal ones.
-func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool, types []int32) *unigram {
-	m := &unigram{nodes: make([]unigramNode, 1), vocab: make(map[string]int32, len(tokens)), scores: slices.Clone(scores), unk: unk}
-	m.nodes[0].id = none
+func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool, types []int32) (*unigram, error) {
+	m := &unigram{texts: newTrie(), vocab: make(map[string]int32, len(tokens)), scores: slices.Clone(scores), unk: unk}
 	lowest := math.Inf(1)
 	for id, token := range tokens {
 		switch {
@@ -64,7 +57,9 @@ func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool,
 		}
 		m.vocab[token] = int32(id)
 		if token != "" {
-			m.insert(token, int32(id))
+			if err := m.texts.insert(token, int32(id), true); err != nil {
+				return nil, err
+			}
 		}
 	}
 	m.unkScore = lowest - unkPenalty
@@ -83,42 +78,19 @@ func newUnigram(tokens []string, scores []float64, unk int32, byteFallback bool,
 		}
 	}
 	m.pool.New = func() any { return new([]unigramStep) }
-	return m
+	return m, nil
 }
 
-func (m *unigram) insert(token string, id int32) {
-	node := m.root[token[0]]
-	if node == 0 {
-		node = m.grow()
-		m.root[token[0]] = node
-	}
-	for i := 1; i < len(token); i++ {
-		next, ok := m.nodes[node].next[token[i]]
-		if !ok {
-			next = m.grow()
-			if m.nodes[node].next == nil {
-				m.nodes[node].next = make(map[byte]int32)
-			}
-			m.nodes[node].next[token[i]] = next
-		}
-		node = next
-	}
-	m.nodes[node].id = id
-}
-
-func (m *unigram) grow() int32 {
-	m.nodes = append(m.nodes, unigramNode{id: none})
-	return int32(len(m.nodes) - 1)
-}
-
-func (m *unigram) tokens(word string, ids, ends []int32) ([]int32, []int32) {
+func (m *unigram) tokens(w *work, word string, ids, ends []int32) ([]int32, []int32) {
 	buffer := m.pool.Get().(*[]unigramStep)
 	defer m.pool.Put(buffer)
 	if cap(*buffer) < len(word)+1 {
 		*buffer = make([]unigramStep, len(word)+1)
 	}
 	steps := (*buffer)[:len(word)+1]
-	m.walk(word, steps)
+	if !m.walk(w, word, steps) {
+		return ids, ends
+	}
 
 	// Follow the best way back, then turn it around.
 	from := len(ids)
@@ -163,8 +135,8 @@ func (m *unigram) emitBackwards(word string, id int32, start, end int, ids, ends
 	return append(ids, m.unk), append(ends, int32(end))
 }
 
-// walk fills steps with the best way to every place of word.
-func (m *unigram) walk(word string, steps []unigramStep) {
+// walk fills steps with the best way to every place of word; it reports false if that is too much work.
+func (m *unigram) walk(w *work, word string, steps []unigramStep) bool {
 	for i := range steps {
 		steps[i] = unigramStep{start: -1, id: none}
 	}
@@ -172,7 +144,7 @@ func (m *unigram) walk(word string, steps []unigramStep) {
 	last := 0 // the last place that has been reached
 	for i := 0; i < len(word); {
 		_, n := utf8.DecodeRuneInString(word[i:])
-		if m.float32 && math.Abs(steps[i].score) > resetScore {
+		if m.float32 && math.Abs(steps[i].score) > resetScore && w.step(last-i, "the search for tokens") {
 			by := steps[i].score
 			for k := i; k <= last; k++ {
 				steps[k].score = m.round(steps[k].score - by)
@@ -186,22 +158,26 @@ func (m *unigram) walk(word string, steps []unigramStep) {
 			}
 			last = max(last, j)
 		}
-		node := m.root[word[i]]
-		for j := i + 1; node != 0; j++ {
-			if id := m.nodes[node].id; id >= 0 {
+		node, j := m.texts.root[word[i]], i+1
+		for ; node != 0; j++ {
+			if id := m.texts.values[node]; id >= 0 {
 				reach(j, m.scores[id], id)
 				single = single || j == i+n
 			}
 			if j == len(word) {
 				break
 			}
-			node = m.nodes[node].next[word[j]]
+			node = m.texts.child(node, word[j])
+		}
+		if !w.step(j-i, "the search for tokens") {
+			return false
 		}
 		if !single {
 			reach(i+n, m.unkScore, m.unk)
 		}
 		i += n
 	}
+	return true
 }
 
 // round returns a sum of scores in the model's precision: it decides between ways that are equally good.
@@ -215,7 +191,7 @@ func (m *unigram) round(score float64) float64 {
 // unigram sets a Unigram model.
 func (b *builder) unigram(data json.RawMessage) error {
 	var spec struct {
-		Vocab        [][]json.RawMessage
+		Vocab        []scoredToken
 		UnkID        *int `json:"unk_id"`
 		ByteFallback bool `json:"byte_fallback"`
 	}
@@ -231,10 +207,8 @@ func (b *builder) unigram(data json.RawMessage) error {
 	b.expect(len(spec.Vocab))
 	tokens, scores := make([]string, len(spec.Vocab)), make([]float64, len(spec.Vocab))
 	for id, row := range spec.Vocab {
-		if len(row) != 2 || json.Unmarshal(row[0], &tokens[id]) != nil || json.Unmarshal(row[1], &scores[id]) != nil {
-			return fmt.Errorf("model Unigram: token %d is no pair of text and score", id)
-		}
-		b.setToken(int32(id), tokens[id])
+		tokens[id], scores[id] = row.text, row.score
+		b.setToken(int32(id), row.text)
 	}
 	unk := int32(none)
 	if spec.UnkID != nil {
@@ -243,6 +217,27 @@ func (b *builder) unigram(data json.RawMessage) error {
 		}
 		unk = int32(*spec.UnkID)
 	}
-	b.tokenizer.model = newUnigram(tokens, scores, unk, spec.ByteFallback, nil)
+	m, err := newUnigram(tokens, scores, unk, spec.ByteFallback, nil)
+	if err != nil {
+		return fmt.Errorf("model Unigram: %w", err)
+	}
+	b.tokenizer.model = m
+	return nil
+}
+
+// A scoredToken is a token and its score, which tokenizer.json writes as a list.
+type scoredToken struct {
+	text  string
+	score float64
+}
+
+func (s *scoredToken) UnmarshalJSON(data []byte) error {
+	var text *string
+	var score *float64
+	row := []any{&text, &score}
+	if err := json.Unmarshal(data, &row); err != nil || len(row) != 2 || text == nil || score == nil {
+		return fmt.Errorf("%.40q is no pair of text and score", data)
+	}
+	s.text, s.score = *text, *score
 	return nil
 }

@@ -28,13 +28,16 @@ const (
 // tokens. Every document is followed by eos. A row begins at the start of a document and
 // holds whole ones, but for the last, whose end is cut off: then no row begins in the
 // middle of a text, where a model could not know what it continues.
-func rows(encode func(string) []int32, eos int32, seed uint64, tokens int) ([][]int32, error) {
+func rows(encode func(string) ([]int32, error), eos int32, seed uint64, tokens int) ([][]int32, error) {
 	var packed [][]int32
 	for n := tokens / 20; ; n *= 2 { // about 45 tokens a document
 		packed = packed[:0]
 		var row []int32
 		for _, d := range tiny.Documents(seed, n) {
-			ids := encode(d.Text)
+			ids, err := encode(d.Text)
+			if err != nil {
+				return nil, err
+			}
 			if len(ids) == 0 {
 				return nil, fmt.Errorf("tokenize %q: no tokens", d.Text)
 			}

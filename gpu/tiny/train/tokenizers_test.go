@@ -105,13 +105,13 @@ func TestTokenizersAreFullAndRepeatable(t *testing.T) {
 }
 
 func TestRowsHoldWholeDocuments(t *testing.T) {
-	encode := func(text string) []int32 {
+	encode := func(text string) ([]int32, error) {
 		ids := make([]int32, len(strings.Fields(text)))
 		for i := range ids {
 			ids[i] = 7
 		}
 		ids[0] = 1
-		return ids
+		return ids, nil
 	}
 	const eos = 2
 	packed, err := rows(encode, eos, 5, 2000)
@@ -135,7 +135,7 @@ func TestRowsHoldWholeDocuments(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(packed, again) {
 		t.Errorf("the same rows differ (error %v)", err)
 	}
-	if _, err := rows(func(string) []int32 { return nil }, eos, 5, 2000); err == nil {
+	if _, err := rows(func(string) ([]int32, error) { return nil, nil }, eos, 5, 2000); err == nil {
 		t.Error("a tokenizer without tokens: no error")
 	}
 }
