@@ -40,7 +40,7 @@ func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string)
 		return nil, wrap(err)
 	}
 	if missing := c.MissingShards(); len(missing) > 0 {
-		return nil, wrap(fmt.Errorf("missing files %v: %w", missing, checkpoint.ErrNotFound))
+		return nil, wrap(fmt.Errorf("missing files %s: %w", some(missing), checkpoint.ErrNotFound))
 	}
 	if err := config.readGeneration(c.File); err != nil {
 		return nil, wrap(err)

@@ -61,6 +61,7 @@ func (d *draft) weighAll(p *sampler, logits [][]float32) {
 
 // weighBest weighs the k best tokens: it keeps up to 2k and drops the worse half when full.
 func (d *draft) weighBest(p *sampler, logits [][]float32, k int) {
+	k = min(k, math.MaxInt32)
 	kept := d.sorted[:0]
 	floor := float32(math.Inf(-1))
 	p.spans(logits, func(base int32, part []float32) {

@@ -11,6 +11,20 @@ func OpenSource(c *Config, src source, tok *tokenizer.Tokenizer) (*Decoder, erro
 	return d, err
 }
 
+// FirstSlots changes the room for new tokens that a generation begins with, and returns what it was.
+func FirstSlots(n int) int {
+	old := firstSlots
+	firstSlots = n
+	return old
+}
+
+// ReadGeneration returns the ends that a generation_config.json names.
+func ReadGeneration(c *Config, file func(name string) ([]byte, error)) ([]int32, error) {
+	out := *c
+	err := out.readGeneration(file)
+	return out.EOS, err
+}
+
 // Ends are the tokens that end a text.
 func (d *Decoder) Ends() []int32 { return d.ends() }
 

@@ -271,7 +271,7 @@ func windowsFromTypes(f *fields, types []string, window int) []int {
 		case slidingAttention:
 			out[l] = window
 		default:
-			f.problem("layer_types[%d] %q is not supported", l, t)
+			f.problem("layer_types[%d] %.40q is not supported", l, t)
 		}
 	}
 	return out

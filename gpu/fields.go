@@ -13,8 +13,17 @@ type fields struct {
 	problems []string
 }
 
+// maxProblems is how many problems a message lists.
+const maxProblems = 20
+
 func (f *fields) problem(format string, args ...any) {
-	f.problems = append(f.problems, fmt.Sprintf(format, args...))
+	switch len(f.problems) {
+	case maxProblems:
+		f.problems = append(f.problems, "and more")
+	case maxProblems + 1:
+	default:
+		f.problems = append(f.problems, fmt.Sprintf(format, args...))
+	}
 }
 
 // read decodes a value; it reports whether the key was there and fitted into v.
@@ -43,9 +52,15 @@ func clip(raw []byte) string {
 	return string(raw)
 }
 
+// maxWord is the length of the longest string that names something.
+const maxWord = 100
+
 func (f *fields) text(key, otherwise string) string {
 	v := otherwise
-	f.read(key, "a string", &v)
+	if f.read(key, "a string", &v); len(v) > maxWord {
+		f.problem("%s is a string of %d bytes", key, len(v))
+		return otherwise
+	}
 	return v
 }
 
@@ -96,6 +111,10 @@ func (f *fields) object(key string) (sub *fields, done func()) {
 	}
 }
 
+// maxIDs is many times the number of tokens with which any model ends its texts: each is looked at for
+// every token that is chosen.
+const maxIDs = 1 << 10
+
 // ids reads a token id or a list of them: empty for null, nil for an absent key.
 func (f *fields) ids(key string) []int32 {
 	raw, ok := f.raw[key]
@@ -112,6 +131,10 @@ func (f *fields) ids(key string) []int32 {
 	var many []int32
 	if json.Unmarshal(raw, &many) != nil {
 		f.problem("%s is %s, want a token id or a list of them", key, clip(raw))
+	}
+	if len(many) > maxIDs {
+		f.problem("%s lists %d token ids, at most %d are read", key, len(many), maxIDs)
+		return nil
 	}
 	return many
 }

@@ -127,8 +127,8 @@ func (c *Config) lanesFor(rows int) int {
 }
 
 func (d *Decoder) checkRows(rows []Row, s Sampling) error {
-	if s.MaxNewTokens < 1 {
-		return fmt.Errorf("%d new tokens, want at least 1", s.MaxNewTokens)
+	if s.MaxNewTokens < 1 || s.MaxNewTokens > maxDim {
+		return fmt.Errorf("%d new tokens, want 1 to %d", s.MaxNewTokens, maxDim)
 	}
 	if !(s.Temperature >= 0) || !(s.TopP >= 0 && s.TopP <= 1) || s.TopK < 0 {
 		return fmt.Errorf("temperature %g, top-p %g, top-k %d: want at least 0, and top-p at most 1", s.Temperature, s.TopP, s.TopK)

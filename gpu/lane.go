@@ -27,7 +27,7 @@ type lane struct {
 
 func (l *lane) run(ctx context.Context) error {
 	l.s = l.past.longest()
-	l.t = l.s + (l.sampling.MaxNewTokens+15)/16*16
+	l.t = l.s + min(slotsFor(l.sampling.MaxNewTokens), firstSlots)
 	if l.finished() {
 		return nil
 	}
@@ -50,6 +50,9 @@ func (l *lane) run(ctx context.Context) error {
 	for step := range l.sampling.MaxNewTokens {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if err := l.makeRoom(step); err != nil {
+			return fmt.Errorf("token %d: %w", step, err)
 		}
 		logits, err := l.step(step)
 		if err != nil {
@@ -84,6 +87,47 @@ func (l *lane) fillCache() error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// firstSlots is the number of new tokens that a lane has room for at first; more is made as texts grow,
+// so that a large number of tokens takes no memory before they are there. Tests change it.
+var firstSlots = 512
+
+// slotsFor is the number of slots for n new tokens, a multiple of 16 (see bucket).
+func slotsFor(n int) int { return (n + 15) / 16 * 16 }
+
+// makeRoom doubles the slots for new tokens if a step needs more than there are. More slots do not change
+// what a step computes: those that are not used are masked.
+func (l *lane) makeRoom(step int) error {
+	if l.s+step < l.t {
+		return nil
+	}
+	c, old := l.d.config, l.t
+	l.t = l.s + min(slotsFor(l.sampling.MaxNewTokens), 2*(l.t-l.s))
+	for i, from := range l.cache {
+		lines, width := l.size*c.KVHeads*c.HeadDim, 1 // keys: a line of slots for each value of a head
+		dims := []int{l.size * c.KVHeads, c.HeadDim, l.t}
+		if i%2 == 1 {
+			lines, width = l.size*c.KVHeads, c.HeadDim
+			dims = []int{l.size * c.KVHeads, l.t, c.HeadDim}
+		}
+		cl := &call{dev: l.d.dev}
+		var err error
+		cl.floats(func(to []float32) {
+			err = read(from, func(x []float32) {
+				for j := range lines {
+					copy(to[j*l.t*width:], x[j*old*width:(j+1)*old*width])
+				}
+			})
+		}, dims...)
+		if err = firstError(cl.err, err); err != nil {
+			free(cl.own)
+			return err
+		}
+		free([]*tensors.Tensor{from})
+		l.cache[i] = cl.own[0]
 	}
 	return nil
 }

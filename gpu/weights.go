@@ -61,13 +61,22 @@ func (c *Config) checkTensors(have []checkpoint.TensorInfo) error {
 	}{{"missing", missing}, {"misshapen", misshapen}, {"unused", unused}} {
 		if len(l.names) > 0 {
 			slices.Sort(l.names)
-			problems = append(problems, fmt.Sprintf("%d %s: %s", len(l.names), l.what, strings.Join(l.names, ", ")))
+			problems = append(problems, fmt.Sprintf("%d %s: %s", len(l.names), l.what, some(l.names)))
 		}
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("tensors do not fit the configuration: %s", strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// some lists the first names, and how many more there are.
+func some(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // unread reports whether a stored tensor is none of the decoder's weights: old checkpoints carry

@@ -46,7 +46,7 @@ var expressions = []struct{ expr, perl string }{
 	{expr: `(a+)+$`}, {expr: `(.*)*s`}, {expr: `(?:|a)*`}, {expr: `(?:a|b*)*s`}, {expr: `(?:a*?)*?b`}, {expr: `(?:a?b?)+s`}, {expr: `(?:(?=a)|b)*`},
 	{expr: `a|ab|abc`}, {expr: `abc|ab|a`}, {expr: `(?:a|ab)(?:c|bcs)`}, {expr: `(?>a|ab)(?:c|bcs)`}, {expr: `.(?<=a)`}, {expr: `(?<=a|bc)s`}, {expr: `(?<!a|bc)s`},
 	{expr: `(?<=(?:ab)).`}, {expr: `(?<=\p{L}{2}).`}, {expr: `(?<!^).`}, {expr: `(?=.*s)a`}, {expr: `(?!.*s)a`}, {expr: `(?:(?=a*b)a)*`}, {expr: `(?:(?!ab).)+`},
-	{expr: `(?>(?:(?=a*b)a)*)b?`}, {expr: `(?=(?=a)(?:a|b)*)..`}, {expr: `(?:(?>a*)b?)*s`},
+	{expr: `(?>(?:(?=a*b)a)*)b?`}, {expr: `(?=(?=a)(?:a|b)*)..`}, {expr: `(?:(?>a*)b?)*s`}, {expr: `a*?(?<=a)|b`},
 	{expr: `^.`}, {expr: `.$`}, {expr: `\A.|.\z`}, {expr: `.\Z`}, {expr: `\b\w`}, {expr: `\B.`}, {expr: `\b`}, {expr: `^`}, {expr: ``},
 	{expr: `(?i)s|T`}, {expr: `(?i:s)T`}, {expr: `x|(?i)s|t`, perl: `x|(?i:s|t)`}, {expr: `(?i:[a-d]+)`}, {expr: `(?i:[^a-d]+)`}, {expr: `(?i:É)`},
 	{expr: `(?m:.)`, perl: `(?s:.)`}, {expr: `(?im-i:.s)`, perl: `(?s:.s)`}, {expr: `(?<name>a)b`}, {expr: `a(?#no)b`},
