@@ -79,6 +79,15 @@ func TestConditionsShareTheirNoise(t *testing.T) {
 	}
 }
 
+func encode(t *testing.T, d *gpu.Decoder, text string) []int32 {
+	t.Helper()
+	ids, err := d.Tokenizer().EncodePlain(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
 // scoredBatch runs the stage that scores on texts after a prompt, and gives its outputs.
 func scoredBatch(t *testing.T, m Model, condition string, texts ...string) (plain, shuffled *artifacts.Scores) {
 	t.Helper()
@@ -87,7 +96,7 @@ func scoredBatch(t *testing.T, m Model, condition string, texts ...string) (plai
 	for _, text := range texts {
 		row := artifacts.Generation{Condition: condition, PromptText: "The captain", Text: text}
 		if text != "" {
-			row.Tokens = d.Tokenizer().EncodePlain(" " + text)
+			row.Tokens = encode(t, d, " "+text)
 		}
 		g.Rows = append(g.Rows, row)
 	}
@@ -140,7 +149,7 @@ func TestScoreIsTheMeanLossOfTheContinuation(t *testing.T) {
 	texts := []string{"waits by the sea", "sings", ""}
 	got, _ := scoredBatch(t, m, "none", texts...)
 	for i, text := range texts[:2] {
-		want := meanLoss(t, d, "The captain", d.Tokenizer().EncodePlain(" "+text))
+		want := meanLoss(t, d, "The captain", encode(t, d, " "+text))
 		if r := got.Rows[i]; math.Abs(r.NLL-want) > 1e-4 || math.Abs(r.Perplexity-math.Exp(r.NLL)) > 1e-9*r.Perplexity {
 			t.Errorf("%q: %g nats a token, perplexity %g, want %g nats", text, r.NLL, r.Perplexity, want)
 		}
@@ -158,7 +167,7 @@ func TestAnchorsAreAlsoScoredShuffled(t *testing.T) {
 	plain, shuffled := scoredBatch(t, m, Anchors, text)
 	seed := cache.NewRecipe("shuffled words", 1).Text("text", text).Int("row", 0).Key()
 	mixed := trial.ShuffleWords(text, seed)
-	if want := meanLoss(t, d, "The captain", d.Tokenizer().EncodePlain(" "+mixed)); math.Abs(shuffled.Rows[0].NLL-want) > 1e-4 || mixed == text {
+	if want := meanLoss(t, d, "The captain", encode(t, d, " "+mixed)); math.Abs(shuffled.Rows[0].NLL-want) > 1e-4 || mixed == text {
 		t.Errorf("%q has %g nats, want %g", mixed, shuffled.Rows[0].NLL, want)
 	}
 	if shuffled.Rows[0].NLL <= plain.Rows[0].NLL {
