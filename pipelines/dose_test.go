@@ -102,7 +102,7 @@ func TestMeasuredResidual(t *testing.T) {
 	}
 }
 
-// TestStagesReadInTheOrderOfTheirKind: a stage's function knows its inputs by number only.
+// TestStagesReadInTheOrderOfTheirKind: what a stage reads, and in which order, is part of its key.
 func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 	want := map[string][]string{
 		"pairs": nil, "capture.source": {"pairs"}, "capture.target": {"pairs"}, "gram": {"capture.source", "capture.target"}, "fit": {"gram"},

@@ -31,9 +31,9 @@ func init() { register("test", 1, many, toyUnit) }
 func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s).Int("index", int64(u.Index))
 	var read []byte
-	for i, name := range u.Stage.Inputs {
-		r.Input(name, u.Input(i).Digest())
-		for _, o := range u.Input(i) {
+	for _, name := range u.Stage.Inputs {
+		r.Input(name, u.Input(name).Digest())
+		for _, o := range u.Input(name) {
 			read = append(read, o.Name+" "+o.Digest.Short()+"\n"...)
 		}
 	}

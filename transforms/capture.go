@@ -33,9 +33,9 @@ func template(on bool) string {
 	return "none"
 }
 
-// capture records one shard. Input 0: pairs.
+// capture records one shard. It reads pairs.
 func capture(ctx context.Context, u *Unit, s Capture) (cache.ActionKey, error) {
-	shard, err := u.Need(0, shardName(u.Index))
+	shard, err := u.Need("pairs", shardName(u.Index))
 	if err != nil {
 		return cache.ActionKey{}, err
 	}

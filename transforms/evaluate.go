@@ -86,12 +86,12 @@ const evaluateVersion = 2 // 2: cosines without the largest dimensions, texts le
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 
-// evaluate makes "report" (JSON) and "rows" (one JSON line a text). Inputs: generate, score, trait,
+// evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads generate, score, trait,
 // vectors, fit, pairs.
 func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
-	for i, name := range u.Stage.Inputs {
-		r.Input(name, u.Input(i).Digest())
+	for _, name := range u.Stage.Inputs {
+		r.Input(name, u.Input(name).Digest())
 	}
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		j := &jury{settings: s, scorers: map[string]*trial.Scorer{}}
@@ -128,7 +128,7 @@ type jury struct {
 // prepare reads the scorers, then the anchors: the first batch of the generation.
 func (j *jury) prepare(ctx context.Context, u *Unit) error {
 	for i, p := range j.settings.Personas {
-		o, err := u.InputAt(2, i, "scorer")
+		o, err := u.InputAt("trait", i, "scorer")
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (j *jury) prepare(ctx context.Context, u *Unit) error {
 	if err != nil {
 		return err
 	}
-	o, err := u.InputAt(1, 0, "shuffled")
+	o, err := u.InputAt("score", 0, "shuffled")
 	if err != nil {
 		return err
 	}
@@ -186,11 +186,11 @@ func medianNLL(s *artifacts.Scores) trial.Number {
 
 // batch reads the texts and scores of a unit of the generation.
 func (u *Unit) batch(ctx context.Context, i int) (*artifacts.Generations, *artifacts.Scores, error) {
-	g, err := u.InputAt(0, i, "texts")
+	g, err := u.InputAt("generate", i, "texts")
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := u.InputAt(1, i, "scores")
+	o, err := u.InputAt("score", i, "scores")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -218,7 +218,7 @@ func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evalu
 			return nil, nil, err
 		}
 		vector := ""
-		if o, ok := u.Input(3).Find(b.Condition + "/" + b.Persona); ok && b.Alpha != 0 {
+		if o, ok := u.Input("vectors").Find(b.Condition + "/" + b.Persona); ok && b.Alpha != 0 {
 			vector = o.Digest.String()
 		}
 		j.texts += len(texts.Rows)
@@ -273,7 +273,7 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.
 	}
 	report := &Report{Evaluation: e, Anchors: j.anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
 		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: j.texts}}
-	fitted, err := u.Need(4, "report")
+	fitted, err := u.Need("fit", "report")
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +294,7 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.
 // leftOut counts the calibration texts that gave no pair, by reason.
 func (u *Unit) leftOut(ctx context.Context) (map[string]int, error) {
 	count := map[string]int{}
-	for _, o := range u.Input(5) {
+	for _, o := range u.Input("pairs") {
 		texts, err := load(ctx, u.Store, o, artifacts.KindTexts, artifacts.DecodeTexts)
 		if err != nil {
 			return nil, err
@@ -314,7 +314,7 @@ func (u *Unit) compareVectors(ctx context.Context, largest []int) ([]VectorRepor
 	var reports []VectorReport
 	native := map[string][]float32{}
 	var all []*artifacts.Vectors
-	for _, o := range u.Input(3) {
+	for _, o := range u.Input("vectors") {
 		v, err := load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors)
 		if err != nil {
 			return nil, err

@@ -43,11 +43,11 @@ type FitReport struct {
 	Warnings        []string `json:"warnings,omitempty"`
 }
 
-// fit makes "map", "shuffled.j", "self" and "report". Input 0: gram.
+// fit makes "map", "shuffled.j", "self" and "report". It reads gram.
 func fit(ctx context.Context, u *Unit, s Fit) (cache.ActionKey, error) {
-	r := u.Recipe().Struct(s).Input("gram", u.Input(0).Digest())
+	r := u.Recipe().Struct(s).Input("gram", u.Input("gram").Digest())
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
-		m, err := mergeGrams(ctx, u.Store, u.Input(0), s)
+		m, err := mergeGrams(ctx, u.Store, u.Input("gram"), s)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func fit(ctx context.Context, u *Unit, s Fit) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		curve, err := s.curve(ctx, u.Store, u.Input(0), m.folds[0], spec)
+		curve, err := s.curve(ctx, u.Store, u.Input("gram"), m.folds[0], spec)
 		if err != nil {
 			return nil, err
 		}

@@ -81,7 +81,7 @@ const generateVersion = 2 // 2: few anchor prompts are continued more than once
 
 func init() { register("generate", generateVersion, many, generate) }
 
-// generate writes one batch. Input 0: vectors.
+// generate writes one batch. It reads vectors.
 func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error) {
 	b := s.Batches[u.Index]
 	prompts, seeds := s.Prompts, s.Seeds
@@ -93,7 +93,7 @@ func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error)
 	var vectors cache.Output
 	if b.Alpha != 0 {
 		var err error
-		if vectors, err = u.Need(0, b.Condition+"/"+b.Persona); err != nil {
+		if vectors, err = u.Need("vectors", b.Condition+"/"+b.Persona); err != nil {
 			return cache.ActionKey{}, err
 		}
 		r.Text("alpha_unit", s.AlphaUnit).Text("steer_positions", s.Positions).Input("vectors", vectors.Digest)

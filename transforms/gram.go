@@ -23,13 +23,13 @@ const gramVersion = 1
 
 func init() { register("gram", gramVersion, many, gram) }
 
-// gram reduces one shard. Inputs: capture.source, capture.target.
+// gram reduces one shard. It reads capture.source and capture.target.
 func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {
-	source, err := u.InputAt(0, u.Index, "activations")
+	source, err := u.InputAt("capture.source", u.Index, "activations")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}
-	target, err := u.InputAt(1, u.Index, "activations")
+	target, err := u.InputAt("capture.target", u.Index, "activations")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}

@@ -21,9 +21,9 @@ const scoreVersion = 1
 func init() { register("score", scoreVersion, many, score) }
 
 // score reads one batch. The anchors are read twice: as they are, for the zero of coherence, and
-// with their words shuffled, for the point beyond which a text counts as garbled. Input 0: generate.
+// with their words shuffled, for the point beyond which a text counts as garbled. It reads generate.
 func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
-	batch, err := u.InputAt(0, u.Index, "texts")
+	batch, err := u.InputAt("generate", u.Index, "texts")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}

@@ -14,7 +14,7 @@ type Stage struct {
 	Name     string          // unique in an experiment: "capture.source"
 	Kind     string          // what its units do: "capture"
 	Settings json.RawMessage // the kind's settings struct; fields tagged key:"-" are not part of the recipe
-	Inputs   []string        // names of the stages it reads, in the order the kind expects
+	Inputs   []string        // names of the stages it reads; their order is part of the key
 	Units    int             // how many units it is cut into, fixed before the run
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,24 +44,30 @@ type Unit struct {
 	run    *run
 }
 
-// Input is the manifest of the i-th stage in Stage.Inputs.
-func (u *Unit) Input(i int) Manifest { return u.inputs[i] }
+// Input is the manifest of a stage that this one reads. It panics if the stage is not among Stage.Inputs.
+func (u *Unit) Input(stage string) Manifest {
+	i := slices.Index(u.Stage.Inputs, stage)
+	if i < 0 {
+		panic(fmt.Sprintf("transforms: stage %s does not read %s", u.Stage.Name, stage))
+	}
+	return u.inputs[i]
+}
 
-// InputAt is the output of that name of unit index of the i-th input, for stages cut alike.
-func (u *Unit) InputAt(i, index int, name string) (cache.Output, error) {
-	return u.Need(i, unitName(index, name))
+// InputAt is the output of that name of unit index of an input, for stages cut alike.
+func (u *Unit) InputAt(stage string, index int, name string) (cache.Output, error) {
+	return u.Need(stage, unitName(index, name))
 }
 
 // unitName is the name in a manifest of what a unit calls name. Units themselves do not know their
 // place: the same unit may be the third of one experiment and the fifth of another.
 func unitName(index int, name string) string { return fmt.Sprintf("%04d.%s", index, name) }
 
-// Need is the output of that name of the i-th input.
-func (u *Unit) Need(i int, name string) (cache.Output, error) {
-	if o, ok := u.inputs[i].Find(name); ok {
+// Need is the output of that name of an input.
+func (u *Unit) Need(stage, name string) (cache.Output, error) {
+	if o, ok := u.Input(stage).Find(name); ok {
 		return o, nil
 	}
-	return cache.Output{}, fmt.Errorf("stage %s reads %q of %s, which has no such output", u.Stage.Name, name, u.Stage.Inputs[i])
+	return cache.Output{}, fmt.Errorf("stage %s reads %q of %s, which has no such output", u.Stage.Name, name, stage)
 }
 
 // Recipe begins the recipe of this unit's kind. What the unit depends on is added by its function:

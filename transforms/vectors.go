@@ -36,12 +36,12 @@ type toolbox struct {
 	sourceResidual float64                // mean ‖h‖ of the source
 }
 
-// vectors makes one output "condition/persona" for each. Inputs: fit, personas.source,
+// vectors makes one output "condition/persona" for each. It reads fit, personas.source,
 // personas.target, capture.source, capture.target.
 func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
-	for i, name := range u.Stage.Inputs {
-		r.Input(name, u.Input(i).Digest())
+	for _, name := range u.Stage.Inputs {
+		r.Input(name, u.Input(name).Digest())
 	}
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		t, err := u.toolbox(ctx, s)
@@ -70,8 +70,8 @@ func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, e
 }
 
 func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) {
-	t := &toolbox{settings: s, source: map[string]artifacts.Vector{}, native: map[string]artifacts.Vector{}, maps: map[string]*artifacts.Map{}, targetRows: u.Input(4).Digest()}
-	for _, o := range u.Input(0) {
+	t := &toolbox{settings: s, source: map[string]artifacts.Vector{}, native: map[string]artifacts.Vector{}, maps: map[string]*artifacts.Map{}, targetRows: u.Input("capture.target").Digest()}
+	for _, o := range u.Input("fit") {
 		if o.Kind == artifacts.KindMap {
 			m, err := load(ctx, u.Store, o, artifacts.KindMap, artifacts.DecodeMap)
 			if err != nil {
@@ -81,10 +81,10 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 		}
 	}
 	var err error
-	if t.sourceMeta, err = u.personaVectors(ctx, 1, t.source); err != nil {
+	if t.sourceMeta, err = u.personaVectors(ctx, "personas.source", t.source); err != nil {
 		return nil, err
 	}
-	if t.targetMeta, err = u.personaVectors(ctx, 2, t.native); err != nil {
+	if t.targetMeta, err = u.personaVectors(ctx, "personas.target", t.native); err != nil {
 		return nil, err
 	}
 	if err := t.maps["map"].Accepts(t.sourceMeta); err != nil {
@@ -96,7 +96,7 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 	return t, t.measure(ctx, u)
 }
 
-func (u *Unit) personaVectors(ctx context.Context, input int, into map[string]artifacts.Vector) (meta artifacts.Meta, err error) {
+func (u *Unit) personaVectors(ctx context.Context, input string, into map[string]artifacts.Vector) (meta artifacts.Meta, err error) {
 	for _, o := range u.Input(input) {
 		v, err := load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors)
 		if err != nil {
@@ -117,7 +117,7 @@ func (t *toolbox) measure(ctx context.Context, u *Unit) error {
 		}
 	}
 	var target, source *linear.Stream
-	err := u.eachShard(ctx, 4, func(a *artifacts.Activations) error {
+	err := u.eachShard(ctx, "capture.target", func(a *artifacts.Activations) error {
 		if target == nil {
 			target, t.dim = linear.NewStream(a.Dim, seeds...), a.Dim
 		}
@@ -127,10 +127,10 @@ func (t *toolbox) measure(ctx context.Context, u *Unit) error {
 		return err
 	}
 	spread := linear.NewSpread(target.Mean())
-	if err := u.eachShard(ctx, 4, func(a *artifacts.Activations) error { return spread.Add(a.Residual) }); err != nil {
+	if err := u.eachShard(ctx, "capture.target", func(a *artifacts.Activations) error { return spread.Add(a.Residual) }); err != nil {
 		return err
 	}
-	err = u.eachShard(ctx, 3, func(a *artifacts.Activations) error {
+	err = u.eachShard(ctx, "capture.source", func(a *artifacts.Activations) error {
 		if source == nil {
 			source = linear.NewStream(a.Dim)
 		}
@@ -150,7 +150,7 @@ func (t *toolbox) measure(ctx context.Context, u *Unit) error {
 }
 
 // eachShard reads an input's shards one at a time.
-func (u *Unit) eachShard(ctx context.Context, input int, f func(*artifacts.Activations) error) error {
+func (u *Unit) eachShard(ctx context.Context, input string, f func(*artifacts.Activations) error) error {
 	for _, o := range u.Input(input) {
 		a, err := load(ctx, u.Store, o, artifacts.KindActivations, artifacts.DecodeActivations)
 		if err != nil {
