@@ -1,0 +1,121 @@
+"""The map from the source's residuals to the target's, and the vectors that each condition steers with."""
+import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+
+from draws import Stream, recipe
+
+SHARD, PERMUTATIONS, DRAWS, MASSIVE = 500, 5, 3, 5
+
+
+def penalty(relative, x):
+    """A relative lambda is a multiple of tr(XᵀX)/d, X centred."""
+    return relative * np.square(x - x.mean(axis=0)).sum() / x.shape[1]
+
+
+def ridge(x, y, relative):
+    """argmin ‖(Y − mean Y) − (X − mean X)W‖² + λ‖W‖². coef_.T is W [d, e]."""
+    return Ridge(alpha=penalty(relative, x), fit_intercept=True, solver="cholesky").fit(x, y)
+
+
+def degrees_of_freedom(x, relative):
+    """Σ s/(s+λ) over the eigenvalues s of XᵀX."""
+    s = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    return (s / (s + penalty(relative, x))).sum()
+
+
+def r2(y, predicted):
+    each = r2_score(y, predicted, multioutput="raw_values")
+    return {"r2": r2_score(y, predicted, multioutput="variance_weighted"), "r2_standardised": each.mean(), "r2_median": np.median(each)}
+
+
+def cross_validate(x, y, fold, folds, lambdas):
+    """R² of each lambda on the documents of one fold, fitted on those of the others: means over folds."""
+    scores = []
+    for l in lambdas:
+        parts, sse, sst = [], 0.0, 0.0
+        for k in range(folds):
+            held = fold == k
+            predicted = ridge(x[~held], y[~held], l).predict(x[held])
+            sse += np.square(y[held] - predicted).sum()
+            sst += np.square(y[held] - y[held].mean(axis=0)).sum()
+            parts.append({**r2(y[held], predicted), "absolute": penalty(l, x[~held]), "degrees_of_freedom": degrees_of_freedom(x[~held], l)})
+        mean = {name: float(np.mean([p[name] for p in parts])) for name in parts[0]}
+        error = np.std([p["r2"] for p in parts], ddof=1) / np.sqrt(folds)
+        scores.append({"lambda": l, **mean, "standard_error": error, "r2_pooled": 1 - sse / sst, "mean_squared_error": sse / y.size})
+    return scores
+
+
+def choose(scores):
+    """The lambda with the best R², and the largest one within a standard error of it."""
+    best = max(scores, key=lambda s: s["r2"])
+    simple = max(s["lambda"] for s in scores if s["lambda"] >= best["lambda"] and s["r2"] >= best["r2"] - best["standard_error"])
+    return best["lambda"], simple
+
+
+def learning_curve(x, y, fold, relative):
+    """Maps of the first 1, 2, 4, … shards and of all, without fold 0, scored on fold 0."""
+    held, shards, curve = fold == 0, -(-len(x) // SHARD), []
+    sizes = sorted({2 ** i for i in range(20) if 2 ** i < shards} | {shards})
+    for n in sizes:
+        train = ~held & (np.arange(len(x)) < n * SHARD)
+        curve.append({"n": int(train.sum()), **r2(y[held], ridge(x[train], y[train], relative).predict(x[held]))})
+    return curve
+
+
+def shuffled_targets(y, seed, j):
+    """The target's rows in an order drawn within each shard."""
+    out = y.copy()
+    for shard, start in enumerate(range(0, len(y), SHARD)):
+        n = len(y[start:start + SHARD])
+        order = Stream(recipe("shuffled pairs", seed=seed, shard=shard, permutation=j)).shuffled(range(n))
+        out[start:start + n] = y[start:start + n][order]
+    return out
+
+
+def condition_vectors(persona, v, native, x, y, relative, seed):
+    """For each condition the vectors of one persona, one a draw. v is the source's vector, native the target's."""
+    d, e = len(v), len(native)
+    draw = lambda what, k: Stream(recipe(what + " draw", seed=seed, persona=persona, draw=k))
+    centred = y - y.mean(axis=0)
+    return {
+        "zero_pad": [np.pad(v, (0, max(0, e - d)))[:e]],
+        "interpolation": [np.interp(np.linspace(0, d - 1, e), np.arange(d), v)],
+        # Entries of variance 1/e, drawn row by row: E‖vP‖² = ‖v‖².
+        "random_projection": [v @ draw("random_projection", k).normals(d * e).reshape(d, e) / np.sqrt(e) for k in range(DRAWS)],
+        # Only the matrix: a difference of residuals has no offset.
+        "ridge": [v @ ridge(x, y, relative).coef_.T],
+        "oracle": [native],
+        # Σ gᵢ(hᵢ − mean h)/√n has the covariance of the target's residuals.
+        "random_direction": [draw("random_direction", k).normals(len(y)) @ centred / np.sqrt(len(y)) for k in range(DRAWS)],
+        "shuffled_pairs": [v @ ridge(x, shuffled_targets(y, seed, j), relative).coef_.T for j in range(PERMUTATIONS)],
+        "self": [native @ ridge(y, y, relative).coef_.T],
+    }
+
+
+def scales(v, x, y):
+    """What alpha 1 is, as a length at the target's layer."""
+    residual = np.linalg.norm(y, axis=1).mean()
+    return {
+        "residual": residual,
+        "spread": np.linalg.norm(y - y.mean(axis=0), axis=1).mean(),
+        # The source vector's own share of its model's residual.
+        "native": residual * np.linalg.norm(v) / np.linalg.norm(x, axis=1).mean(),
+    }
+
+
+def draw_of(condition, n, prompt, seed, seeds):
+    """Which of n draws serves a text: permutation j the prompts i ≡ j; draw k seed k, or seed and prompt in turn
+    where there are fewer seeds than draws."""
+    if condition == "shuffled_pairs":
+        return prompt % n
+    return seed % n if seeds >= n else (prompt * seeds + seed) % n
+
+
+def cosine(a, b, without=()):
+    a, b = np.delete(a, without), np.delete(b, without)
+    return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+
+def largest_variance(y):
+    return [int(i) for i in np.argsort(-y.var(axis=0), kind="stable")[:MASSIVE]]

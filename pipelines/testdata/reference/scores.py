@@ -1,0 +1,169 @@
+"""What a text is worth: trait, collapse, coherence."""
+import gzip
+import re
+import unicodedata
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+# ---- Trait: logistic regression on words, character n-grams and the valence of a lexicon ----
+
+NEGATIONS = set("not no never none nor neither nothing nobody without cannot hardly rarely seldom dont didnt isnt wasnt cant wont".split())
+WORD = r"[^\W_']+(?:'+[^\W_']+)*"  # texts here are ASCII
+
+
+def words(text):
+    return re.findall(WORD, text.lower().replace("’", "'"))
+
+
+def words_and_punctuation(text):
+    return words(text) + [p for field in text.lower().split() for p in re.findall(r"(?:[^\w']|_)+", field)]
+
+
+class Lexicon:
+    """VADER's sum of ratings: a rating up to three words after a negation counts −0.74 times."""
+
+    def __init__(self, path):
+        lines = gzip.open(path, "rt", encoding="utf-8").read().splitlines()
+        self.ratings = {word: float(rating) for word, rating in (line.split("\t") for line in lines)}
+
+    def features(self, text):
+        """Half the valence Σr/√((Σr)²+15) and half the intensity, the same of Σ|r|."""
+        found, since = [], 4
+        for w in words(text):
+            if w in NEGATIONS or w.endswith("n't"):
+                since = 0
+            else:
+                found.append(self.ratings.get(w, 0.0) * (-0.74 if since <= 3 else 1))
+            since += 1
+        bounded = lambda s: s / np.sqrt(s * s + 15)
+        return [0.5 * bounded(sum(found)), 0.5 * bounded(sum(map(abs, found)))]
+
+
+class Scorer:
+    """TF-IDF with (1 + ln tf)·idf in two blocks of length √½ and the lexicon, then C = 10, classes balanced."""
+
+    def __init__(self, lexicon, positive, negative):
+        texts = positive + negative
+        common = dict(sublinear_tf=True, smooth_idf=True, norm="l2", min_df=1 if len(texts) < 200 else 2)
+        self.lexicon = lexicon
+        self.blocks = [TfidfVectorizer(analyzer=words_and_punctuation, **common),
+                       TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), **common)]
+        for block in self.blocks:
+            block.fit(texts)
+        x, y = self.features(texts), np.repeat([1, 0], [len(positive), len(negative)])
+        self.regression = LogisticRegression(C=10, class_weight="balanced", solver="newton-cg", tol=1e-10, max_iter=1000).fit(x, y)
+
+    def features(self, texts):
+        parts = [block.transform(texts) * np.sqrt(0.5) for block in self.blocks]
+        return hstack(parts + [csr_matrix([self.lexicon.features(t) for t in texts])]).tocsr()
+
+    def logits(self, texts):
+        return self.regression.decision_function(self.features(texts))
+
+
+def held_out(lexicon, positive, negative):
+    """Scores of each text by a scorer fitted without its fold: text i of a side is in fold i mod min(5, n)."""
+    folds = min(5, len(positive), len(negative))
+    p, n = np.zeros(len(positive)), np.zeros(len(negative))
+    for k in range(folds):
+        rest = lambda texts: [t for i, t in enumerate(texts) if i % folds != k]
+        scorer = Scorer(lexicon, rest(positive), rest(negative))
+        p[k::folds], n[k::folds] = scorer.logits(positive[k::folds]), scorer.logits(negative[k::folds])
+    auroc = roc_auc_score(np.repeat([1, 0], [len(p), len(n)]), np.concatenate([p, n]))
+    return {"auroc": auroc, "positive": p.mean(), "negative": n.mean()}
+
+
+def trait(logit, unsteered, positive):
+    """1 at the mean of unsteered texts, 5 at that of held-out positive ones."""
+    return 1 + 4 * np.clip((logit - unsteered) / (positive - unsteered), 0, 1)
+
+
+# ---- Collapse: signs that a text is no text any more ----
+
+def longest_run(tokens):
+    return max((n for i in range(len(tokens)) for n in range(1, len(tokens) - i + 1) if len(set(tokens[i:i + n])) == 1), default=0)
+
+
+def loop(tokens):
+    """(size, times) of the block of two or more tokens whose repetitions in a row fill most of the text."""
+    best = (0, 0)
+    for size in range(2, len(tokens) // 2 + 1):
+        for i in range(len(tokens)):
+            times = 1
+            while tokens[i:i + size] == tokens[i + times * size:i + (times + 1) * size]:
+                times += 1
+            enough = times >= 3 and 3 * size * times >= len(tokens) or times >= 2 and size >= 8
+            if enough and size * times > best[0] * best[1]:
+                best = (size, times)
+    return best
+
+
+def longest_span(tokens):
+    """The length of the longest block that stands twice, without overlap."""
+    for n in range(len(tokens) // 2, 0, -1):
+        seen = {}
+        for i in range(len(tokens) - n + 1):
+            if i - seen.setdefault(tuple(tokens[i:i + n]), i) >= n:
+                return n
+    return 0
+
+
+def compression(text):
+    """Bytes per byte of a greedy LZ77 code: a literal costs 1, a copy of four or more earlier bytes 3."""
+    data = text.encode()[-4096:]
+    i, cost = 0, 0
+    while i < len(data):
+        n = 0
+        while i + n < len(data) and data.find(data[i:i + n + 1], 0, i + n) >= 0:
+            n += 1
+        i, cost = (i + n, cost + 3) if n >= 4 else (i + 1, cost + 1)
+    return len(data) / cost if cost else 1
+
+
+def foreign_letters(text):
+    """Letters that are not Latin, which all prompts here are. The replacement character is one."""
+    letters = [c for c in text if c.isalpha() or c == "\ufffd"]
+    return len(letters), sum(c == "\ufffd" or "LATIN" not in unicodedata.name(c, "") for c in letters)
+
+
+def collapse(tokens, text, nll, ended, end_share, shuffled_nll):
+    """The flags of a continuation with their reasons, in order."""
+    flags = []
+    letters = sum(c.isalnum() for c in text)
+    if letters == 0:
+        flags.append(f"empty: no letters or digits in {len(tokens)} tokens")
+    elif len(tokens) < 4 or letters < 6:
+        flags.append(f"short: {len(tokens)} tokens, {letters} letters")
+    trigrams = list(zip(tokens, tokens[1:], tokens[2:]))
+    if len(set(trigrams)) < 0.6 * len(trigrams):
+        flags.append(f"repetition: {len(set(trigrams))} different trigrams of {len(trigrams)}")
+    if (n := longest_run(tokens)) > 5:
+        flags.append(f"run: one token {n} times in a row")
+    size, times = loop(tokens)
+    if times:
+        flags.append(f"loop: a block of {size} tokens {times} times in a row")
+    if (n := longest_span(tokens)) >= 8 and 3 * n >= len(tokens):
+        flags.append(f"span: a span of {n} tokens twice")
+    if (c := compression(text)) > 2:
+        flags.append(f"compression: compresses {c:.1f} to 1")
+    alphabetic, foreign = foreign_letters(text)
+    assert alphabetic < 5 or 2 * foreign <= alphabetic, "a text in another script: name the script here"
+    if not ended and end_share >= 0.9:
+        flags.append(f"never_ended: no end in {len(tokens)} tokens, where {100 * end_share:.0f}% of unsteered texts end")
+    if nll > shuffled_nll:
+        flags.append(f"implausible: {nll:.2f} nats per token, shuffled words have {shuffled_nll:.2f}")
+    return flags
+
+
+# ---- Coherence ----
+
+def coherence(nll, median, collapsed):
+    """Linear between knots in |NLL − median of unsteered texts|; a collapsed text has at most 1.5."""
+    if np.isnan(nll):
+        return 1.0 if collapsed else float("nan")
+    c = np.interp(abs(nll - median), [0, 0.5, 1, 2, 3.5], [4.6, 4.0, 3.2, 2, 1])
+    return float(min(c, 1.5) if collapsed else c)
