@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+
+	"github.com/persona-transfer/runpipeline/transforms"
 )
 
 // Config is one experiment. The JSON keys keep the spelling of the document that the experiment
@@ -198,12 +200,24 @@ func or(p *int, otherwise int) int {
 	return otherwise
 }
 
-// allConditions are the conditions there are, in the order of the tables.
-var allConditions = []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "oracle",
-	"random_direction", "shuffled_pairs", "prompt", "self"}
+// conditionNames lists the conditions there are, in the order of the tables; defaultConditions those
+// that run unless the configuration names others.
+func conditionNames() []string {
+	return namesOf(func(transforms.Condition) bool { return true })
+}
 
-// defaultConditions are those that run unless the configuration names others.
-var defaultConditions = allConditions[:8]
+func defaultConditions() []string {
+	return namesOf(func(c transforms.Condition) bool { return !c.Optional })
+}
+
+func namesOf(want func(transforms.Condition) bool) (names []string) {
+	for _, c := range transforms.Conditions() {
+		if want(c) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
 
 // general are the defaults for any pair of models; tinyPair those of the embedded one.
 func general() Config {
@@ -211,7 +225,7 @@ func general() Config {
 		NTraining: 5000, Positions: "word_ends",
 		LambdaValues: []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}, LambdaUnit: "relative",
 		Folds: 5, Fit: Fit{Method: "ridge", Centre: true},
-		Conditions: slices.Clone(defaultConditions), AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
+		Conditions: defaultConditions(), AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
 		NTestPrompts: 30, NSeeds: 3, MaxNewTokens: 40, Temperature: .8, TopP: .95, TopK: 50, StopAtEOS: true,
 		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait"},
 		Seed:    42, Device: "cpu", DType: "float32", OutputDir: "./results",

@@ -105,7 +105,7 @@ var moves = map[string][]move{
 
 // without leaves one condition out.
 func without(name string) string {
-	left := slices.DeleteFunc(slices.Clone(allConditions), func(c string) bool { return c == name })
+	left := slices.DeleteFunc(conditionNames(), func(c string) bool { return c == name })
 	text, _ := json.Marshal(left) // a list of strings always encodes
 	return "conditions=" + string(text)
 }
@@ -118,7 +118,7 @@ func everything() settings {
 		p["prompt"] = "Be " + name + "."
 		personas[name] = p
 	}
-	return settings{"n_training_samples": 200, "conditions": allConditions, "alpha_values": []float64{.5}, "alpha_unit": "residual", "persona_datasets": personas,
+	return settings{"n_training_samples": 200, "conditions": conditionNames(), "alpha_values": []float64{.5}, "alpha_unit": "residual", "persona_datasets": personas,
 		"test_prompts": tiny.TestPrompts(tiny.Development, 6), "n_test_prompts": 4, "n_seeds": 1}
 }
 

@@ -30,8 +30,6 @@ const (
 	// maxOpening bounds the prompts of the anchors: a document is no opening, and attention over a long
 	// one takes gigabytes.
 	maxOpening = 512
-	// shuffles is over how many permutations of the pairs the control shuffled_pairs is averaged.
-	shuffles = 5
 	// draws is how many random directions and projections there are for each persona.
 	draws = 3
 )
@@ -146,16 +144,20 @@ func (e *Experiment) lay() {
 	source := transforms.Capture{Model: e.Source, Layer: e.SourceLayer(), Positions: e.Positions}
 	target := transforms.Capture{Model: e.Target, Layer: e.TargetLayer(), Positions: e.Positions}
 	generation := e.generation(calibration)
+	shuffles, self := 0, false // what only some conditions need is made only for them
+	for _, c := range e.conditions() {
+		shuffles, self = max(shuffles, c.Shuffles), self || c.Self
+	}
 	units := len(generation.Batches)
 	e.stages = []transforms.Stage{
 		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration),
 			Samples: e.NTraining, Positions: e.Positions, Seed: e.Seed}, 1),
 		transforms.NewStage("capture.source", "capture", source, shards, "pairs"),
 		transforms.NewStage("capture.target", "capture", target, shards, "pairs"),
-		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: e.when("shuffled_pairs", shuffles), Self: e.when("self", 1) == 1, Seed: e.Seed},
+		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: shuffles, Self: self, Seed: e.Seed},
 			shards, "capture.source", "capture.target"),
 		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
-			Folds: e.Folds, Shuffles: e.when("shuffled_pairs", shuffles), Self: e.when("self", 1) == 1}, 1, "gram"),
+			Folds: e.Folds, Shuffles: shuffles, Self: self}, 1, "gram"),
 		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target), len(e.personas)),
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source), len(e.personas)),
 		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed},
@@ -167,20 +169,21 @@ func (e *Experiment) lay() {
 	}
 }
 
-// when gives n if the condition is asked for, so that what only it needs is made only then.
-func (e *Experiment) when(condition string, n int) int {
-	if slices.Contains(e.Conditions, condition) {
-		return n
+// conditions lists the conditions that are asked for, in the order of the tables.
+func (e *Experiment) conditions() (asked []transforms.Condition) {
+	for _, c := range transforms.Conditions() {
+		if slices.Contains(e.Conditions, c.Name) {
+			asked = append(asked, c)
+		}
 	}
-	return 0
+	return asked
 }
 
-// steered lists the conditions that steer with a vector.
-func (e *Experiment) steered() []string {
-	var names []string
-	for _, c := range allConditions {
-		if slices.Contains(e.Conditions, c) && c != "none" && c != "prompt" {
-			names = append(names, c)
+// steered names those that add a vector.
+func (e *Experiment) steered() (names []string) {
+	for _, c := range e.conditions() {
+		if c.Steers() {
+			names = append(names, c.Name)
 		}
 	}
 	return names
@@ -223,17 +226,11 @@ func (e *Experiment) generation(calibration []transforms.Text) transforms.Genera
 	for _, t := range e.TestPrompts.List[:e.NTestPrompts] {
 		g.Prompts = append(g.Prompts, t.Text)
 	}
-	var conditions []string
-	for _, c := range allConditions {
-		if slices.Contains(e.Conditions, c) {
-			conditions = append(conditions, c)
-		}
-	}
 	prefixes := map[string]string{}
 	for name, set := range e.PersonaDatasets.Sets {
 		prefixes[name] = set.Prompt
 	}
-	g.Batches = transforms.Batches(conditions, e.PersonaDatasets.Names(), e.AlphaValues, prefixes)
+	g.Batches = transforms.Batches(e.conditions(), e.PersonaDatasets.Names(), e.AlphaValues, prefixes)
 	return g
 }
 

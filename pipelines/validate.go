@@ -95,9 +95,10 @@ func (c *Config) checkMap(k *check) {
 
 func (c *Config) checkSteering(k *check) {
 	k.want(len(c.Conditions) > 0, "conditions: empty")
+	known := conditionNames()
 	seen := map[string]bool{}
 	for _, name := range c.Conditions {
-		k.want(slices.Contains(allConditions, name), "conditions: unknown condition %q; the nearest known one is %q", name, strictjson.Nearest(name, allConditions))
+		k.want(slices.Contains(known, name), "conditions: unknown condition %q; the nearest known one is %q", name, strictjson.Nearest(name, known))
 		k.want(!seen[name], "conditions: %q appears twice", name)
 		seen[name] = true
 	}
@@ -113,12 +114,13 @@ func (c *Config) checkSteering(k *check) {
 }
 
 func (c *Config) checkPrimary(k *check, conditions map[string]bool) {
+	known := conditionNames()
 	k.oneOf("primary.measure", c.Primary.Measure, "trait", "coherence", "collapse")
 	k.want(conditions["none"], "conditions: none is missing; every comparison starts from it")
 	k.want(c.Primary.Condition != "none", "primary.condition: none is what the others are compared with")
 	for _, name := range append([]string{c.Primary.Condition}, c.Primary.Versus...) {
-		k.want(slices.Contains(allConditions, name), "primary: unknown condition %q", name)
-		k.want(conditions[name] || !slices.Contains(allConditions, name), "primary: condition %q is not among the conditions", name)
+		k.want(slices.Contains(known, name), "primary: unknown condition %q", name)
+		k.want(conditions[name] || !slices.Contains(known, name), "primary: condition %q is not among the conditions", name)
 	}
 }
 

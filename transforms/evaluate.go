@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -260,7 +259,11 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.
 	s := j.settings
 	o := trial.DefaultOptions()
 	o.Mapped, o.Versus, o.Measure, o.Seed = s.Primary.Condition, s.Primary.Versus, s.Primary.Measure, [32]byte(key)
-	o.Controls = slices.DeleteFunc(o.Controls, func(c string) bool { return c == o.Mapped })
+	for _, c := range Conditions() {
+		if c.Role == trial.RoleControl && c.Name != o.Mapped {
+			o.Controls = append(o.Controls, c.Name)
+		}
+	}
 	o.AUROC = map[string]float64{}
 	for p, scorer := range j.scorers {
 		if scorer != nil {

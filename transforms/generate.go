@@ -8,6 +8,7 @@ import (
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
 // Generate is the stage that writes the texts: one unit, and one batch on the device, for each
@@ -54,22 +55,22 @@ func anchorSeeds(n int) int { return (AnchorTexts + n - 1) / max(n, 1) }
 
 // Batches enumerates the generation of an experiment: the anchors, the unsteered texts, which
 // depend on neither persona nor alpha, then every condition of every persona at every alpha.
-func Batches(conditions, personas []string, alphas []float64, prompts map[string]string) []Batch {
+func Batches(conditions []Condition, personas []string, alphas []float64, prompts map[string]string) []Batch {
 	batches := []Batch{{Condition: Anchors}}
 	for _, c := range conditions {
-		if c == "none" {
-			batches = append(batches, Batch{Condition: c})
+		if c.Role == trial.RoleBaseline {
+			batches = append(batches, Batch{Condition: c.Name})
 		}
 	}
 	for _, p := range personas {
 		for _, c := range conditions {
-			switch c {
-			case "none":
-			case "prompt":
-				batches = append(batches, Batch{Condition: c, Persona: p, Prefix: prompts[p]})
+			switch {
+			case c.Role == trial.RoleBaseline:
+			case !c.Steers():
+				batches = append(batches, Batch{Condition: c.Name, Persona: p, Prefix: prompts[p]})
 			default:
 				for _, a := range alphas {
-					batches = append(batches, Batch{Condition: c, Persona: p, Alpha: a})
+					batches = append(batches, Batch{Condition: c.Name, Persona: p, Alpha: a})
 				}
 			}
 		}
@@ -136,6 +137,7 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, pr
 			return nil, err
 		}
 	}
+	condition, _ := FindCondition(b.Condition)
 	positions, err := steerPositions(s.Positions)
 	if err != nil {
 		return nil, err
@@ -150,7 +152,7 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, pr
 			row := gpu.Row{Prompt: tokens, Noise: gpu.Noise{Seed: s.Seed + uint64(seed), Prompt: gpu.PromptDigest(prompt)}}
 			text := artifacts.Generation{Condition: b.Condition, Persona: b.Persona, Alpha: b.Alpha, Prompt: int32(i), PromptText: prompt, Seed: uint64(seed)}
 			if vectors != nil {
-				v := vectors.Rows[Draw(b.Condition, len(vectors.Rows), i, seed, seeds)]
+				v := vectors.Rows[condition.Draw(len(vectors.Rows), i, seed, seeds)]
 				push, length, err := dose(v, scales, b.Alpha, s.AlphaUnit)
 				if err != nil {
 					return nil, fmt.Errorf("steer with %s of %s: %w", b.Condition, b.Persona, err)
@@ -196,22 +198,6 @@ func promptWith(t *tokenizer.Tokenizer, template bool, prefix, prompt string) ([
 	}
 	ids, _, err := t.EncodeRendered(whole)
 	return ids, err
-}
-
-// Draw says which of the n draws of a condition serves a row. Random draws: draw k serves seed k,
-// or, with fewer seeds than draws, seed and prompt in turn, so that every draw serves some rows.
-// Permutation j serves the prompts i ≡ j mod n. Other conditions have one vector.
-func Draw(condition string, n, prompt, seed, seeds int) int {
-	switch {
-	case n <= 1:
-		return 0
-	case condition == "shuffled_pairs":
-		return prompt % n
-	case seeds >= n:
-		return seed % n
-	default:
-		return (prompt*seeds + seed) % n
-	}
 }
 
 // Dose scales one of the stored vectors v as steering with it would, and gives the length.

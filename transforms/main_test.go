@@ -46,3 +46,12 @@ func keep(t *testing.T, s cache.Store, name, kind string, encode func(io.Writer)
 	}
 	return cache.Output{Name: name, Kind: kind, Digest: d, Bytes: n}
 }
+
+func conditionOf(t *testing.T, name string) Condition {
+	t.Helper()
+	c, ok := FindCondition(name)
+	if !ok {
+		t.Fatalf("no condition %s", name)
+	}
+	return c
+}

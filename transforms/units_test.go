@@ -147,7 +147,8 @@ func TestTextsThatStandForNothing(t *testing.T) {
 // TestBatchesOfAnExperiment enumerates a small one: anchors and none once, the rest by persona,
 // condition and alpha.
 func TestBatchesOfAnExperiment(t *testing.T) {
-	got := Batches([]string{"none", "ridge", "oracle", "prompt"}, []string{"angry", "silly"}, []float64{1, 2}, map[string]string{"angry": "Be angry."})
+	conditions := []Condition{conditionOf(t, "none"), conditionOf(t, "ridge"), conditionOf(t, "oracle"), conditionOf(t, "prompt")}
+	got := Batches(conditions, []string{"angry", "silly"}, []float64{1, 2}, map[string]string{"angry": "Be angry."})
 	want := []Batch{{Condition: Anchors}, {Condition: "none"},
 		{"ridge", "angry", 1, ""}, {"ridge", "angry", 2, ""}, {"oracle", "angry", 1, ""}, {"oracle", "angry", 2, ""}, {"prompt", "angry", 0, "Be angry."},
 		{"ridge", "silly", 1, ""}, {"ridge", "silly", 2, ""}, {"oracle", "silly", 1, ""}, {"oracle", "silly", 2, ""}, {"prompt", "silly", 0, ""}}
@@ -173,7 +174,7 @@ func TestEveryDrawServesSomeRows(t *testing.T) {
 		rows := make([]int, c.n)
 		for prompt := range c.prompts {
 			for seed := range c.seeds {
-				rows[Draw(c.condition, c.n, prompt, seed, c.seeds)]++
+				rows[conditionOf(t, c.condition).Draw(c.n, prompt, seed, c.seeds)]++
 			}
 		}
 		all := float64(c.prompts * c.seeds)
@@ -182,7 +183,7 @@ func TestEveryDrawServesSomeRows(t *testing.T) {
 		}
 	}
 	// With as many seeds as draws, a draw is a seed; a permutation is a class of prompts.
-	if Draw("random_direction", 3, 7, 2, 3) != 2 || Draw("shuffled_pairs", 5, 7, 2, 3) != 2 {
+	if conditionOf(t, "random_direction").Draw(3, 7, 2, 3) != 2 || conditionOf(t, "shuffled_pairs").Draw(5, 7, 2, 3) != 2 {
 		t.Error("draw of prompt 7, seed 2: want draw 2 and permutation 7 mod 5")
 	}
 }

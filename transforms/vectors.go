@@ -175,40 +175,11 @@ func (t *toolbox) scales(persona string) Scales {
 
 // make gives a condition's vectors for a persona, one for each draw.
 func (t *toolbox) make(condition, persona string) ([][]float32, error) {
-	v := t.source[persona].Values
-	one := func(w []float32, err error) ([][]float32, error) { return [][]float32{w}, err }
-	switch condition {
-	case "zero_pad":
-		return one(linear.ZeroPad(v, t.dim), nil)
-	case "interpolation":
-		return one(linear.Interpolate(v, t.dim))
-	case "ridge":
-		return one(t.apply("map", v))
-	case "oracle":
-		return one(t.native[persona].Values, nil)
-	case "self":
-		return one(t.apply("self", t.native[persona].Values))
-	case "random_direction":
-		return t.directions[persona], nil
-	case "random_projection":
-		var out [][]float32
-		for k := range t.settings.Draws {
-			out = append(out, linear.RandomProjection(v, t.dim, t.seed(condition, persona, k)))
-		}
-		return out, nil
-	case "shuffled_pairs":
-		var out [][]float32
-		for j := 0; t.maps[shuffledName(j)] != nil; j++ {
-			w, err := t.apply(shuffledName(j), v)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, w)
-		}
-		return out, nil
-	default:
+	c, ok := FindCondition(condition)
+	if !ok || !c.Steers() {
 		return nil, fmt.Errorf("no such condition")
 	}
+	return c.vectors(t, persona)
 }
 
 // apply carries a difference vector across: the matrix only, without the means.

@@ -47,6 +47,7 @@ func invented(t *testing.T, blind bool) []byte {
 		}
 	}
 	o := trial.DefaultOptions()
+	o.Controls = []string{"zero_pad", "interpolation", "random_projection", "random_direction", "shuffled_pairs"}
 	o.Resamples, o.AUROC = 400, map[string]float64{"angry": .97, "silly": .95}
 	if blind {
 		delete(o.AUROC, "silly")

@@ -11,6 +11,9 @@ import (
 	"testing"
 )
 
+// controls are those of the synthetic experiments.
+var controls = []string{"zero_pad", "interpolation", "random_projection", "random_direction", "shuffled_pairs"}
+
 // An effect is what a simulated condition does at one alpha: mean trait, mean coherence, share of
 // collapsed texts.
 type effect struct{ trait, coherence, collapse float64 }
@@ -60,7 +63,7 @@ func scenario(ridge effect, oracle, naive float64) map[string]map[float64]effect
 		"ridge":  {0.2: {(1 + ridge.trait) / 2, ridge.coherence + 0.2, ridge.collapse / 2}, 0.4: ridge, 1.5: wreck},
 		"oracle": {0.2: {(1 + oracle) / 2, 4.3, 0}, 0.4: {oracle, 4.1, 0.03}, 1.5: wreck},
 	}
-	for _, c := range DefaultOptions().Controls {
+	for _, c := range controls {
 		s[c] = map[float64]effect{0.2: {(1 + naive) / 2, 4.3, 0}, 0.4: {naive, 4.1, 0.1}, 1.5: wreck}
 	}
 	return s
@@ -68,6 +71,7 @@ func scenario(ridge effect, oracle, naive float64) map[string]map[float64]effect
 
 func options(auroc float64, personas ...string) Options {
 	o := DefaultOptions()
+	o.Controls = controls
 	o.Resamples, o.AUROC = 1000, map[string]float64{}
 	for _, p := range personas {
 		o.AUROC[p] = auroc

@@ -132,14 +132,12 @@ type Options struct {
 	Seed  [32]byte           `json:"-"` // of the resamples
 }
 
-// DefaultOptions are those of the experiment: `ridge` is judged against `none`, `oracle` and five
-// controls. The conditions `prompt` and `self` are reported without being criteria: a prompt needs
-// no vector at all, and `self` has none to transfer.
+// DefaultOptions are those of the experiment: `ridge` is judged against `none`, `oracle` and the
+// controls, which the caller names.
 func DefaultOptions() Options {
 	return Options{
 		Baseline: "none", Mapped: "ridge", Oracle: "oracle",
-		Controls: []string{"zero_pad", "interpolation", "random_projection", "random_direction", "shuffled_pairs"},
-		Versus:   []string{"none", "shuffled_pairs"}, Measure: MeasureTrait,
+		Versus: []string{"none", "shuffled_pairs"}, Measure: MeasureTrait,
 		Thresholds: DefaultThresholds(), Level: 0.95, Resamples: 10000,
 	}
 }

@@ -1,0 +1,123 @@
+package transforms
+
+import (
+	"slices"
+
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
+)
+
+// A Condition is one way to come by what the target is steered with. To add one, add its row to the table.
+type Condition struct {
+	Name     string
+	Role     string // in the verdict; see trial.RoleControl and its neighbours
+	Optional bool   // runs only if the configuration names it
+
+	// ByPrompt gives its draw j to the prompts i ≡ j; else draw k serves seed k.
+	ByPrompt bool
+	// What the fit has to make for it: maps of shuffled pairs, and the map of the target to itself.
+	Shuffles int
+	Self     bool
+
+	// vectors makes its vectors for a persona, one for each draw. Without it, nothing is added: the
+	// texts are unsteered, or steered by a prompt.
+	vectors func(t *toolbox, persona string) ([][]float32, error)
+}
+
+// Conditions are those that there are, in the order of every table. It is a function, so that nobody
+// changes the list.
+func Conditions() []Condition {
+	return []Condition{
+		{Name: "none", Role: trial.RoleBaseline},
+		{Name: "zero_pad", Role: trial.RoleControl, vectors: zeroPad},
+		{Name: "interpolation", Role: trial.RoleControl, vectors: interpolation},
+		{Name: "random_projection", Role: trial.RoleControl, vectors: randomProjection},
+		{Name: "ridge", Role: trial.RoleMapped, vectors: mapped},
+		{Name: "oracle", Role: trial.RoleOracle, vectors: oracle},
+		{Name: "random_direction", Role: trial.RoleControl, vectors: randomDirection},
+		{Name: "shuffled_pairs", Role: trial.RoleControl, ByPrompt: true, Shuffles: 5, vectors: shuffledPairs},
+		{Name: "prompt", Role: trial.RoleOther, Optional: true}, // needs no vector at all, so it is no criterion
+		{Name: "self", Role: trial.RoleOther, Optional: true, Self: true, vectors: selfMapped},
+	}
+}
+
+// FindCondition gives the row of that name.
+func FindCondition(name string) (Condition, bool) {
+	all := Conditions()
+	i := slices.IndexFunc(all, func(c Condition) bool { return c.Name == name })
+	if i < 0 {
+		return Condition{}, false
+	}
+	return all[i], true
+}
+
+// Steers reports a condition that adds a vector.
+func (c Condition) Steers() bool { return c.vectors != nil }
+
+// Draw says which of the n draws of the condition serves a row. Random draws: draw k serves seed k,
+// or, with fewer seeds than draws, seed and prompt in turn, so that every draw serves some rows.
+// Permutation j serves the prompts i ≡ j mod n. Other conditions have one vector.
+func (c Condition) Draw(n, prompt, seed, seeds int) int {
+	switch {
+	case n <= 1:
+		return 0
+	case c.ByPrompt:
+		return prompt % n
+	case seeds >= n:
+		return seed % n
+	default:
+		return (prompt*seeds + seed) % n
+	}
+}
+
+func one(v []float32, err error) ([][]float32, error) { return [][]float32{v}, err }
+
+// zeroPad is the source's vector with zeros behind it, or cut off.
+func zeroPad(t *toolbox, persona string) ([][]float32, error) {
+	return one(linear.ZeroPad(t.source[persona].Values, t.dim), nil)
+}
+
+// interpolation is the source's vector read at evenly spaced places.
+func interpolation(t *toolbox, persona string) ([][]float32, error) {
+	return one(linear.Interpolate(t.source[persona].Values, t.dim))
+}
+
+// randomProjection is the source's vector times random matrices.
+func randomProjection(t *toolbox, persona string) (out [][]float32, err error) {
+	for k := range t.settings.Draws {
+		out = append(out, linear.RandomProjection(t.source[persona].Values, t.dim, t.seed("random_projection", persona, k)))
+	}
+	return out, nil
+}
+
+// mapped is the source's vector carried by the fitted map: the method.
+func mapped(t *toolbox, persona string) ([][]float32, error) {
+	return one(t.apply("map", t.source[persona].Values))
+}
+
+// oracle is the target's own vector: the upper bound.
+func oracle(t *toolbox, persona string) ([][]float32, error) {
+	return one(t.native[persona].Values, nil)
+}
+
+// selfMapped is the target's own vector carried by the map of the target to itself, which must return it.
+func selfMapped(t *toolbox, persona string) ([][]float32, error) {
+	return one(t.apply("self", t.native[persona].Values))
+}
+
+// randomDirection is drawn from the covariance of the target's activations.
+func randomDirection(t *toolbox, persona string) ([][]float32, error) {
+	return t.directions[persona], nil
+}
+
+// shuffledPairs is the source's vector carried by maps that were fitted on permuted pairs.
+func shuffledPairs(t *toolbox, persona string) (out [][]float32, err error) {
+	for j := 0; t.maps[shuffledName(j)] != nil; j++ {
+		w, err := t.apply(shuffledName(j), t.source[persona].Values)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
