@@ -69,6 +69,17 @@ func (c *Config) QueryDim() int { return c.Heads * c.HeadDim }
 // KVDim is the width of all key heads together.
 func (c *Config) KVDim() int { return c.KVHeads * c.HeadDim }
 
+// Longest is the most tokens that the model can make sense of, prompt and continuation together. Position
+// encodings that stretch with the prompt have no such number of their own.
+func (c *Config) Longest() int {
+	for _, r := range c.Ropes {
+		if r.Type == ropeDynamic || r.Type == ropeQwen {
+			return maxDim
+		}
+	}
+	return c.MaxPositions
+}
+
 // Parameters counts the weights; a tied output matrix is the embedding and counted once.
 func (c *Config) Parameters() int {
 	sum := 0

@@ -218,6 +218,11 @@ func (m *Model) Probe(ctx context.Context, o ProbeOptions) ([]Probe, error) {
 		}
 		sites = append(sites, gpu.Site{Layer: l})
 	}
+	for _, t := range tokens {
+		if err := m.hasRoom(len(t), o.Tokens); err != nil {
+			return nil, err
+		}
+	}
 	plain, err := m.decoder.Capture(ctx, tokens, last, sites)
 	if err != nil {
 		return nil, err
@@ -302,6 +307,14 @@ func (m *Model) meanNorm(ctx context.Context, tokens [][]int32, last [][]int, la
 		sum += linear.Norm(x)
 	}
 	return sum / float64(len(h)), nil
+}
+
+// hasRoom reports a continuation that, with its prompt, is longer than the model can read.
+func (m *Model) hasRoom(prompt, tokens int) error {
+	if longest := m.decoder.Config().Longest(); tokens > 0 && tokens > longest-prompt {
+		return Problems{fmt.Sprintf("-tokens %d: model %s reads up to %d tokens, and the prompt has %d", tokens, m.Name, longest, prompt)}
+	}
+	return nil
 }
 
 // readings gives the next tokens and the greedy continuation of each text.

@@ -34,6 +34,9 @@ func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write 
 	if err != nil {
 		return "", Problems{err.Error()}
 	}
+	if err := s.Model.hasRoom(len(ids), s.Sampling.MaxNewTokens); err != nil {
+		return "", err
+	}
 	row := gpu.Row{Prompt: ids, Noise: gpu.Noise{Seed: s.Seed, Prompt: gpu.PromptDigest(prompt)}}
 	if steered && s.Steer.File != "" {
 		push, err := s.Model.push(s.Steer, func(layer int) (float64, error) {

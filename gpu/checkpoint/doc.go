@@ -20,7 +20,12 @@
 //	    checksum that the hub announced, or its size where a mirror announces no checksum;
 //	    unfinished downloads lie beside it under another name.
 //	C5  [Checkpoint.Digest] depends on contents only, never on where they lie.
-//	C6  A token never appears in an error, a log or a file.
+//	C6  A token never appears in an error, a log or a file, nor does what the hub's address
+//	    holds of a user's name, password or query, whatever a hub sends back.
+//	C7  Only regular files are opened. What a file may list is bounded, and a message lists
+//	    at most twenty names.
+//	C8  A hub that is busy or breaks off is asked again a few times; every wait has an end
+//	    and ends with its context.
 //
 // # Sources
 //
