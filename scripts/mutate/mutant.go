@@ -20,19 +20,13 @@ type Mutant struct {
 	File     string // path from the module's root
 	Old, New string // Old occurs in File exactly once
 	Wrong    string // what would be wrong with an experiment
-	Tests    string // expression for the names of the tests that must notice, as go test -run takes it; empty: all
-	In       string // folder of these tests; empty: that of File
+	Tests    string // expression for the names of the tests in the same folder that must notice, as go test -run takes it; empty: all
 
 	alone bool // needs a program of its own; see [weave]
 }
 
-// folder is where the mutant's tests are.
-func (m Mutant) folder() string {
-	if m.In != "" {
-		return m.In
-	}
-	return path.Dir(m.File)
-}
+// folder is where the mutant and its tests are.
+func (m Mutant) folder() string { return path.Dir(m.File) }
 
 // apply gives the mutated source.
 func (m Mutant) apply(source string) string { return strings.Replace(source, m.Old, m.New, 1) }

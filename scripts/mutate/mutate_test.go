@@ -166,15 +166,14 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 	dir := module(t)
 	good := Mutant{Name: "good", File: "sum/sum.go", Old: "a + b", New: "a - b", Wrong: "it subtracts", Tests: "TestSum"}
 	for want, change := range map[string]func(*Mutant){
-		"the old text occurs 0 times":            func(m *Mutant) { m.Old = "a * b" },
-		"the old text occurs 4 times":            func(m *Mutant) { m.Old = "return" },
-		"the new text is no Go":                  func(m *Mutant) { m.New = "a +" },
-		`no test in sum matches "TestGone"`:      func(m *Mutant) { m.Tests = "TestGone" },
-		"name, reason and two different texts":   func(m *Mutant) { m.New = m.Old },
-		"reason and two":                         func(m *Mutant) { m.Wrong = "" },
-		"no such file":                           func(m *Mutant) { m.File = "sum/gone.go" },
-		`no test in elsewhere matches "TestSum"`: func(m *Mutant) { m.In = "elsewhere" },
-		"missing closing )":                      func(m *Mutant) { m.Tests = "Test(" },
+		"the old text occurs 0 times":          func(m *Mutant) { m.Old = "a * b" },
+		"the old text occurs 4 times":          func(m *Mutant) { m.Old = "return" },
+		"the new text is no Go":                func(m *Mutant) { m.New = "a +" },
+		`no test in sum matches "TestGone"`:    func(m *Mutant) { m.Tests = "TestGone" },
+		"name, reason and two different texts": func(m *Mutant) { m.New = m.Old },
+		"reason and two":                       func(m *Mutant) { m.Wrong = "" },
+		"no such file":                         func(m *Mutant) { m.File = "sum/gone.go" },
+		"missing closing )":                    func(m *Mutant) { m.Tests = "Test(" },
 	} {
 		m := good
 		change(&m)

@@ -46,23 +46,23 @@ func weave(root string, part []Mutant) (map[string]string, error) {
 			continue
 		}
 		f, err := locate(m.File, text, m.Old)
-		if err != nil || f == nil {
-			return nil, fmt.Errorf("%s: no function to hand over: %w", m.Name, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		files[m.File] = f.with(m, i+1)
-		files[path.Join(path.Dir(m.File), "mutant_chooser.go")] = fmt.Sprintf(chooser, f.pkg, variable)
+		files[path.Join(m.folder(), "mutant_chooser.go")] = fmt.Sprintf(chooser, f.pkg, variable)
 	}
 	return files, nil
 }
 
-// A function is where in a source a mutant's function stands. Places are in bytes.
+// A function is a declaration in a source. Places are in bytes: where it begins, where its name and its
+// body do, and where it ends.
 type function struct {
-	decl            *ast.FuncDecl
-	pkg, source     string
-	name, body, end int // of the declaration's name, of its body's brace, behind the body
-	from            int
-	receiver        string
-	args            []string
+	decl                  *ast.FuncDecl
+	pkg, source           string
+	from, name, body, end int
+	receiver              string   // "t.", or "" of a function that is no method
+	args                  []string // its own parameters, to be handed over
 }
 
 // locate finds the function that holds the text old. It is nil where none does, or where the function

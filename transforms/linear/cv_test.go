@@ -152,7 +152,7 @@ func TestCrossValidationFindsThePlantedPenalty(t *testing.T) {
 		}
 	}
 	if cv.OneStandardError != want {
-		t.Errorf("one-standard-error λ=%g, want %g of %+v", cv.OneStandardError, want, cv.Scores)
+		t.Errorf("one-standard-error λ=%g, want %g", cv.OneStandardError, want)
 	}
 }
 
