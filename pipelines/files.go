@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/format/strictjson"
+	"github.com/persona-transfer/runpipeline/format/text"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
@@ -29,12 +30,12 @@ const (
 // is told apart.
 func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 	report := func(key, file string, err error) {
-		text := fmt.Sprintf("%s: %s: %v", key, file, reason(err))
+		line := fmt.Sprintf("%s: %s: %v", key, file, reason(err))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			missing = append(missing, text)
+			missing = append(missing, line)
 		case err != nil:
-			problems = append(problems, text)
+			problems = append(problems, line)
 		}
 	}
 	for key, t := range map[string]*Texts{"calibration_texts": &c.CalibrationTexts, "test_prompts": &c.TestPrompts} {
@@ -45,7 +46,7 @@ func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 		}
 	}
 	if p := &c.PersonaDatasets; p.File != "" {
-		b, err := readFile(c.path(p.File), maxTextFile)
+		b, err := readPlain(c.path(p.File), maxTextFile)
 		if err == nil {
 			p.Sets, err = readPersonas(b)
 		}
@@ -58,6 +59,15 @@ func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 		}
 	}
 	return problems, missing
+}
+
+// readPlain is readFile for text: without the byte order mark that editors on Windows put in front.
+func readPlain(path string, limit int) ([]byte, error) {
+	b, err := readFile(path, limit)
+	if err != nil {
+		return nil, err
+	}
+	return text.Plain(b)
 }
 
 // readFile reads a file that a user names. Anything but a regular file is refused before it is read: a
@@ -146,7 +156,7 @@ func readTexts(ctx context.Context, path string) (list []Text, err error) {
 	if extension != ".json" && extension != ".txt" && extension != ".jsonl" {
 		return nil, errors.New("want a .txt, .jsonl or .json file")
 	}
-	b, err := readFile(path, maxTextFile)
+	b, err := readPlain(path, maxTextFile)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +182,7 @@ func readList(b []byte) ([]Text, error) {
 
 // ReadStrings reads a file that holds a JSON list of strings.
 func ReadStrings(path string) (list []string, err error) {
-	b, err := readFile(path, maxTextFile)
+	b, err := readPlain(path, maxTextFile)
 	if err == nil {
 		err = strictjson.Unmarshal(b, &list)
 	}

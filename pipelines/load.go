@@ -48,7 +48,7 @@ func LoadConfig(ctx context.Context, path string, overrides []string) (Config, e
 	raw := []byte("{}")
 	folder := ""
 	if path != "" {
-		b, err := readFile(path, maxConfigFile)
+		b, err := readPlain(path, maxConfigFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			return Config{}, fmt.Errorf("%w: configuration file %s: %v", ErrMissing, path, reason(err))
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/format/text"
 )
 
 // A Format is one of the file formats.
@@ -140,13 +141,16 @@ func ReadVectors(r io.Reader) ([]Vector, error) {
 		return nil, fmt.Errorf("read vector: %w: it is larger than %d MiB", artifacts.ErrFormat, maxFile>>20)
 	}
 	var vectors []Vector
+	plain, notText := text.Plain(content)
 	switch {
 	case bytes.HasPrefix(content, []byte(ggufMagic)):
 		vectors, err = readGGUF(content)
 	case looksLikeSafetensors(content):
 		vectors, err = readSafetensors(content)
-	case bytes.HasPrefix(bytes.TrimLeft(content, " \t\r\n"), []byte("{")):
-		vectors, err = readJSON(content)
+	case bytes.HasPrefix(bytes.TrimLeft(plain, " \t\r\n"), []byte("{")):
+		vectors, err = readJSON(plain)
+	case notText != nil:
+		err = notText
 	default:
 		err = fmt.Errorf("it is neither safetensors nor GGUF nor JSON")
 	}

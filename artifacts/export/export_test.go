@@ -439,3 +439,18 @@ func TestFormatsHaveNamesAndExtensions(t *testing.T) {
 		}
 	}
 }
+
+func TestVectorsOfEditorsAndClonesAreToldApart(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteVector(&b, JSON, Vector{Row: artifacts.Vector{Values: []float32{1, 2}}}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := ReadVectors(io.MultiReader(strings.NewReader("\xef\xbb\xbf"), &b)); err != nil || len(v) != 1 {
+		t.Errorf("with a byte order mark: %v, %v", v, err)
+	}
+	for content, want := range map[string]string{"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n": "git lfs pull", "\xff\xfe{\x00}\x00": "UTF-16"} {
+		if _, err := ReadVectors(strings.NewReader(content)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want an error that says %s", content, err, want)
+		}
+	}
+}

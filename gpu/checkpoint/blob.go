@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/persona-transfer/runpipeline/format/text"
 )
 
 // A blob is the bytes of one file, mapped where the system can do so.
@@ -42,16 +44,41 @@ func openBlob(fsys fs.FS, name string) (*blob, error) {
 	switch f := f.(type) {
 	case *os.File:
 		b.path, b.modTime = f.Name(), info.ModTime()
-		return b, b.mapFile(f)
+		err = b.mapFile(f)
 	case io.ReaderAt:
 		b.r = f
-		return b, nil
+	default:
+		defer f.Close()
+		b.release = nil
+		b.data, err = io.ReadAll(f)
+		b.size = int64(len(b.data))
 	}
-	defer f.Close()
-	b.release = nil
-	b.data, err = io.ReadAll(f)
-	b.size = int64(len(b.data))
-	return b, err
+	if err == nil {
+		err = b.standin()
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// standin reports a file that only stands in for the weights.
+func (b *blob) standin() (err error) {
+	defer recoverFault(b.name, &err)()
+	var buf []byte
+	const enough = 4 << 10 // larger files are no stand-ins
+	if b.size > enough {
+		return nil
+	}
+	head, err := b.view(0, b.size, &buf)
+	if err == nil {
+		err = text.Standin(head)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %w", b.name, err, ErrFormat)
+	}
+	return err
 }
 
 // mapFile maps f into memory and closes it; where that fails, f stays open to be read.

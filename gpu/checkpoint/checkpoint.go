@@ -78,13 +78,14 @@ func (c *Checkpoint) ReadRows(name string, from, n int, dst []float32) error {
 	return nil
 }
 
-// File returns one of the small files of the checkpoint, such as tokenizer.json. The error
+// File returns one of the small files of the checkpoint, such as tokenizer.json: text without a
+// byte order mark, and NaN and Infinity, which only Python has in its JSON, as strings. The error
 // wraps [fs.ErrNotExist] if there is none of that name, as for every name in a GGUF.
 func (c *Checkpoint) File(name string) ([]byte, error) {
 	if c.folder == nil {
 		return nil, fmt.Errorf("read %s: %w", c.name, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist})
 	}
-	data, err := readText(c.folder, name)
+	data, err := readPlain(c.folder, name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", c.name, err)
 	}

@@ -62,7 +62,7 @@ func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err e
 	}
 	var absent []string
 	for _, s := range shards {
-		a, err := c.addShard(fsys, s)
+		a, err := c.addShard(fsys, s, metadataOnly)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func newFolder(fsys fs.FS, name string, metadataOnly bool) (_ *Checkpoint, err e
 
 // readConfig returns config.json, which must be a JSON object.
 func readConfig(fsys fs.FS) ([]byte, error) {
-	config, err := readText(fsys, configFile)
+	config, err := readPlain(fsys, configFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if names, _ := fs.Glob(fsys, "*.gguf"); len(names) > 0 {
 			return nil, fmt.Errorf("%s: %w; to open %s, name the file", configFile, ErrNotFound, names[0])
@@ -107,7 +107,7 @@ func findShards(fsys fs.FS) ([]shard, error) {
 	if exists(fsys, weightsFile) {
 		return []shard{{file: weightsFile}}, nil
 	}
-	raw, err := readText(fsys, indexFile)
+	raw, err := readPlain(fsys, indexFile)
 	if err == nil {
 		shards, err := parseIndex(raw)
 		if err != nil {
@@ -179,10 +179,11 @@ func shardName(file string) bool {
 }
 
 // addShard opens one weight file and includes its tensors. It returns those that the index
-// promises and the file lacks, as "file: tensor".
-func (c *Checkpoint) addShard(fsys fs.FS, s shard) (absent []string, err error) {
+// promises and the file lacks, as "file: tensor". With metadataOnly, a link to nothing is a missing file
+// like any other; else it is an error that says where it leads.
+func (c *Checkpoint) addShard(fsys fs.FS, s shard, metadataOnly bool) (absent []string, err error) {
 	b, err := openBlob(fsys, s.file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || metadataOnly && errors.Is(err, ErrNotFound) {
 		c.missing = append(c.missing, s.file)
 		for _, name := range s.names {
 			if err := c.add(&tensor{TensorInfo: TensorInfo{Name: name}}); err != nil {

@@ -209,7 +209,7 @@ func (h *hub) fetch(ctx context.Context) (string, error) {
 	}
 	files := []string{weightsFile}
 	if !info.has(weightsFile) {
-		raw, err := readText(os.DirFS(h.cache.snapshot(info.SHA)), indexFile)
+		raw, err := readPlain(os.DirFS(h.cache.snapshot(info.SHA)), indexFile)
 		if err != nil {
 			return "", err
 		}

@@ -1,11 +1,14 @@
 package checkpoint
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/persona-transfer/runpipeline/format/text"
 )
 
 // maxText bounds the small files, which are read into memory as a whole. The largest in use is
@@ -14,13 +17,30 @@ const maxText = 64 << 20
 
 // regular reports a name of fsys that is no regular file: opening a pipe would wait for its
 // other end for ever, and a device has no end. The error wraps [fs.ErrNotExist] if there is
-// nothing of that name, else [ErrFormat].
+// nothing of that name, [ErrNotFound] if it is a link to nothing, else [ErrFormat].
 func regular(fsys fs.FS, name string) (fs.FileInfo, error) {
 	info, err := fs.Stat(fsys, name)
 	if err == nil && !info.Mode().IsRegular() {
 		err = notRegular(name, info.Mode())
 	}
+	if err != nil {
+		err = cmp.Or(linkToNowhere(fsys, name), err)
+	}
 	return info, err
+}
+
+// linkToNowhere reports a name that is there as a link whose target is not: a file that somebody
+// moved or lost, not one that the model never had. It is nil for any other name.
+func linkToNowhere(fsys fs.FS, name string) error {
+	info, err := fs.Lstat(fsys, name)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	if _, err := fs.Stat(fsys, name); err == nil {
+		return nil
+	}
+	target, _ := fs.ReadLink(fsys, name)
+	return fmt.Errorf("%s: a link to %.200s, which is not there: %w", name, target, ErrNotFound)
 }
 
 // notRegular names what lies where a file should.
@@ -57,6 +77,9 @@ func readText(fsys fs.FS, name string) ([]byte, error) {
 	if err == nil && len(data) > maxText {
 		err = tooLarge(name, int64(len(data)))
 	}
+	if standin := text.Standin(data); err == nil && standin != nil {
+		err = fmt.Errorf("%s: %w: %w", name, standin, ErrFormat)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +90,7 @@ func tooLarge(name string, size int64) error {
 	return fmt.Errorf("%s: %d bytes, at most %d are read: %w", name, size, maxText, ErrFormat)
 }
 
-// readLocal is readText for a path.
+// readLocal is readPlain for a path.
 func readLocal(path string) ([]byte, error) {
-	return readText(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	return readPlain(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }
