@@ -30,9 +30,11 @@ type partFile interface {
 // errStalled reports a connection on which nothing arrives any more.
 var errStalled = errors.New("nothing arrived any more")
 
-// file makes sure that a snapshot has a file, downloading it if the cache lacks it.
+// file makes sure that a snapshot has a file, downloading it if the cache lacks it. A link to
+// nowhere is as good as no file, and so is one of no bytes, which a copy that was cut short leaves,
+// unless the hub's has none either.
 func (h *hub) file(ctx context.Context, commit, name string) error {
-	if _, err := os.Stat(filepath.Join(h.cache.snapshot(commit), name)); err == nil {
+	if info, err := os.Stat(filepath.Join(h.cache.snapshot(commit), name)); err == nil && info.Size() > 0 {
 		return nil
 	}
 	var f *remoteFile
@@ -57,7 +59,7 @@ func (h *hub) blob(ctx context.Context, f *remoteFile) error {
 	}
 	defer unlock()
 	done := h.cache.blob(f.etag)
-	if info, err := os.Stat(done); err == nil && (f.size < 0 || info.Size() == f.size) {
+	if info, err := os.Stat(done); err == nil && (f.size < 0 && info.Size() > 0 || info.Size() == f.size) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(done), 0o755); err != nil {

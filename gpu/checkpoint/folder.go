@@ -221,6 +221,9 @@ func (c *Checkpoint) addTextParts(fsys fs.FS) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if err == nil && len(data) == 0 && path.Ext(name) != ".txt" && path.Ext(name) != ".jinja" {
+			err = fmt.Errorf("%s: no bytes in it: %w", name, ErrFormat)
+		}
 		if err != nil {
 			return err
 		}

@@ -73,11 +73,15 @@ func (c repoCache) remember(revision, commit string) error {
 }
 
 // link makes a complete blob a file of a snapshot: by a relative link, or where there are
-// none by a second name or a copy.
+// none by a second name or a copy. What is there under the name and leads nowhere or holds
+// nothing makes room for it.
 func (c repoCache) link(etag, commit, name string) error {
 	target := filepath.Join(c.snapshot(commit), name)
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
+	}
+	if info, err := os.Stat(target); err != nil || info.Size() == 0 {
+		os.Remove(target)
 	}
 	err := os.Symlink(filepath.Join("..", "..", "blobs", etag), target)
 	if err == nil || errors.Is(err, os.ErrExist) {
