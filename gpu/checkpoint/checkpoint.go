@@ -16,6 +16,7 @@ type Checkpoint struct {
 	tensors map[string]*tensor
 	infos   []TensorInfo
 	missing []string
+	notes   []string
 	vocab   *GGUFVocab
 	folder  fs.FS  // where File looks; nil for a GGUF
 	parts   []part // what Digest covers, sorted by name
@@ -53,20 +54,23 @@ func (c *Checkpoint) GGUF() *GGUFVocab { return c.vocab }
 // empty unless the checkpoint was opened with Options.MetadataOnly.
 func (c *Checkpoint) MissingShards() []string { return slices.Clone(c.missing) }
 
+// Notes tell what is odd about the files and was passed over because it does no harm, one line each.
+func (c *Checkpoint) Notes() []string { return slices.Clone(c.notes) }
+
 // ReadRows reads rows [from, from+n) of a tensor seen as a matrix [Shape[0], rest] and
 // converts or dequantises them into dst [n × rest], which must have exactly that length.
 // The values are read from the file's mapping; nothing but dst is kept in memory. Several
 // goroutines may read at once, which is how to use more than one core.
 //
 // The error wraps [ErrNotFound] if there is no such tensor or its shard is missing, and
-// [ErrFormat] if it holds integers.
+// [ErrFormat] if it holds integers or numbers of 4 to 8 bits.
 func (c *Checkpoint) ReadRows(name string, from, n int, dst []float32) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	err := errClosed
 	if !c.closed {
 		err = ErrNotFound
-		if t, ok := c.tensors[name]; ok && t.whole() {
+		if t, ok := c.tensors[name]; ok && t.foreign() {
 			err = fmt.Errorf("stored as %s, which no weight is: %w", t.DType, ErrFormat)
 		} else if ok {
 			err = t.readRows(from, n, dst)

@@ -14,8 +14,8 @@ type codec struct {
 	decode func(dst []float32, src []byte)
 }
 
-// plainCodecs are the unquantised types, under the names that safetensors gives them.
-// Integers become the nearest float32.
+// plainCodecs are the types of safetensors, under its names. Integers become the nearest float32.
+// Those without a decode are no weight's here: a file may hold them as long as nobody reads them.
 var plainCodecs = map[string]codec{
 	"F64":  {"F64", 1, 8, decodeF64},
 	"F32":  {"F32", 1, 4, decodeF32},
@@ -27,6 +27,11 @@ var plainCodecs = map[string]codec{
 	"I8":   {"I8", 1, 1, decodeI8},
 	"U8":   {"U8", 1, 1, decodeU8},
 	"BOOL": {"BOOL", 1, 1, decodeU8},
+
+	"U64": {"U64", 1, 8, nil}, "U32": {"U32", 1, 4, nil}, "U16": {"U16", 1, 2, nil}, "C64": {"C64", 1, 8, nil},
+	"F8_E5M2": {"F8_E5M2", 1, 1, nil}, "F8_E4M3": {"F8_E4M3", 1, 1, nil}, "F8_E8M0": {"F8_E8M0", 1, 1, nil},
+	"F8_E5M2FNUZ": {"F8_E5M2FNUZ", 1, 1, nil}, "F8_E4M3FNUZ": {"F8_E4M3FNUZ", 1, 1, nil},
+	"F6_E2M3": {"F6_E2M3", 4, 3, nil}, "F6_E3M2": {"F6_E3M2", 4, 3, nil}, "F4": {"F4", 2, 1, nil},
 }
 
 func decodeF64(dst []float32, src []byte) {

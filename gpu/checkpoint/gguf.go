@@ -19,6 +19,7 @@ type ggufModel struct {
 	tensors        map[string]*tensor // by GGUF's name
 	heads, kvHeads int
 	problems       []string
+	notes          []string // what is odd and does no harm
 }
 
 // openGGUF opens a .gguf file.
@@ -47,9 +48,10 @@ func newGGUF(b *blob, ref string) (_ *Checkpoint, err error) {
 		return nil, fmt.Errorf("%s: %w: %w", b.name, err, ErrFormat)
 	}
 	c := &Checkpoint{name: ref, tensors: make(map[string]*tensor), blobs: []*blob{b}, parts: []part{{name: b.name, blob: b}}}
+	c.vocab = m.vocab()
 	config := m.arch.config(m)
 	m.addRope(config)
-	c.vocab = m.vocab()
+	addTokens(config, c.vocab)
 	for _, t := range h.tensors {
 		if ropeTensors[t.Name] {
 			continue
@@ -67,6 +69,9 @@ func newGGUF(b *blob, ref string) (_ *Checkpoint, err error) {
 	}
 	if len(m.problems) > 0 {
 		return nil, fmt.Errorf("%s: %s: %w", b.name, join(m.problems, "; "), ErrFormat)
+	}
+	for _, note := range slices.Concat(h.notes, m.notes) {
+		c.notes = append(c.notes, b.name+": "+note)
 	}
 	sortInfos(c.infos)
 	return c, nil
@@ -107,6 +112,10 @@ func newGGUFModel(h *ggufHeader) (*ggufModel, error) {
 
 func (m *ggufModel) problem(format string, args ...any) {
 	m.problems = append(m.problems, fmt.Sprintf(format, args...))
+}
+
+func (m *ggufModel) note(format string, args ...any) {
+	m.notes = append(m.notes, fmt.Sprintf(format, args...))
 }
 
 // maxSize is larger than any number that describes a model's shape.

@@ -35,7 +35,6 @@ func (m *ggufModel) baseConfig(class, modelType string) map[string]any {
 	if dims := m.intOr("rope.dimension_count", headDim); dims != headDim && headDim != 0 {
 		c["partial_rotary_factor"] = float64(dims) / float64(headDim)
 	}
-	m.addTokens(c)
 	return c
 }
 
@@ -57,16 +56,13 @@ func (m *ggufModel) vocabSize() int {
 		return 0
 	}
 	rows, _ := t.rows()
-	if tokens, ok := m.meta["tokenizer.ggml.tokens"].(ggufArray); ok && tokens.n > rows {
-		m.problem("a vocabulary of %d tokens for an embedding of %d", tokens.n, rows)
-	}
 	return rows
 }
 
 // addTokens copies the ids of special tokens.
-func (m *ggufModel) addTokens(c map[string]any) {
-	for key, name := range map[string]string{"bos": "bos_token_id", "eos": "eos_token_id", "padding": "pad_token_id"} {
-		if id, ok := integer(m.meta["tokenizer.ggml."+key+"_token_id"]); ok {
+func addTokens(c map[string]any, v *GGUFVocab) {
+	for name, id := range map[string]int{"bos_token_id": v.BOS, "eos_token_id": v.EOS, "pad_token_id": v.PAD} {
+		if id >= 0 {
 			c[name] = id
 		}
 	}
@@ -176,7 +172,6 @@ func qwenConfig(m *ggufModel) map[string]any {
 		"tie_word_embeddings": m.tensors["output.weight"] == nil,
 	}
 	c["max_position_embeddings"] = c["seq_length"]
-	m.addTokens(c)
 	return c
 }
 

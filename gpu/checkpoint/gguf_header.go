@@ -11,6 +11,7 @@ import (
 type ggufHeader struct {
 	meta    metadata
 	tensors []*tensor // in file order, with GGUF's names and layouts, shapes as [out, in]
+	notes   []string  // what is odd and does no harm
 }
 
 // ggufAlignment is the default of general.alignment.
@@ -24,7 +25,8 @@ const ggufAlignment = 32
 //	values, each tensor at its offset from here, aligned
 //
 // A string is its length, uint64, then its bytes. As in llama.cpp, tensors must follow one
-// another in the order of their descriptions with no more than padding between them.
+// another in the order of their descriptions with no more than padding between them; what follows
+// the last is left alone.
 func readGGUF(b *blob) (h *ggufHeader, err error) {
 	defer recoverFault(b.name, &err)()
 	c := &cursor{blob: b}
@@ -132,7 +134,7 @@ func (h *ggufHeader) readTensors(c *cursor, n int) error {
 	return nil
 }
 
-// place turns the tensors' offsets into places in the file and checks that they fill it.
+// place turns the tensors' offsets into places in the file and checks that they lie there one after another.
 func (h *ggufHeader) place(c *cursor) error {
 	align := int64(ggufAlignment)
 	if v, ok := h.meta["general.alignment"]; ok {
@@ -155,7 +157,7 @@ func (h *ggufHeader) place(c *cursor) error {
 		t.offset += start
 	}
 	if end := up(start + at); len(h.tensors) > 0 && c.blob.size > end {
-		return fmt.Errorf("%d bytes after the last tensor", c.blob.size-end)
+		h.notes = append(h.notes, fmt.Sprintf("%d bytes after the last tensor are not read", c.blob.size-end))
 	}
 	return nil
 }

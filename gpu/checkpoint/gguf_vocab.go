@@ -80,21 +80,29 @@ func (m *ggufModel) sameLength(key string, n, tokens int) bool {
 	return n == tokens
 }
 
-// tokenID returns the id of a special token; a default counts only if the vocabulary has it.
+// tokenID returns the id of a special token; a default counts only if the vocabulary has it. An id
+// that the vocabulary does not have, often -1 or its size, is passed over as llama.cpp does.
 func (m *ggufModel) tokenID(key string, def int, v *GGUFVocab) int {
+	if def >= len(v.Tokens) {
+		def = -1
+	}
 	value, ok := m.meta["tokenizer.ggml."+key+"_token_id"]
 	if !ok {
-		if def >= len(v.Tokens) {
-			return -1
-		}
 		return def
 	}
 	id, ok := integer(value)
-	if !ok || id < 0 || id >= int64(max(len(v.Tokens), 1)) {
-		m.problem("metadata tokenizer.ggml.%s_token_id is %s for %d tokens", key, show(value), len(v.Tokens))
-		return -1
+	switch {
+	case !ok:
+		m.problem("metadata tokenizer.ggml.%s_token_id is %s, not a whole number", key, show(value))
+		return def
+	case id >= 0 && id < int64(len(v.Tokens)):
+		return int(id)
+	case def >= 0:
+		m.note("metadata tokenizer.ggml.%s_token_id is %s for %d tokens: token %d is taken", key, show(value), len(v.Tokens), def)
+	default:
+		m.note("metadata tokenizer.ggml.%s_token_id is %s for %d tokens: there is none", key, show(value), len(v.Tokens))
 	}
-	return int(id)
+	return def
 }
 
 func (m *ggufModel) tokenBool(key string, def bool) bool {

@@ -32,11 +32,8 @@ func parseHeader(raw []byte) (entries []headerEntry, meta map[string]string, err
 	dec.UseNumber()
 	err = readObject(dec, maxTensors, func(key string) error {
 		if key == "__metadata__" {
-			meta = make(map[string]string)
-			return readObject(dec, maxKeys, func(key string) (err error) {
-				meta[key], err = readString(dec)
-				return err
-			})
+			meta, err = readMetadata(dec)
+			return err
 		}
 		e := headerEntry{name: key, begin: -1}
 		if err := e.read(dec); err != nil {
@@ -52,6 +49,22 @@ func parseHeader(raw []byte) (entries []headerEntry, meta map[string]string, err
 		return nil, nil, errors.New("header: text after its end")
 	}
 	return entries, meta, nil
+}
+
+// readMetadata reads an object of texts, or null, which is as good as none.
+func readMetadata(dec *json.Decoder) (map[string]string, error) {
+	token, err := dec.Token()
+	if err != nil || token == nil {
+		return nil, err
+	}
+	if token != json.Delim('{') {
+		return nil, fmt.Errorf("__metadata__: %s where an object belongs", show(token))
+	}
+	meta := make(map[string]string)
+	return meta, readMembers(dec, maxKeys, func(key string) (err error) {
+		meta[key], err = readString(dec)
+		return err
+	})
 }
 
 // read fills e from the object that comes next.
@@ -101,6 +114,11 @@ func readObject(dec *json.Decoder, limit int, value func(key string) error) erro
 	if err := readDelim(dec, '{'); err != nil {
 		return err
 	}
+	return readMembers(dec, limit, value)
+}
+
+// readMembers is readObject behind the opening brace.
+func readMembers(dec *json.Decoder, limit int, value func(key string) error) error {
 	seen := make(map[string]bool)
 	for dec.More() {
 		key, err := readString(dec)

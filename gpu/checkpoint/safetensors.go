@@ -164,7 +164,7 @@ func checkLayout(entries []headerEntry, size int64) error {
 			return fmt.Errorf("tensor %q: bytes [%d, %d) overlap another tensor's", e.name, e.begin, e.end)
 		case e.begin > at:
 			return fmt.Errorf("tensor %q: bytes [%d, %d) before it belong to no tensor", e.name, at, e.begin)
-		case e.end-e.begin != n*int64(c.bytes):
+		case n%int64(c.block) != 0 || e.end-e.begin != n/int64(c.block)*int64(c.bytes):
 			return fmt.Errorf("tensor %q: %d bytes for %s %v", e.name, e.end-e.begin, e.dtype, e.shape)
 		}
 		at = e.end

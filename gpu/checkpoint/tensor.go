@@ -10,7 +10,7 @@ import (
 // A TensorInfo describes one tensor of a checkpoint.
 type TensorInfo struct {
 	Name  string // Hugging Face's name
-	DType string // as stored: F64, F32, F16, BF16, I64 … I8, U8, BOOL, or a type of GGUF; "" when its shard is missing
+	DType string // as stored: F64, F32, F16, BF16, I64 … I8, U8, BOOL or another type of safetensors, or a type of GGUF; "" when its shard is missing
 	Shape []int  // Hugging Face's order, a linear weight is [out, in]; nil when its shard is missing
 }
 
@@ -34,14 +34,14 @@ func (t *tensor) file() string {
 	return t.blob.name
 }
 
-// whole tells a tensor of integers, which no weight is: what looks like one is quantised
-// in a way that this package does not know.
-func (t *tensor) whole() bool {
+// foreign tells a tensor of integers or of a type that is not decoded, which no weight is: what
+// looks like one is quantised in a way that this package does not know.
+func (t *tensor) foreign() bool {
 	switch t.DType {
 	case "I64", "I32", "I16", "I8", "U8", "BOOL":
 		return true
 	}
-	return false
+	return t.blob != nil && t.codec.decode == nil
 }
 
 // rows returns the tensor's size seen as a matrix [Shape[0], rest]. A scalar is [1, 1].
@@ -61,6 +61,9 @@ func (t *tensor) rows() (rows, width int) {
 func (t *tensor) readRows(from, n int, dst []float32) (err error) {
 	if t.blob == nil {
 		return fmt.Errorf("its shard is missing: %w", ErrNotFound)
+	}
+	if t.codec.decode == nil {
+		return fmt.Errorf("stored as %s, which is not decoded: %w", t.DType, ErrFormat)
 	}
 	rows, width := t.rows()
 	if from < 0 || n < 0 || n > rows || from > rows-n {
