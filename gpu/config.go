@@ -50,7 +50,8 @@ type Config struct {
 	// say that there are none; nil: neither says anything.
 	EOS []int32
 
-	names names // tensor names and fusions of the family
+	names   names   // tensor names and fusions of the family
+	layouts []names // all that checkpoints of the family use, the first one likeliest
 }
 
 // An Activation is the function of the feed-forward gate.
@@ -124,6 +125,9 @@ func ParseConfig(data []byte) (*Config, error) {
 	refuseExperts(f)
 	if family, ok := families[c.ModelType]; ok {
 		family(c, f)
+		if c.layouts == nil {
+			c.layouts = []names{c.names, c.names.bare()}
+		}
 		c.EOS = f.ids("eos_token_id")
 		c.check(f)
 	} else {

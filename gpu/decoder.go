@@ -3,6 +3,7 @@ package gpu
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -17,6 +18,7 @@ type Decoder struct {
 	config *Config
 	tok    *tokenizer.Tokenizer
 	dev    *device
+	notes  []string
 
 	slots  []slot            // those that graphs take, in order
 	params []*tensors.Tensor // their values
@@ -35,14 +37,8 @@ type Decoder struct {
 // configuration or the tensors that does not fit.
 func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string) (*Decoder, error) {
 	wrap := func(err error) error { return fmt.Errorf("open model %s: %w", c.Name(), err) }
-	config, err := ParseConfig(c.Config())
+	config, notes, err := examine(c)
 	if err != nil {
-		return nil, wrap(err)
-	}
-	if missing := c.MissingShards(); len(missing) > 0 {
-		return nil, wrap(fmt.Errorf("missing files %s: %w", some(missing), checkpoint.ErrNotFound))
-	}
-	if err := config.readGeneration(c.File); err != nil {
 		return nil, wrap(err)
 	}
 	if tok == nil {
@@ -50,15 +46,14 @@ func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string)
 			return nil, wrap(err)
 		}
 	}
-	if tok.Size() > config.Vocab {
-		return nil, wrap(fmt.Errorf("the tokenizer has ids up to %d, the embedding has %d rows: they do not belong together",
-			tok.Size()-1, config.Vocab))
+	if n := tok.Size(); n > config.Vocab {
+		notes = append(notes, fmt.Sprintf("the tokenizer has ids up to %d, the embedding %d rows: texts that need a token beyond are refused", n-1, config.Vocab))
 	}
 	d, err := newDecoder(config, c, deviceName)
 	if err != nil {
 		return nil, wrap(err)
 	}
-	d.tok = tok
+	d.tok, d.notes = tok, notes
 	return d, nil
 }
 
@@ -68,8 +63,8 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 	if err != nil {
 		return nil, err
 	}
-	config = config.untied(src.Tensors())
-	if err := config.checkTensors(src.Tensors()); err != nil {
+	config = config.fitted(src.Tensors())
+	if _, err := config.checkTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
 	slots := config.slots()
@@ -94,6 +89,9 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 
 // Config is the model's architecture; it must not be changed.
 func (d *Decoder) Config() *Config { return d.config }
+
+// Notes tell what was odd about the model's files and passed over, one line each.
+func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }
 
 // Tokenizer is the model's tokenizer.
 func (d *Decoder) Tokenizer() *tokenizer.Tokenizer { return d.tok }

@@ -207,8 +207,8 @@ func gemma3Vision(c *Config, f *fields) {
 	}
 	defer done()
 	gemma3(c, text)
-	c.names = c.names.under("language_model.")
-	c.names.unread = []string{"vision_tower.", "multi_modal_projector."}
+	c.layouts = gemma3Layouts(c.names)
+	c.names = c.layouts[0]
 }
 
 // capOf reads a soft cap; null, and an absent key whose default is 0, is none.

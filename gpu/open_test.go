@@ -78,8 +78,7 @@ func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"2 missing: lm_head.weight, model.layers.1.self_attn.q_proj.bias", "1 misshapen: model.norm.weight [16], want [32]",
-		"1 unused: model.layers.9.mlp.gate_proj.weight"} {
+	for _, want := range []string{"2 missing: lm_head.weight, model.layers.1.self_attn.q_proj.bias", "1 misshapen: model.norm.weight [16], want [32]"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q, want it to say %q", err, want)
 		}
@@ -169,9 +168,6 @@ func TestOpenRefusesWhatIsNotThere(t *testing.T) {
 	c, r := folder(t, "llama", nil)
 	if _, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "abacus"); !errors.Is(err, gpu.ErrNoDevice) {
 		t.Errorf("device abacus: %v", err)
-	}
-	if _, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab+1), "cpu"); err == nil || !strings.Contains(err.Error(), "belong together") {
-		t.Errorf("a tokenizer with too many tokens: %v", err)
 	}
 	if _, err := gpu.Open(c, nil, "cpu"); err == nil {
 		t.Error("a folder without a tokenizer was opened without one")

@@ -20,24 +20,12 @@ type source interface {
 	ReadRows(name string, from, n int, dst []float32) error
 }
 
-// untied is c for a checkpoint that stores an output matrix although the configuration calls it
-// tied to the embedding, as some fine-tuned models do: the stored one is used, as transformers
-// does where the two differ.
-func (c *Config) untied(have []checkpoint.TensorInfo) *Config {
-	head := c.names.head + ".weight"
-	if !c.Tied || !slices.ContainsFunc(have, func(t checkpoint.TensorInfo) bool { return t.Name == head }) {
-		return c
-	}
-	out := *c
-	out.Tied = false
-	return &out
-}
-
-// checkTensors compares the tensors that are there with those that the configuration needs,
-// and lists every difference.
-func (c *Config) checkTensors(have []checkpoint.TensorInfo) error {
+// checkTensors compares the tensors that are there with those that the configuration needs.
+// What is missing or misshapen is an error that lists it; what transformers would not read either
+// comes back as unused, sorted.
+func (c *Config) checkTensors(have []checkpoint.TensorInfo) (unused []string, err error) {
 	want := c.Tensors()
-	var missing, misshapen, unused []string
+	var missing, misshapen []string
 	seen := map[string]bool{}
 	for _, t := range have {
 		seen[t.Name] = true
@@ -58,16 +46,17 @@ func (c *Config) checkTensors(have []checkpoint.TensorInfo) error {
 	for _, l := range []struct {
 		what  string
 		names []string
-	}{{"missing", missing}, {"misshapen", misshapen}, {"unused", unused}} {
+	}{{"missing", missing}, {"misshapen", misshapen}} {
 		if len(l.names) > 0 {
 			slices.Sort(l.names)
 			problems = append(problems, fmt.Sprintf("%d %s: %s", len(l.names), l.what, some(l.names)))
 		}
 	}
 	if len(problems) > 0 {
-		return fmt.Errorf("tensors do not fit the configuration: %s", strings.Join(problems, "; "))
+		return nil, fmt.Errorf("tensors do not fit the configuration: %s", strings.Join(problems, "; "))
 	}
-	return nil
+	slices.Sort(unused)
+	return unused, nil
 }
 
 // some lists the first names, and how many more there are.

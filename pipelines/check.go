@@ -225,15 +225,6 @@ func (s *subject) everyToken(ctx context.Context) (CheckResult, error) {
 
 // forcing finds a token and a push that makes it win whatever came before.
 func (s *subject) forcing(ctx context.Context, site gpu.Site) ([]float32, int32, error) {
-	name := "model.embed_tokens.weight"
-	for _, t := range s.c.Tensors() {
-		if t.Name == "lm_head.weight" {
-			name = t.Name
-		}
-		if t.Name == "transformer.wte.weight" && name == "model.embed_tokens.weight" {
-			name = t.Name
-		}
-	}
 	for _, word := range []string{" the", " boat", " and", "a", ".", " old"} {
 		ids, err := s.d.Tokenizer().EncodePlain(word)
 		if err != nil {
@@ -244,7 +235,7 @@ func (s *subject) forcing(ctx context.Context, site gpu.Site) ([]float32, int32,
 		}
 		token := ids[len(ids)-1]
 		row := make([]float32, s.d.Config().Hidden)
-		if err := s.c.ReadRows(name, int(token), 1, row); err != nil {
+		if err := s.c.ReadRows(s.d.Config().OutputTensor(), int(token), 1, row); err != nil {
 			return nil, 0, err
 		}
 		scale := float32(1000 * s.norm / linear.Norm(row))

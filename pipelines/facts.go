@@ -20,6 +20,9 @@ func (e *Experiment) Facts() []Fact {
 		add([]string{"source", "target"}[i], "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d",
 			modelName([]string{e.Source.Ref, e.Target.Ref}[i]), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), layer)
 	}
+	for _, note := range e.notes {
+		add("note", "%s", note)
+	}
 	add("map", "%d → %d from %d pairs (%s), %d folds, lambda %v (%s)", e.shapes[0].Hidden, e.shapes[1].Hidden, e.NTraining, e.Positions, e.Folds, e.LambdaValues, e.LambdaUnit)
 	batches, rows := e.work()
 	add("texts", "%d generations of at most %d tokens in %d batches: %d personas, %d conditions, alpha %v (%s)",

@@ -50,6 +50,9 @@ func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
 	return &Model{Name: modelName(ref), digest: digest, decoder: d}, nil
 }
 
+// Notes tell what was odd about the model's files and passed over, one line each.
+func (m *Model) Notes() []string { return m.decoder.Notes() }
+
 // belongs reports a vector that was taken from another model, if its file says from which.
 func (m *Model) belongs(file string, v artifacts.Meta) error {
 	if v.ModelDigest == "" {

@@ -200,9 +200,6 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 			return err
 		}
 		first[i] = t
-		if size, rows := t.Size(), e.shapes[i].Vocab; size > rows {
-			problems = append(problems, fmt.Sprintf("model %s: its tokenizer has %d tokens, its embedding %d rows: they do not belong together", modelName(m.Ref), size, rows))
-		}
 		if m.Template && t.ChatTemplate() == "" {
 			problems = append(problems, fmt.Sprintf("chat_template: model %s has none", modelName(m.Ref)))
 			continue

@@ -39,6 +39,7 @@ type Experiment struct {
 	Config
 	Source, Target transforms.Model
 	shapes         [2]*gpu.Config
+	notes          []string // what is odd about the models' files
 
 	inputs   map[cache.Digest][]byte // texts of the configuration, which stages read from the store
 	personas []transforms.PersonaRef
@@ -91,6 +92,9 @@ func (e *Experiment) Warning() string {
 	return d.Warning()
 }
 
+// Notes tell what is odd about the models' files and was passed over, one line each.
+func (e *Experiment) Notes() []string { return e.notes }
+
 // find opens a model's files for as long as it takes to know what they are.
 func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
 	m := transforms.Model{Ref: ref, Open: e.Device, Template: e.ChatTemplate}
@@ -118,6 +122,13 @@ func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (t
 	}
 	if m.Digest, err = c.Digest(); err != nil {
 		return m, shape, err
+	}
+	notes, err := gpu.Examine(c)
+	if err != nil {
+		return m, shape, err
+	}
+	for _, note := range notes {
+		e.notes = append(e.notes, modelName(ref)+": "+note)
 	}
 	device, err := gpu.DeviceFor(e.Device)
 	m.Device = device.String()

@@ -64,6 +64,7 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	defer m.Close()
+	a.notes(m.Notes())
 	probes, err := m.Probe(ctx, o)
 	if err != nil {
 		return err

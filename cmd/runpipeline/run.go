@@ -131,6 +131,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if text := pipelines.RunnerWarning(x.runner); text != "" && !plan.Done() {
 		fmt.Fprintln(a.stderr, "warning:", text)
 	}
+	if !plan.Done() {
+		a.notes(e.Notes())
+	}
 	bar.plan()
 	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
 	begun := time.Now()
@@ -149,6 +152,13 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		err = report.Table(a.stdout, result.Report)
 	}
 	return cmp.Or(err, trace.close())
+}
+
+// notes tells what was passed over.
+func (a *app) notes(list []string) {
+	for _, text := range list {
+		fmt.Fprintln(a.stderr, "note:", text)
+	}
 }
 
 func storeProblem(err error) error {

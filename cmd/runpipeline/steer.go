@@ -54,6 +54,7 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	defer m.Close()
+	a.notes(m.Notes())
 	s.Model = m
 	if err := s.Check(); err != nil {
 		return err

@@ -26,6 +26,7 @@ type Tokenizer struct {
 	joinWith   string // between tokens if there is no decoder
 
 	bos, eos int32 // -1 if none
+	rows     int   // ids from here on are refused; 0: none
 	chat     chat
 }
 
@@ -38,6 +39,7 @@ const none = -1
 //
 // The error wraps [ErrFormat]: the vocabulary's patterns, replacements or tokens are such that the text would
 // take too much time or memory. Whether they do depends on the vocabulary and the text alone.
+// A text that needs a token beyond [Tokenizer.Limit] is an error, too.
 func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	ids := make([]int32, 0, len(t.before)+len(text)/3+len(t.after)+1)
 	ids = append(ids, t.before...)
@@ -45,20 +47,27 @@ func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(ids, t.after...), nil
+	ids = append(ids, t.after...)
+	return ids, t.within(text, ids)
 }
 
 // EncodePlain returns the tokens of text without special tokens around it. Special tokens in the
 // text are still recognised. Its error is that of Encode.
 func (t *Tokenizer) EncodePlain(text string) ([]int32, error) {
 	ids, _, err := t.encode(text, make([]int32, 0, len(text)/3+1), nil)
+	if err == nil {
+		err = t.within(text, ids)
+	}
 	return ids, err
 }
 
 // EncodeRendered returns the tokens of EncodePlain and where they end, as EncodeEnds does: for text
 // that a chat template has put its own special tokens around.
 func (t *Tokenizer) EncodeRendered(text string) (ids []int32, ends []int, err error) {
-	return t.encode(text, nil, make([]int, 0, len(text)/3+1))
+	if ids, ends, err = t.encode(text, nil, make([]int, 0, len(text)/3+1)); err == nil {
+		err = t.within(text, ids)
+	}
+	return ids, ends, err
 }
 
 // EncodeEnds returns the tokens of Encode and where they end: ends[i] is the number of bytes of
@@ -72,7 +81,7 @@ func (t *Tokenizer) EncodeEnds(text string) (ids []int32, ends []int, err error)
 		return nil, nil, err
 	}
 	ids = append(ids, t.after...)
-	return ids, append(ends, make([]int, len(t.after))...), nil
+	return ids, append(ends, make([]int, len(t.after))...), t.within(text, ids)
 }
 
 // encode appends the tokens of text to ids, and where they end to ends unless that is nil.

@@ -1,0 +1,39 @@
+package gpu
+
+import (
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+)
+
+// Examine says what [Open] would say of a checkpoint's configuration and tensors, without reading
+// one: notes of what is odd and passed over, or everything that does not fit.
+func Examine(c *checkpoint.Checkpoint) (notes []string, err error) {
+	if _, notes, err = examine(c); err != nil {
+		return nil, fmt.Errorf("open model %s: %w", c.Name(), err)
+	}
+	return notes, nil
+}
+
+func examine(c *checkpoint.Checkpoint) (*Config, []string, error) {
+	config, err := ParseConfig(c.Config())
+	if err != nil {
+		return nil, nil, err
+	}
+	if missing := c.MissingShards(); len(missing) > 0 {
+		return nil, nil, fmt.Errorf("missing files %s: %w", some(missing), checkpoint.ErrNotFound)
+	}
+	if err := config.readGeneration(c.File); err != nil {
+		return nil, nil, err
+	}
+	config = config.fitted(c.Tensors())
+	unused, err := config.checkTensors(c.Tensors())
+	if err != nil {
+		return nil, nil, err
+	}
+	notes := c.Notes()
+	if len(unused) > 0 {
+		notes = append(notes, fmt.Sprintf("%d tensors that the model as its configuration describes it does not have are not read: %s", len(unused), some(unused)))
+	}
+	return config, notes, nil
+}

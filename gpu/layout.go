@@ -1,0 +1,64 @@
+package gpu
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+)
+
+// bare is n for a checkpoint that was saved from the model without its head, as embedding models
+// are: names begin behind "model." or "transformer.".
+func (n names) bare() names {
+	for _, name := range []*string{&n.embed, &n.norm, &n.block} {
+		_, *name, _ = strings.Cut(*name, ".")
+	}
+	return n
+}
+
+// gemma3Layouts are the names that Gemma 3 with eyes has had: on the hub and as transformers 5 saves
+// it, as transformers 4.52 saved it, and as its base model is saved.
+func gemma3Layouts(n names) []names {
+	const eyes, projector = "vision_tower.", "multi_modal_projector."
+	body := n.bare()
+	hub, later, base := body.under("language_model.model."), body.under("model.language_model."), body.under("language_model.")
+	hub.head, later.head, base.head = "language_model.lm_head", "lm_head", "lm_head"
+	hub.unread, base.unread = []string{eyes, projector}, []string{eyes, projector}
+	later.unread = []string{"model." + eyes, "model." + projector}
+	return []names{hub, later, base}
+}
+
+// fitted is c with the names under which the checkpoint keeps its tensors: the first layout whose
+// embedding is there, else c as it is. Its output matrix may be under the name of any layout.
+//
+// A checkpoint may also store an output matrix although the configuration calls it tied to the
+// embedding, as some fine-tuned models do: the stored one is used, as transformers does where the
+// two differ.
+func (c *Config) fitted(have []checkpoint.TensorInfo) *Config {
+	stored := func(name string) bool {
+		return slices.ContainsFunc(have, func(t checkpoint.TensorInfo) bool { return t.Name == name+".weight" })
+	}
+	out := *c
+	for _, n := range c.layouts {
+		if stored(n.embed) {
+			out.names = n
+			break
+		}
+	}
+	for _, n := range c.layouts {
+		if !stored(out.names.head) && stored(n.head) {
+			out.names.head = n.head
+		}
+	}
+	out.Tied = c.Tied && !stored(out.names.head)
+	return &out
+}
+
+// OutputTensor is the name of the stored output matrix, one row for each token: the embedding's if
+// the two are tied.
+func (c *Config) OutputTensor() string {
+	if c.Tied {
+		return c.names.embed + ".weight"
+	}
+	return c.names.head + ".weight"
+}
