@@ -113,13 +113,13 @@ func TestHostileConfigurationsCostLittle(t *testing.T) {
 	}
 }
 
-// TestTensorsThatDoNotFitAreListedShortly opens a model with a thousand tensors too many.
+// TestTensorsThatDoNotFitAreListedShortly opens a model with a thousand tensors too many and one too few.
 func TestTensorsThatDoNotFitAreListedShortly(t *testing.T) {
 	c, r := folder(t, "llama", func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
 		for i := range 1000 {
 			tensors = append(tensors, checkpoint.Tensor{Name: fmt.Sprintf("more.%04d", i), Shape: []int{1}, Data: make([]float32, 1)})
 		}
-		return tensors
+		return tensors[1:]
 	})
 	_, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "cpu")
 	if err == nil || !strings.Contains(err.Error(), "1000 unused: more.0000") || !strings.HasSuffix(err.Error(), "more.0019 and 980 more") {

@@ -166,3 +166,17 @@ func TestTokensWithoutARowAreRefusedInTextsOnly(t *testing.T) {
 		d.Close()
 	}
 }
+
+// TestATokenizerOfAnotherModelIsRefused because it has far more tokens than the embedding rows.
+func TestATokenizerOfAnotherModelIsRefused(t *testing.T) {
+	text := []byte(gputest.Configs["llama"])
+	config, err := gpu.ParseConfig(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := gputest.Model(config, 5).Folder(text, nil).(fstest.MapFS)
+	fsys["tokenizer.json"] = &fstest.MapFile{Data: []byte(`{"added_tokens": [], "model": {"type": "BPE", "vocab": {"a": 0, "b": 1000}, "merges": []}}`)}
+	if _, err := openFS(t, fsys, nil); err == nil || !strings.Contains(err.Error(), "they do not belong together") {
+		t.Errorf("opened: %v", err)
+	}
+}

@@ -78,7 +78,8 @@ func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"2 missing: lm_head.weight, model.layers.1.self_attn.q_proj.bias", "1 misshapen: model.norm.weight [16], want [32]"} {
+	for _, want := range []string{"2 missing: lm_head.weight, model.layers.1.self_attn.q_proj.bias", "1 misshapen: model.norm.weight [16], want [32]",
+		"1 unused: model.layers.9.mlp.gate_proj.weight"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q, want it to say %q", err, want)
 		}

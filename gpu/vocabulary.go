@@ -1,9 +1,15 @@
 package gpu
 
 import (
+	"fmt"
+
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
+
+// fewBeyond, or a tenth of the embedding, is how many tokens may lie beyond the embedding: published
+// models have 1 to 4, fine-tuned ones some more. A tokenizer with more is another model's.
+const fewBeyond = 64
 
 // OpenTokenizer makes the tokenizer that a checkpoint's files describe: the vocabulary inside a
 // GGUF, else the first of the files that [tokenizer.Open] knows. Texts that need a token without a row
@@ -13,9 +19,14 @@ func OpenTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config, err := ParseConfig(c.Config()); err == nil {
-		t.Limit(config.Vocab)
+	config, err := ParseConfig(c.Config())
+	if err != nil { // whoever needs more than the tokenizer is told
+		return t, nil
 	}
+	if n := t.Size(); n-config.Vocab > max(fewBeyond, config.Vocab/10) {
+		return nil, fmt.Errorf("the tokenizer has ids up to %d, the embedding has %d rows: they do not belong together", n-1, config.Vocab)
+	}
+	t.Limit(config.Vocab)
 	return t, nil
 }
 

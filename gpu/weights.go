@@ -46,13 +46,13 @@ func (c *Config) checkTensors(have []checkpoint.TensorInfo) (unused []string, er
 	for _, l := range []struct {
 		what  string
 		names []string
-	}{{"missing", missing}, {"misshapen", misshapen}} {
+	}{{"missing", missing}, {"misshapen", misshapen}, {"unused", unused}} {
 		if len(l.names) > 0 {
 			slices.Sort(l.names)
 			problems = append(problems, fmt.Sprintf("%d %s: %s", len(l.names), l.what, some(l.names)))
 		}
 	}
-	if len(problems) > 0 {
+	if len(missing)+len(misshapen) > 0 {
 		return nil, fmt.Errorf("tensors do not fit the configuration: %s", strings.Join(problems, "; "))
 	}
 	slices.Sort(unused)

@@ -13,9 +13,9 @@
 //	    never needs to know that a model came from GGUF.
 //	C2  Weights are never copied as a whole: files on disk are mapped, and rows are
 //	    converted from the mapping straight into the caller's slice.
-//	C3  A file is either understood completely or refused with [ErrFormat]. Memory used
-//	    while reading a header is bounded by a small multiple of the header's real size,
-//	    whatever lengths it claims.
+//	C3  What is read of a file is understood or refused with [ErrFormat]; what is passed over
+//	    is in [Checkpoint.Notes]. Memory used while reading a header is bounded by a small
+//	    multiple of the header's real size, whatever lengths it claims.
 //	C4  A file that a download puts into the hub's cache folder is complete and has the
 //	    checksum that the hub announced, or its size where a mirror announces no checksum;
 //	    unfinished downloads lie beside it under another name.
