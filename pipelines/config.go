@@ -19,7 +19,7 @@ type Config struct {
 	SourceLayerIdx *int `json:"source_layer_idx,omitempty"`
 	TargetLayerIdx *int `json:"target_layer_idx,omitempty"`
 
-	CalibrationTexts Texts    `json:"calibration_texts"`
+	CalibrationTexts Texts    `json:"calibration_texts,omitzero"`
 	NTraining        int      `json:"n_training_samples"` // pairs of activations, not texts
 	Positions        string   `json:"positions"`          // "last" or "word_ends"
 	ChatTemplate     bool     `json:"chat_template"`      // wrap texts and prompts in each model's own template

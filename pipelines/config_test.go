@@ -459,3 +459,22 @@ func TestOpeningsAreShort(t *testing.T) {
 		}
 	}
 }
+
+// TestCompleteConfigurationIsTheSameExperiment: what run.json keeps of a configuration, defaults
+// included, is a configuration, and of the same experiment.
+func TestCompleteConfigurationIsTheSameExperiment(t *testing.T) {
+	for name, raw := range map[string][]byte{"embedded": nil, "small": small().bytes(), "seed units": pair().with("alpha_values", []float64{1}).bytes()} {
+		c, err := ParseConfig(raw, "")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		written, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		again, err := ParseConfig(written, "")
+		if err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%s: read again (%v):\n%+v\nwant\n%+v", name, err, again, c)
+		}
+	}
+}

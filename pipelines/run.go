@@ -39,6 +39,7 @@ type Event = transforms.Event
 type Result struct {
 	Report []byte                  // report.json
 	Rows   func(w io.Writer) error // one JSON line for each generated text
+	Texts  []artifacts.Sample      // the same texts, in their order
 	Stages []StageRecord           // what was done for it in this run
 	Plan   *Plan                   // every step a hit
 }
@@ -52,6 +53,12 @@ type StageRecord struct {
 	Ran     int     `json:"units_run"`
 	Bytes   int64   `json:"bytes_written"`
 	Seconds float64 `json:"unit_seconds"` // summed over units
+	Elapsed float64 `json:"seconds"`      // from the first unit's beginning to the last event, units side by side counted once
+}
+
+// Computed says whether the run did anything at all for its result.
+func (r *Result) Computed() bool {
+	return slices.ContainsFunc(r.Stages, func(s StageRecord) bool { return s.State == Run || s.State == Open })
 }
 
 var (
@@ -248,7 +255,7 @@ func (e *Experiment) result(ctx context.Context, store cache.Store, plan *Plan, 
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Report: text, Rows: samples.WriteJSONL, Stages: rec.list(), Plan: plan}, nil
+	return &Result{Report: text, Rows: samples.WriteJSONL, Texts: samples.Rows, Stages: rec.list(), Plan: plan}, nil
 }
 
 // A record gathers what a run does.
@@ -256,10 +263,11 @@ type record struct {
 	mu     sync.Mutex
 	order  []string
 	stages map[string]*StageRecord
+	begun  map[string]time.Time
 }
 
 func newRecord(p *Plan) *record {
-	r := &record{stages: map[string]*StageRecord{}}
+	r := &record{stages: map[string]*StageRecord{}, begun: map[string]time.Time{}}
 	for _, s := range p.Steps {
 		r.order = append(r.order, s.Stage.Name)
 		r.stages[s.Stage.Name] = &StageRecord{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units}
@@ -270,6 +278,7 @@ func newRecord(p *Plan) *record {
 func (r *record) add(ev Event, progress func(Event)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.clock(ev)
 	if s := r.stages[ev.Stage]; s != nil && ev.Unit >= 0 && ev.Note == "" {
 		if ev.Hit {
 			s.Hits++
@@ -282,6 +291,20 @@ func (r *record) add(ev Event, progress func(Event)) {
 	if progress != nil {
 		progress(ev)
 	}
+}
+
+// clock brings the elapsed time of the event's stage up to now.
+func (r *record) clock(ev Event) {
+	s := r.stages[ev.Stage]
+	if s == nil {
+		return
+	}
+	begun := time.Now().Add(-ev.Took)
+	if at, ok := r.begun[ev.Stage]; ok && at.Before(begun) {
+		begun = at
+	}
+	r.begun[ev.Stage] = begun
+	s.Elapsed = time.Since(begun).Round(time.Millisecond).Seconds()
 }
 
 func (r *record) list() []StageRecord {

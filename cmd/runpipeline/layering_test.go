@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"transforms/linear":   {"gonum.org/"},
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
 	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
-	"pipelines/report":    {"pipelines", "transforms"},
+	"pipelines/report":    {"artifacts", "pipelines", "transforms"},
 	"pipelines":           {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
 	"scripts/mutate":      {},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -189,4 +190,18 @@ func (p *progress) summary(r *pipelines.Result, took time.Duration) {
 		return
 	}
 	fmt.Fprintf(p.w, "%d stages: %d hits, %d ran in %s; units: %d computed, %d found\n", len(r.Stages), hits, ran, took.Round(100*time.Millisecond), units, found)
+}
+
+// place says where the results are, and which run run.json tells of if it is not this one.
+func (p *progress) place(dir string, kept bool) {
+	if p.quiet {
+		return
+	}
+	if full, err := filepath.Abs(dir); err == nil {
+		dir = full
+	}
+	fmt.Fprintf(p.w, "results: report.json, rows.jsonl and run.json in %s\n", dir)
+	if kept {
+		fmt.Fprintln(p.w, "run.json is left as it was: it tells of the run that made these results")
+	}
 }

@@ -12,18 +12,49 @@ import (
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
 
+// A runRecord is run.json: what a run did to come to its results. The experiment is the key of the last
+// stage, which is the same for the same results.
+type runRecord struct {
+	Version    string                  `json:"version"`
+	Experiment string                  `json:"experiment"`
+	Seconds    float64                 `json:"seconds"` // of the whole run
+	Config     pipelines.Config        `json:"config"`  // complete: what was not given has its default
+	Stages     []pipelines.StageRecord `json:"stages"`
+}
+
 // writeResults puts the results where the configuration says: report.json and rows.jsonl, which are
-// the same for the same experiment, and run.json, which tells of this run.
-func writeResults(dir string, r *pipelines.Result) error {
-	return replaceFiles(dir, []replacement{
+// the same for the same experiment, and run.json, which tells of this run. A run that had nothing to
+// do leaves the run.json of the run that made the results: kept says so.
+func writeResults(dir string, r *pipelines.Result, run runRecord) (kept bool, err error) {
+	files := []replacement{
 		{"report.json", func(w io.Writer) error { _, err := w.Write(r.Report); return err }},
 		{"rows.jsonl", r.Rows},
-		{"run.json", func(w io.Writer) error {
+	}
+	if kept = !r.Computed() && recorded(dir) == run.Experiment; !kept {
+		files = append(files, replacement{"run.json", func(w io.Writer) error {
 			enc := json.NewEncoder(w)
 			enc.SetIndent("", "  ")
-			return enc.Encode(map[string]any{"stages": r.Stages})
-		}},
-	})
+			return enc.Encode(run)
+		}})
+	}
+	return kept, replaceFiles(dir, files)
+}
+
+// recorded is the experiment that the folder's run.json is of, or nothing.
+func recorded(dir string) string {
+	f, err := os.Open(filepath.Join(dir, "run.json"))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	const most = 64 << 20 // a configuration with all its texts
+	var old struct {
+		Experiment string `json:"experiment"`
+	}
+	if json.NewDecoder(io.LimitReader(f, most)).Decode(&old) != nil {
+		return ""
+	}
+	return old.Experiment
 }
 
 // A replacement is a file's new content.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -59,28 +60,56 @@ func TestResultsAreReplacedTogether(t *testing.T) {
 // TestResultsThatCannotBeWritten makes the rows fail, which come second.
 func TestResultsThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
-	old := map[string]string{"report.json": "old", "rows.jsonl": "old", "run.json": "old"}
+	old := map[string]string{"report.json": "before", "rows.jsonl": "before", "run.json": "before"}
 	for name, content := range old {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	failing := &pipelines.Result{Report: []byte("new"), Rows: func(io.Writer) error { return errors.New("no space left on device") }}
-	if err := writeResults(dir, failing); err == nil || !strings.Contains(err.Error(), "rows.jsonl: no space left") {
+	if _, err := writeResults(dir, failing, runRecord{}); err == nil || !strings.Contains(err.Error(), "rows.jsonl: no space left") {
 		t.Errorf("error %v", err)
 	}
 	for name := range old {
-		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != "old" {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != "before" {
 			t.Errorf("%s holds %q, %v", name, b, err)
 		}
 	}
 	good := &pipelines.Result{Report: []byte("new"), Rows: func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }}
-	if err := writeResults(dir, good); err != nil {
+	if _, err := writeResults(dir, good, runRecord{Experiment: "new"}); err != nil {
 		t.Fatal(err)
 	}
 	for name := range old {
-		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || bytes.Contains(b, []byte("old")) {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || bytes.Contains(b, []byte("before")) {
 			t.Errorf("%s holds %q, %v", name, b, err)
+		}
+	}
+}
+
+// TestRunRecordOutlivesARunThatDidNothing: the times of the run that made the results stay, unless they
+// are those of another experiment or this run did something.
+func TestRunRecordOutlivesARunThatDidNothing(t *testing.T) {
+	dir := t.TempDir()
+	at := func(state pipelines.State) *pipelines.Result {
+		return &pipelines.Result{Report: []byte("r"), Rows: func(io.Writer) error { return nil }, Stages: []pipelines.StageRecord{{Stage: "fit", State: state}}}
+	}
+	for i, c := range []struct {
+		state      pipelines.State
+		experiment string
+		kept       bool
+		seconds    float64 // that the file then gives
+	}{
+		{pipelines.Hit, "a", false, 1}, // there is none yet
+		{pipelines.Run, "a", false, 2},
+		{pipelines.Hit, "a", true, 2},
+		{pipelines.Open, "a", false, 4},
+		{pipelines.Hit, "b", false, 5},
+	} {
+		kept, err := writeResults(dir, at(c.state), runRecord{Experiment: c.experiment, Seconds: float64(i + 1), Version: "v"})
+		b, _ := os.ReadFile(filepath.Join(dir, "run.json"))
+		var run runRecord
+		if json.Unmarshal(b, &run); err != nil || kept != c.kept || run.Seconds != c.seconds {
+			t.Errorf("run %d: kept %t, %v, %g seconds; want %t and %g", i+1, kept, err, run.Seconds, c.kept, c.seconds)
 		}
 	}
 }

@@ -142,15 +142,19 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeResults(e.OutputDir, result); err != nil {
+	took := time.Since(begun)
+	kept, err := writeResults(e.OutputDir, result, runRecord{Version: builtFrom(), Experiment: result.Plan.Last().Key.String(),
+		Seconds: took.Round(time.Millisecond).Seconds(), Config: e.Config, Stages: result.Stages})
+	if err != nil {
 		return err
 	}
-	bar.summary(result, time.Since(begun))
+	bar.summary(result, took)
 	if x.json {
 		_, err = a.stdout.Write(result.Report)
 	} else {
-		err = report.Table(a.stdout, result.Report)
+		err = report.Table(a.stdout, result.Report, result.Texts)
 	}
+	bar.place(e.OutputDir, kept)
 	return cmp.Or(err, trace.close())
 }
 

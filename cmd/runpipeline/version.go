@@ -12,12 +12,17 @@ func versionCommand(_ context.Context, a *app, args []string) error {
 	if err := parse(newFlags("version", a.stderr), args, 0); err != nil {
 		return err
 	}
+	_, err := fmt.Fprintln(a.stdout, builtFrom())
+	return err
+}
+
+// builtFrom is the version of this process.
+func builtFrom() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	_, err := fmt.Fprintln(a.stdout, version(info))
-	return err
+	return version(info)
 }
 
 // version says what a program was built from: "runpipeline v1.2.0, revision 0123456789ab (changed),

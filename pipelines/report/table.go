@@ -1,5 +1,5 @@
 // Package report writes an experiment's results for people, from evaluated rows alone: every
-// number that it prints is in report.json.
+// number that it prints is in report.json, and every text in rows.jsonl.
 package report
 
 import (
@@ -12,12 +12,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
-// Table prints the verdict table of a report.json.
-func Table(w io.Writer, reportJSON []byte) error {
+// Table prints the verdict table of a report.json, and a few of the texts that it is about.
+func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample) error {
 	var r transforms.Report
 	if err := json.Unmarshal(reportJSON, &r); err != nil {
 		return fmt.Errorf("read report.json: %w", err)
@@ -37,6 +38,7 @@ func Table(w io.Writer, reportJSON []byte) error {
 	p.personas(r)
 	p.alphas(r)
 	p.warnings(r.Evaluation)
+	p.examples(r, texts)
 	return p.err
 }
 

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
 	"github.com/persona-transfer/runpipeline/transforms"
@@ -71,12 +74,70 @@ func invented(t *testing.T, blind bool) []byte {
 	return b
 }
 
+// texts are what an invented report is about: a text that would retitle a terminal and reverse the
+// line, one that is long, one that collapsed; and texts of other alphas, which are not judged.
+func texts() (all []artifacts.Sample) {
+	for _, persona := range []string{"angry", "silly"} {
+		for _, condition := range []string{"none", "ridge", "oracle", "zero_pad"} {
+			for _, alpha := range []float64{1.5, .5} {
+				for prompt := range int32(2) {
+					for seed := range uint64(2) {
+						t := artifacts.Sample{Persona: persona, Condition: condition, Alpha: alpha, Prompt: prompt, Seed: seed + 42,
+							PromptText: "The boat " + strings.Repeat("of the old man ", int(prompt)*9), Text: fmt.Sprintf(" %s alpha %g seed %d", condition, alpha, seed+42)}
+						switch condition {
+						case "none":
+							t.Alpha = 0
+							t.Text = " a\x1b]0;title\a \u202eline\nand 日本語"
+						case "oracle":
+							t.Text += strings.Repeat("\x1b", 100)
+							t.Collapse = []string{"repetition: 9 times"}
+						}
+						all = append(all, t)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestExamplesAreOfOnePromptAndSeed looks at what is shown beside what there is: no other alpha, no
+// other seed, nothing that moves the cursor, no line that does not end.
+func TestExamplesAreOfOnePromptAndSeed(t *testing.T) {
+	var out bytes.Buffer
+	if err := Table(&out, invented(t, false), texts()); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, ok := strings.Cut(out.String(), "\npersona angry, prompt \"The boat \", seed 42, cut:\n")
+	if !ok {
+		t.Fatalf("no texts of angry:\n%s", &out)
+	}
+	for _, want := range []string{`  none                   " a\x1b]0;title\a \u202eline\nand 日本語"`, `  ridge 0.5              " ridge alpha 0.5 seed 42"`, `  oracle 0.5, collapsed  " oracle alpha 0.5 seed 42\x1b`} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the texts lack %q:\n%s", want, shown)
+		}
+	}
+	for _, not := range []string{"alpha 1.5", "seed 43", "zero_pad", "\x1b", "\u202e"} {
+		if strings.Contains(shown, not) {
+			t.Errorf("the texts hold %q:\n%s", not, shown)
+		}
+	}
+	if !strings.Contains(shown, "\npersona silly, prompt \"The boat of the old man") {
+		t.Errorf("the second persona is not shown with the second prompt:\n%s", shown)
+	}
+	for line := range strings.Lines(shown) {
+		if n := utf8.RuneCountInString(line); n > 130 {
+			t.Errorf("a line of %d characters: %s", n, line)
+		}
+	}
+}
+
 // TestTable compares the tables of invented reports with what they looked like when a person last
 // read them.
 func TestTable(t *testing.T) {
 	for name, blind := range map[string]bool{"table": false, "missing": true} {
 		var out bytes.Buffer
-		if err := Table(&out, invented(t, blind)); err != nil {
+		if err := Table(&out, invented(t, blind), texts()); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.Bytes())
@@ -158,7 +219,7 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 
 // TestWriteErrorsComeOut prints to a full disk.
 func TestWriteErrorsComeOut(t *testing.T) {
-	if err := Table(full{}, invented(t, false)); !errors.Is(err, errFull) {
+	if err := Table(full{}, invented(t, false), nil); !errors.Is(err, errFull) {
 		t.Errorf("table on a full disk: %v", err)
 	}
 	if err := Plan(full{}, nil, &pipelines.Plan{}); !errors.Is(err, errFull) {
@@ -174,7 +235,7 @@ func FuzzTable(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var out bytes.Buffer
-		if err := Table(&out, b); err != nil && out.Len() > 0 {
+		if err := Table(&out, b, texts()); err != nil && out.Len() > 0 {
 			t.Errorf("an error (%v) and a table", err)
 		}
 	})
