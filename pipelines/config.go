@@ -53,8 +53,8 @@ type Config struct {
 	DType     string `json:"dtype"`
 	OutputDir string `json:"output_dir"`
 
-	// folder is where relative paths in the configuration start.
-	folder string
+	folder  string   // where relative paths in the configuration start
+	assumed []string // keys whose value is the original document's, because the file has only the values that go with them
 }
 
 // Fit chooses the map's method.

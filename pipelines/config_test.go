@@ -186,6 +186,29 @@ func TestUnitsOfValuesWithoutAUnit(t *testing.T) {
 	}
 }
 
+// TestOverriddenValuesKeepTheUnitInForce: -set changes what it names and nothing else.
+func TestOverriddenValuesKeepTheUnitInForce(t *testing.T) {
+	for _, c := range []struct {
+		file          settings
+		set           []string
+		alpha, lambda string
+	}{
+		{pair(), []string{"alpha_values=[1]", "lambda_values=[1]"}, "spread", "relative"},
+		{settings{}, []string{"alpha_values=[1]", "lambda_values=[1]"}, "residual", "relative"},
+		{pair().with("alpha_unit", "native"), []string{"alpha_values=[1]"}, "native", "relative"},
+		{pair().with("alpha_values", []float64{2}), []string{"alpha_values=[1]"}, "absolute", "relative"},
+		{pair().with("alpha_values", []float64{2}).with("alpha_unit", "native"), []string{"alpha_values=[1]"}, "native", "relative"},
+		{pair().with("alpha_values", []float64{2}), []string{"alpha_unit=residual"}, "residual", "relative"},
+		{pair().with("lambda_values", []float64{2}), []string{"lambda_values=[1]"}, "spread", "absolute"},
+		{pair(), []string{"alpha_values=[1]", "alpha_unit=absolute"}, "absolute", "relative"},
+	} {
+		got := parsed(t, c.file, c.set)
+		if got.AlphaUnit != c.alpha || got.LambdaUnit != c.lambda {
+			t.Errorf("%s with %q: units %s and %s, want %s and %s", c.file.bytes(), c.set, got.AlphaUnit, got.LambdaUnit, c.alpha, c.lambda)
+		}
+	}
+}
+
 // TestDefaults compares the two sets of defaults with the documentation's table.
 func TestDefaults(t *testing.T) {
 	tinyConfig, general := DefaultConfig(), parsed(t, pair(), nil)
@@ -472,6 +495,7 @@ func TestCompleteConfigurationIsTheSameExperiment(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
+		c.assumed = nil // it is written down now
 		again, err := ParseConfig(written, "")
 		if err != nil || !reflect.DeepEqual(again, c) {
 			t.Errorf("%s: read again (%v):\n%+v\nwant\n%+v", name, err, again, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"sort"
 	"strings"
 
@@ -86,6 +87,10 @@ type ExportOptions struct {
 	Unit   string  // of Alpha
 }
 
+// noteAlphaUnit is the note of an exported vector that names its experiment's unit of alpha. A vector
+// that was scaled to a dose has none.
+const noteAlphaUnit = "alpha_unit"
+
 // ParseFormat reads a format's name or a file's extension.
 func ParseFormat(name string) (export.Format, error) { return export.ParseFormat(name) }
 
@@ -131,9 +136,12 @@ func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions, w io.Wr
 	if v.ModelDigest == e.Source.Digest && v.ModelDigest != e.Target.Digest {
 		shape, name = e.shapes[0], modelName(e.Source.Ref)
 	}
-	meta := v.Meta
+	meta, notes := v.Meta, maps.Clone(v.Notes)
 	meta.Model = name
-	return refused(export.WriteVector(w, o.Format, export.Vector{Meta: meta, ModelType: shape.ModelType, Unit: unit, Row: row, Notes: v.Notes}))
+	if unit == "" && notes["scale."+e.AlphaUnit] != "" {
+		notes[noteAlphaUnit] = e.AlphaUnit
+	}
+	return refused(export.WriteVector(w, o.Format, export.Vector{Meta: meta, ModelType: shape.ModelType, Unit: unit, Row: row, Notes: notes}))
 }
 
 // refused turns what a format cannot hold into a problem of the request.

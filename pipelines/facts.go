@@ -1,16 +1,19 @@
 package pipelines
 
 import (
+	"context"
 	"fmt"
 
+	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // A Fact is one line about an experiment before it runs.
 type Fact struct{ Name, Value string }
 
-// Facts tells what the experiment is made of and what it costs, from configurations alone.
-func (e *Experiment) Facts() []Fact {
+// Facts tells what the experiment is made of and what it costs, from configurations alone, and from what
+// a plan found in the store.
+func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) ([]Fact, error) {
 	var facts []Fact
 	add := func(name, format string, args ...any) {
 		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
@@ -23,13 +26,18 @@ func (e *Experiment) Facts() []Fact {
 	for _, note := range e.notes {
 		add("note", "%s", note)
 	}
-	add("map", "%d → %d from %d pairs (%s), %d folds, lambda %v (%s)", e.shapes[0].Hidden, e.shapes[1].Hidden, e.NTraining, e.Positions, e.Folds, e.LambdaValues, e.LambdaUnit)
+	add("map", "%d → %d from %d pairs (%s), %d folds, lambda %v (%s%s)", e.shapes[0].Hidden, e.shapes[1].Hidden, e.NTraining, e.Positions, e.Folds, e.LambdaValues, e.LambdaUnit, e.whyAbsolute("lambda"))
 	batches, rows := e.work()
-	add("texts", "%d generations of at most %d tokens in %d batches: %d personas, %d conditions, alpha %v (%s)",
-		rows, e.MaxNewTokens, batches, len(e.personas), len(e.Conditions), e.AlphaValues, e.AlphaUnit)
+	add("texts", "%d generations of at most %d tokens in %d batches: %d personas, %d conditions, alpha %v (%s%s)",
+		rows, e.MaxNewTokens, batches, len(e.personas), len(e.Conditions), e.AlphaValues, e.AlphaUnit, e.whyAbsolute("alpha"))
+	doses, err := e.doses(ctx, store, plan)
+	if err != nil {
+		return nil, err
+	}
+	add("length", "%s", doses)
 	add("memory", "about %s for the larger model with its caches", size(e.memory(rows/max(batches, 1))))
 	add("work", "about %s floating-point operations", count(e.operations(rows)))
-	return facts
+	return facts, nil
 }
 
 // work counts batches and rows of the generation, without the anchors.

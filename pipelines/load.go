@@ -57,24 +57,25 @@ func LoadConfig(ctx context.Context, path string, overrides []string) (Config, e
 		}
 		raw, folder = b, filepath.Dir(path)
 	}
-	raw, err := override(raw, overrides)
+	set, err := override(raw, overrides)
 	if err != nil {
 		return Config{}, err
 	}
-	return parseConfig(ctx, raw, folder)
+	return parseConfig(ctx, raw, set, folder)
 }
 
 // ParseConfig reads a configuration from JSON (nil: the embedded experiment), fills in defaults and
 // checks everything that can be checked without a model. All problems are reported at once; if the
 // only ones are files that are not there, the error wraps [ErrMissing] instead of [ErrConfig].
 func ParseConfig(raw []byte, folder string) (Config, error) {
-	return parseConfig(context.Background(), raw, folder)
-}
-
-func parseConfig(ctx context.Context, raw []byte, folder string) (Config, error) {
 	if raw == nil {
 		raw = []byte("{}")
 	}
+	return parseConfig(context.Background(), raw, raw, folder)
+}
+
+// parseConfig reads raw, which is the file with the overrides in it.
+func parseConfig(ctx context.Context, file, raw []byte, folder string) (Config, error) {
 	var keys map[string]json.RawMessage
 	c, problems := general(), Problems(nil)
 	if err := json.Unmarshal(raw, &keys); err == nil && keys == nil {
@@ -89,7 +90,7 @@ func parseConfig(ctx context.Context, raw []byte, folder string) (Config, error)
 		}
 		problems = problemsOf(err)
 	}
-	seedUnits(keys, &c)
+	seedUnits(file, keys, &c)
 	bad, missing := c.readFiles(ctx)
 	if ctx.Err() != nil {
 		return c, ctx.Err()
@@ -139,15 +140,22 @@ func isTinyPair(c *Config) bool {
 	return strings.HasPrefix(c.SourceModel, "tiny:") && strings.HasPrefix(c.TargetModel, "tiny:")
 }
 
-// seedUnits gives values that come without their unit key the unit of the original document.
-func seedUnits(keys map[string]json.RawMessage, c *Config) {
+// seedUnits gives values that a file names without their unit key the unit of the original document,
+// and notes it. An override of the values alone keeps the unit that is in force without it.
+func seedUnits(file []byte, keys map[string]json.RawMessage, c *Config) {
+	var inFile map[string]json.RawMessage
+	if json.Unmarshal(file, &inFile) != nil {
+		return // the reader says what is wrong
+	}
 	for value, unit := range map[string]*string{"alpha": &c.AlphaUnit, "lambda": &c.LambdaUnit} {
-		_, hasValue := keys[value+"_values"]
+		_, hasValue := inFile[value+"_values"]
 		_, hasUnit := keys[value+"_unit"]
 		if hasValue && !hasUnit {
 			*unit = "absolute"
+			c.assumed = append(c.assumed, value+"_unit")
 		}
 	}
+	slices.Sort(c.assumed)
 }
 
 // fillTiny gives the embedded pair personas and prompts of its own grammar where the configuration

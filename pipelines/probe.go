@@ -86,7 +86,58 @@ type Steering struct {
 	File  string // safetensors, GGUF control vector or JSON; empty: none
 	Layer int    // −1: the layer that the file names
 	Alpha float64
-	Unit  string // "absolute": alpha times the values as they are; else the vector's direction times alpha and the unit
+	Unit  string // "absolute": alpha times the values as they are; else the vector's direction times alpha and the unit; empty: the file's
+}
+
+// vector reads a steering's file and finds the vector of its layer.
+func (s Steering) vector() (v export.Vector, layer int, err error) {
+	content, err := readFile(s.File, maxVectorFile)
+	var vectors []export.Vector
+	if err == nil {
+		vectors, err = export.ReadVectors(bytes.NewReader(content))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, 0, fmt.Errorf("%w: vector %s: no such file", ErrMissing, s.File)
+	}
+	if err != nil {
+		return v, 0, Problems{fmt.Sprintf("-vector %s: %v", s.File, reason(err))}
+	}
+	layer = s.Layer
+	if layer < 0 {
+		if len(vectors) != 1 {
+			return v, 0, Problems{fmt.Sprintf("-vector %s holds %d layers: name one with -layer", s.File, len(vectors))}
+		}
+		layer = vectors[0].Meta.Layer
+	}
+	v, err = export.At(vectors, layer)
+	if err != nil {
+		return v, 0, Problems{fmt.Sprintf("-vector %s: %v", s.File, err)}
+	}
+	return v, layer, nil
+}
+
+// unitOf is the unit that alpha has where none is named: that of the experiment that the vector was
+// exported from, or absolute if the file does not say, or says that its values have their dose already.
+func unitOf(v export.Vector) (unit, why string) {
+	switch named := v.Notes[noteAlphaUnit]; {
+	case v.Unit != "":
+		return "absolute", "the file's values have the length of a dose already"
+	case named == "residual" || named == "spread" || named == "native":
+		return named, "the unit of the experiment that the vector comes from"
+	}
+	return "absolute", "the file names no unit"
+}
+
+// Resolve fills in the unit if none is named and says why it is that one.
+func (s *Steering) Resolve() (why string, err error) {
+	if s.Unit != "" {
+		return "", nil
+	}
+	v, _, err := s.vector()
+	if err == nil {
+		s.Unit, why = unitOf(v)
+	}
+	return why, err
 }
 
 // push resolves a steering for a model. residual is the mean residual norm at the layer, measured
@@ -95,27 +146,12 @@ func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu
 	if math.IsNaN(s.Alpha) || math.IsInf(s.Alpha, 0) {
 		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: want a finite number", s.Alpha)}
 	}
-	content, err := readFile(s.File, maxVectorFile)
-	var vectors []export.Vector
-	if err == nil {
-		vectors, err = export.ReadVectors(bytes.NewReader(content))
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return gpu.Push{}, fmt.Errorf("%w: vector %s: no such file", ErrMissing, s.File)
-	}
+	v, layer, err := s.vector()
 	if err != nil {
-		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s: %v", s.File, reason(err))}
+		return gpu.Push{}, err
 	}
-	layer := s.Layer
-	if layer < 0 {
-		if len(vectors) != 1 {
-			return gpu.Push{}, Problems{fmt.Sprintf("-vector %s holds %d layers: name one with -layer", s.File, len(vectors))}
-		}
-		layer = vectors[0].Meta.Layer
-	}
-	v, err := export.At(vectors, layer)
-	if err != nil {
-		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s: %v", s.File, err)}
+	if s.Unit == "" {
+		s.Unit, _ = unitOf(v)
 	}
 	if n := m.decoder.Config().Layers; layer >= n {
 		return gpu.Push{}, Problems{fmt.Sprintf("-layer %d: model %s has layers 0 to %d", layer, m.Name, n-1)}

@@ -65,6 +65,11 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	}
 	defer m.Close()
 	a.notes(m.Notes())
+	if o.Steer.File != "" {
+		if err := a.resolve(&o.Steer); err != nil {
+			return err
+		}
+	}
 	probes, err := m.Probe(ctx, o)
 	if err != nil {
 		return err

@@ -256,10 +256,14 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	if x.json {
-		return report.PlanJSON(a.stdout, e.Facts(), plan)
+	facts, err := e.Facts(ctx, store, plan)
+	if err != nil {
+		return err
 	}
-	return report.Plan(a.stdout, e.Facts(), plan)
+	if x.json {
+		return report.PlanJSON(a.stdout, facts, plan)
+	}
+	return report.Plan(a.stdout, facts, plan)
 }
 
 // openForPlan opens the store without making one: planning leaves nothing behind.

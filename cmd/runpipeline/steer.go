@@ -17,7 +17,16 @@ func steering(f *flag.FlagSet, s *pipelines.Steering, file string) {
 	f.StringVar(&s.File, file, "", "vector `file`: safetensors, GGUF control vector or JSON, as export writes them")
 	f.IntVar(&s.Layer, "layer", -1, "block after which the vector is added (default: the one that the file names)")
 	f.Float64Var(&s.Alpha, "alpha", 1, "steering strength")
-	f.StringVar(&s.Unit, "alpha_unit", "absolute", "unit of alpha: absolute (h + alpha·v), residual, spread or native")
+	f.StringVar(&s.Unit, "alpha_unit", "", "unit of alpha: absolute (h + alpha·v), residual, spread or native (default: the experiment's that the vector was exported from, else absolute)")
+}
+
+// resolve fills in the unit of alpha if no flag names it, and says which it is.
+func (a *app) resolve(s *pipelines.Steering) error {
+	why, err := s.Resolve()
+	if why != "" {
+		fmt.Fprintf(a.stderr, "alpha %g is in unit %s: %s\n", s.Alpha, s.Unit, why)
+	}
+	return err
 }
 
 func steerCommand(ctx context.Context, a *app, args []string) error {
@@ -56,6 +65,9 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	defer m.Close()
 	a.notes(m.Notes())
 	s.Model = m
+	if err := a.resolve(&s.Steer); err != nil {
+		return err
+	}
 	if err := s.Check(); err != nil {
 		return err
 	}
