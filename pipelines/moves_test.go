@@ -276,7 +276,7 @@ func parsed(t *testing.T, s settings, set []string) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := ParseConfig(raw, "")
+	c, err := parseConfig(t.Context(), s.bytes(), raw, "")
 	if err != nil {
 		t.Fatalf("%v: %v", set, err)
 	}

@@ -75,7 +75,7 @@ func look(ctx context.Context, store cache.Store, step *Step, inputs []transform
 		return nil
 	}
 	step.State = Run
-	old, ok, err := store.Recall(ctx, step.Stage.Name)
+	old, ok, err := store.Recall(ctx, step.Stage.Memory())
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", step.Stage.Name, err)
 	}
@@ -83,10 +83,21 @@ func look(ctx context.Context, store cache.Store, step *Step, inputs []transform
 		step.Why = []string{"first time"}
 		return nil
 	}
-	if step.Why = cache.Diff(old, r.String()); len(step.Why) == 0 {
-		step.Why = []string{"an output was removed from the store"}
-	}
+	step.Why = reasons(cache.Diff(old, r.String()))
 	return nil
+}
+
+// maxReasons is how many changes explain something; more of them are another experiment.
+const maxReasons = 4
+
+func reasons(changes []string) []string {
+	switch n := len(changes); {
+	case n == 0:
+		return []string{"an output was removed from the store"}
+	case n > maxReasons:
+		return []string{fmt.Sprintf("first time with these settings: %d differ from the last run of these models", n)}
+	}
+	return changes
 }
 
 // drop marks the stages that nobody needs: walking back from the last one, a hit needs nothing.

@@ -114,6 +114,26 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 	}
 }
 
+// TestPlanComparesWithItsLikeOnly: a first run of other models is not explained by what a demo had, nor
+// one whose settings have nothing in common with the last.
+func TestPlanComparesWithItsLikeOnly(t *testing.T) {
+	dir, _ := finished(t)
+	swapped := small().with("source_model", "tiny:llama").with("target_model", "tiny:qwen2").experiment(t)
+	if why := swapped.step(t, dir, "pairs").Why; !slices.Equal(why, []string{"first time"}) {
+		t.Errorf("the first run of other models is because %q", why)
+	}
+	one := small().with("seed", 7).experiment(t)
+	if why := one.step(t, dir, "pairs").Why; !slices.Equal(why, []string{"seed: 42 → 7"}) {
+		t.Errorf("another seed is because %q", why)
+	}
+	if got := reasons([]string{"a", "b", "c", "d", "e"}); !slices.Equal(got, []string{"first time with these settings: 5 differ from the last run of these models"}) {
+		t.Errorf("five changes are %q", got)
+	}
+	if got := reasons([]string{"a", "b", "c", "d"}); len(got) != 4 {
+		t.Errorf("four changes are %q", got)
+	}
+}
+
 // states groups the stages of a plan by their state.
 func states(t *testing.T, s settings, dir string) map[State][]string {
 	t.Helper()

@@ -178,6 +178,9 @@ func (e *Experiment) lay() {
 		transforms.NewStage("score", "score", transforms.Score{Model: e.Target}, units, "generate"),
 		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "generate", "score", "trait", "vectors", "fit", "pairs"),
 	}
+	for i := range e.stages { // a first run has nothing in common with one of other models
+		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest
+	}
 }
 
 // conditions lists the conditions that are asked for, in the order of the tables.

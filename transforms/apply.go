@@ -161,7 +161,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 		err = store.Commit(run.ctx, r, manifest)
 	}
 	if err == nil {
-		err = store.Remember(run.ctx, fn.Stage.Name, r.Key())
+		err = store.Remember(run.ctx, fn.Stage.Memory(), r.Key())
 	}
 	if err != nil {
 		return fn.Env.fail(run, err)

@@ -16,6 +16,15 @@ type Stage struct {
 	Settings json.RawMessage // the kind's settings struct; fields tagged key:"-" are not part of the recipe
 	Inputs   []string        // names of the stages it reads; their order is part of the key
 	Units    int             // how many units it is cut into, fixed before the run
+	Family   string          // of experiments that are alike enough for a plan to say what changed between them
+}
+
+// Memory is the name under which the stage's last recipe is remembered.
+func (s Stage) Memory() string {
+	if s.Family == "" {
+		return s.Name
+	}
+	return s.Name + " of " + s.Family
 }
 
 // NewStage makes a stage of a registered kind. It panics on an unknown kind or on settings of

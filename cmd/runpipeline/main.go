@@ -134,8 +134,7 @@ func (a *app) command(ctx context.Context, args []string) int {
 			return a.exit(ctx, c.run(ctx, a, args))
 		}
 	}
-	fmt.Fprintf(a.stderr, "runpipeline: unknown command %q\n", name)
-	a.manual(a.stderr)
+	fmt.Fprintf(a.stderr, "runpipeline: unknown command %q\nrun \"runpipeline help\" for the list of commands\n", name)
 	return exitConfig
 }
 
@@ -200,23 +199,33 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 func newFlags(name string, w io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet("runpipeline "+name, flag.ContinueOnError)
 	f.SetOutput(w)
+	f.Usage = func() {} // parse says what there is to say
 	return f
 }
 
-// parse reads flags; Go's own message is printed by the flag set. No command takes arguments
-// beyond its flags unless it says how many.
+// parse reads flags; Go's own message is printed by the flag set, and below it where the flags are
+// explained, since the flags themselves would push the message off the screen. No command takes
+// arguments beyond its flags unless it says how many.
 func parse(f *flag.FlagSet, args []string, arguments int) error {
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(f.Output(), "Usage of %s:\n", f.Name())
+			f.PrintDefaults()
 			return err
 		}
-		return errUsage
+		return usage(f)
 	}
 	if f.NArg() > arguments {
 		fmt.Fprintf(f.Output(), "%s: unexpected argument %q\n", f.Name(), f.Arg(arguments))
-		return errUsage
+		return usage(f)
 	}
 	return nil
+}
+
+// usage ends a mistake in flags that has been reported.
+func usage(f *flag.FlagSet) error {
+	fmt.Fprintf(f.Output(), "run \"%s -h\" for its flags\n", f.Name())
+	return errUsage
 }
 
 // A list is a flag that may be given several times.

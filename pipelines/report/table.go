@@ -98,11 +98,11 @@ func (p *printer) group(title string, g trial.Group) {
 		difference := ""
 		if d := c.MappedMinusThis; d != nil {
 			difference = interval(d.Trait, "%+.2f", 1)
-			if !d.Trait.ExcludesZero() {
+			if !d.Trait.Value.Missing() && !d.Trait.ExcludesZero() {
 				difference += " ~"
 			}
 		}
-		rows = append(rows, []string{c.Condition, interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), interval(c.Collapse, "%.0f", 100) + "%", difference, doses(c)})
+		rows = append(rows, []string{c.Condition, interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), percent(c.Collapse), difference, doses(c)})
 	}
 	p.columns(rows)
 	p.line("  ~ the interval includes 0. Brackets: 95 %% intervals, prompts resampled, paired over conditions.")
@@ -131,7 +131,18 @@ func interval(e trial.Estimate, format string, scale float64) string {
 		return "missing"
 	}
 	one := func(n trial.Number) string { return fmt.Sprintf(format, scale*float64(n)) }
+	if e.Low.Missing() || e.High.Missing() {
+		return one(e.Value)
+	}
 	return fmt.Sprintf("%s [%s, %s]", one(e.Value), one(e.Low), one(e.High))
+}
+
+// percent is an interval of a share.
+func percent(e trial.Estimate) string {
+	if e.Value.Missing() {
+		return "missing"
+	}
+	return interval(e, "%.0f", 100) + "%"
 }
 
 // value is an estimate without its interval.
@@ -174,6 +185,9 @@ func (p *printer) verdict(g trial.Group) {
 			got = fmt.Sprintf("%.2f", float64(c.Got))
 			if !c.Interval[0].Missing() {
 				got += fmt.Sprintf(" [%.2f, %.2f]", float64(c.Interval[0]), float64(c.Interval[1]))
+				if !c.Pass {
+					got += counts(c)
+				}
 			}
 		}
 		p.line("  %-8s %s: want %s, got %s", mark, c.Name, c.Want, got)
@@ -190,6 +204,18 @@ func (p *printer) verdict(g trial.Group) {
 	}
 }
 
+// counts says which part of an interval a criterion asks something of, where the value alone might
+// meet it.
+func counts(c trial.Criterion) string {
+	switch word, _, _ := strings.Cut(c.Want, " "); word {
+	case "above":
+		return fmt.Sprintf(", whose interval begins at %.2f", float64(c.Interval[0]))
+	case "below":
+		return fmt.Sprintf(", whose interval ends at %.2f", float64(c.Interval[1]))
+	}
+	return ", whose whole interval counts"
+}
+
 // personas prints one line a persona.
 func (p *printer) personas(r transforms.Report) {
 	rows := [][]string{{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine", "scorer AUROC"}}
@@ -198,7 +224,7 @@ func (p *printer) personas(r transforms.Report) {
 		row := []string{g.Persona, word, "", "", "", "", "", ""}
 		for _, c := range g.Conditions {
 			if c.Role == trial.RoleMapped {
-				row[2], row[3], row[4] = interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), interval(c.Collapse, "%.0f", 100)+"%"
+				row[2], row[3], row[4] = interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), percent(c.Collapse)
 				row[6] = cosine(r.Vectors, g.Persona, c.Condition)
 			}
 		}

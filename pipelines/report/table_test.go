@@ -171,6 +171,38 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// TestWordsOfNumbers: a bound that decides is named, and nothing is said of an interval that is not there.
+func TestWordsOfNumbers(t *testing.T) {
+	nan := trial.Number(math.NaN())
+	gap := trial.Estimate{Value: nan, Low: nan, High: nan}
+	g := trial.Group{Verdict: trial.Verdict{Criteria: []trial.Criterion{
+		{Name: "trait", Want: "above 2.5", Got: 2.62, Interval: [2]trial.Number{2.41, 2.83}},
+		{Name: "collapse", Want: "below 0.3", Got: .25, Interval: [2]trial.Number{.2, .34}},
+		{Name: "oracle", Want: "inside ±0.5", Got: .33, Interval: [2]trial.Number{.06, .59}},
+		{Name: "met", Want: "above 1", Got: 2, Interval: [2]trial.Number{1.5, 2.5}, Pass: true},
+		{Name: "auroc", Want: "at least 0.9", Got: .8, Interval: [2]trial.Number{nan, nan}},
+	}}, Conditions: []trial.ConditionReport{
+		{Condition: "ridge", Role: trial.RoleMapped, Trait: trial.Estimate{Value: 3, Low: nan, High: nan}, Coherence: gap, Collapse: gap},
+		{Condition: "blind", Trait: gap, Coherence: gap, Collapse: trial.Estimate{Value: .5, Low: .25, High: .75}, MappedMinusThis: &trial.Differences{Trait: gap}},
+		{Condition: "even", Trait: gap, Coherence: gap, Collapse: gap, MappedMinusThis: &trial.Differences{Trait: trial.Estimate{Value: .1, Low: -1, High: 1}}},
+	}}
+	var out bytes.Buffer
+	p := &printer{w: &out}
+	p.group("title", g)
+	p.verdict(g)
+	for _, want := range []string{
+		"NOT MET  trait: want above 2.5, got 2.62 [2.41, 2.83], whose interval begins at 2.41\n",
+		"NOT MET  collapse: want below 0.3, got 0.25 [0.20, 0.34], whose interval ends at 0.34\n",
+		"NOT MET  oracle: want inside ±0.5, got 0.33 [0.06, 0.59], whose whole interval counts\n",
+		"met      met: want above 1, got 2.00 [1.50, 2.50]\n", "NOT MET  auroc: want at least 0.9, got 0.80\n",
+		"  ridge      3.00     missing    missing\n", "  blind      missing  missing    50 [25, 75]%  missing\n", "+0.10 [-1.00, +1.00] ~\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, &out)
+		}
+	}
+}
+
 // TestLengthsFollowTheUnit looks at the column of absolute lengths.
 func TestLengthsFollowTheUnit(t *testing.T) {
 	var r transforms.Report
