@@ -6,6 +6,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
 // A Fact is one line about an experiment before it runs.
@@ -37,7 +38,28 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) (
 	add("length", "%s", doses)
 	add("memory", "about %s for the larger model with its caches", size(e.memory(rows/max(batches, 1))))
 	add("work", "about %s floating-point operations", count(e.operations(rows)))
+	for _, text := range e.Doubts() {
+		add("note", "%s", text)
+	}
 	return facts, nil
+}
+
+// Doubts says what the configuration alone tells of results that will be missing or inconclusive.
+func (e *Experiment) Doubts() (doubts []string) {
+	for _, name := range e.PersonaDatasets.Names() {
+		set := e.PersonaDatasets.Sets[name]
+		positive, negative := len(set.Positive), len(set.Negative)
+		switch few := min(positive, negative); {
+		case few < trial.MinFewTexts:
+			doubts = append(doubts, fmt.Sprintf("persona %s has %d positive and %d negative texts: below %d a side there is no trait scorer, so its trait will be missing and its verdict inconclusive",
+				name, positive, negative, trial.MinFewTexts))
+		case few < 2*trial.MinTexts:
+			low, _ := trial.AUROCInterval(1, positive, negative)
+			doubts = append(doubts, fmt.Sprintf("persona %s has %d positive and %d negative texts: below %d a side its trait scorer is fitted on all of them and judged by leaving one out; the AUROC even of one that never errs has an interval from %.2f, and from below %g nothing can be concluded",
+				name, positive, negative, 2*trial.MinTexts, float64(low), trial.DefaultThresholds().AUROC))
+		}
+	}
+	return doubts
 }
 
 // work counts batches and rows of the generation, without the anchors.

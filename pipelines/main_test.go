@@ -83,8 +83,7 @@ func finished(t *testing.T) (dir string, first outcome) {
 	return dir, first
 }
 
-// persona has n texts a side. Fewer than trial.MinTexts at odd places: its trait is missing, and
-// no scorer has to be trained.
+// persona has n texts a side.
 func persona(name string, n int) settings {
 	positive, negative := tiny.PersonaTexts(name, n, 7)
 	return settings{"positive_texts": positive, "negative_texts": negative}

@@ -81,7 +81,7 @@ type AnchorReport struct {
 	Positive    map[string]trial.Number `json:"positive_logit"`      // of held-out positive texts
 }
 
-const evaluateVersion = 2 // 2: cosines without the largest dimensions, texts left out, repeated spans
+const evaluateVersion = 3 // 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 
@@ -248,10 +248,25 @@ func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona stri
 		s.Collapse = append(s.Collapse, f.Name+": "+f.Reason)
 	}
 	s.Coherence = trial.Coherence(score.NLL, float64(j.anchors.NLL), len(s.Collapse) > 0)
-	if scorer := j.scorers[persona]; scorer != nil {
+	if why := j.unreadable(persona); why != "" {
+		s.Status = "trait is missing: " + why
+	} else {
+		scorer := j.scorers[persona]
 		s.Trait = trial.Trait(scorer.Score(t.Text), float64(j.anchors.Unsteered[persona]), float64(j.anchors.Positive[persona]))
 	}
 	return s
+}
+
+// unreadable says why no text of a persona can have a trait, or nothing.
+func (j *jury) unreadable(persona string) string {
+	unsteered, positive := j.anchors.Unsteered[persona], j.anchors.Positive[persona]
+	switch {
+	case j.scorers[persona] == nil:
+		return fmt.Sprintf("no trait scorer, which needs at least %d texts a side", trial.MinFewTexts)
+	case !(positive > unsteered):
+		return fmt.Sprintf("the model's unsteered texts score %.2f, held-out texts of the persona %.2f: there is no way up to measure, whatever tells its own texts apart", float64(unsteered), float64(positive))
+	}
+	return ""
 }
 
 // report evaluates the rows and adds what is known of the map and the vectors.
@@ -264,15 +279,24 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.
 			o.Controls = append(o.Controls, c.Name)
 		}
 	}
-	o.AUROC = map[string]float64{}
+	o.AUROC, o.Few = map[string]float64{}, map[string][2]trial.Number{}
 	for p, scorer := range j.scorers {
 		if scorer != nil {
 			o.AUROC[p] = scorer.AUROC
+			if scorer.Few {
+				low, high := trial.AUROCInterval(scorer.AUROC, scorer.Positives, scorer.Negatives)
+				o.Few[p] = [2]trial.Number{low, high}
+			}
 		}
 	}
 	e, err := trial.Evaluate(rows, o)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range s.Personas {
+		if why := j.unreadable(p); why != "" && j.scorers[p] != nil {
+			e.Warnings = append(e.Warnings, p+": "+why)
+		}
 	}
 	report := &Report{Evaluation: e, Anchors: j.anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
 		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: j.texts}}

@@ -188,7 +188,7 @@ type spoken struct {
 
 // judged runs the stage of the evaluation on batches of texts, and gives its report and rows. Tokens are
 // the words' places in the order of their first appearance.
-func judged(t *testing.T, batches []Batch, texts [][]spoken, shuffled []float64) (*Report, []artifacts.Sample) {
+func judged(t *testing.T, scorerJSON string, batches []Batch, texts [][]spoken, shuffled []float64) (*Report, []artifacts.Sample) {
 	t.Helper()
 	store := cache.NewMemory()
 	var generated, scored Manifest
@@ -215,7 +215,7 @@ func judged(t *testing.T, batches []Batch, texts [][]spoken, shuffled []float64)
 		mixed.Rows = append(mixed.Rows, artifacts.Score{Row: int32(k), NLL: nll, Tokens: 9, Perplexity: math.Exp(nll)})
 	}
 	scored = append(scored, keep(t, store, unitName(0, "shuffled"), artifacts.KindScores, mixed.Encode))
-	scorer := Manifest{keep(t, store, unitName(0, "scorer"), artifacts.KindScorer, writeBytes([]byte(handScorer)))}
+	scorer := Manifest{keep(t, store, unitName(0, "scorer"), artifacts.KindScorer, writeBytes([]byte(scorerJSON)))}
 	var steered Manifest
 	for condition, values := range map[string][]float32{"ridge": {3, 4}, "oracle": {0, 2}} {
 		v := &artifacts.Vectors{Meta: place("t", 1, 2), Notes: Scales{Residual: 10, Spread: 4, Native: 2}.notes(),
@@ -245,7 +245,7 @@ func judged(t *testing.T, batches []Batch, texts [][]spoken, shuffled []float64)
 // TestTextsAreJudgedByHand works out anchors, trait, coherence and collapse of a small evaluation.
 func TestTextsAreJudgedByHand(t *testing.T) {
 	batches := []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
-	report, rows := judged(t, batches, [][]spoken{
+	report, rows := judged(t, handScorer, batches, [][]spoken{
 		{{"the old boat waits here today", 2, true}, {"the boing boat drifts home again", 1.5, true}, {"a dog sings in the ward", 2.5, true}, {"my needle is tired of all this", 9, true}},
 		{{"a calm ward with quiet nurses", 2.25, true}, {"boing goes the calm red boat", 3.25, true}},
 		{{"the boing cat runs very fast", 2.75, true}, {"boing boing boing boing boing boing boing", 1, true}, {"we went on and on for hours", 2.25, false}, {"garbled words of no sense whatsoever", 8, true}},
@@ -318,8 +318,45 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 func TestAnchorsThatDoNotEnd(t *testing.T) {
 	batches := []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}}
 	texts := [][]spoken{{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2, false}}, {{"a calm ward with quiet nurses", 2, false}}, {{"we went on and on for hours", 2, false}}}
-	report, rows := judged(t, batches, texts, []float64{7, 7})
+	report, rows := judged(t, handScorer, batches, texts, []float64{7, 7})
 	if report.Anchors.EndShare != .5 || len(rows[0].Collapse)+len(rows[1].Collapse) > 0 {
 		t.Errorf("%g of the anchors ended; collapse %v and %v, want none", report.Anchors.EndShare, rows[0].Collapse, rows[1].Collapse)
+	}
+}
+
+// TestMissingTraitsHaveAReason: without a scorer, and where the unsteered texts score as high as the
+// persona's own, every row says why it has no trait and the report says it once; otherwise no row does.
+func TestMissingTraitsHaveAReason(t *testing.T) {
+	batches := []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
+	said := []spoken{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2.5, true}}
+	for _, c := range []struct{ scorer, why string }{
+		{handScorer, ""},
+		{strings.Replace(handScorer, `"held_out_positive":3`, `"held_out_positive":-1`, 1), "the model's unsteered texts score -1.00, held-out texts of the persona -1.00: "},
+		{"null", "no trait scorer, which needs at least 3 texts a side"},
+	} {
+		report, rows := judged(t, c.scorer, batches, [][]spoken{said, said, said, said}, []float64{7, 8})
+		for i, r := range rows {
+			if c.why == "" && (r.Status != "" || math.IsNaN(r.Trait)) || c.why != "" && (!strings.HasPrefix(r.Status, "trait is missing: "+c.why) || !math.IsNaN(r.Trait)) {
+				t.Errorf("row %d: trait %g, status %q; want %q", i, r.Trait, r.Status, c.why)
+			}
+		}
+		said := strings.Count(strings.Join(report.Evaluation.Warnings, "\n"), "silly: "+c.why)
+		if c.why != "" && said != 1 {
+			t.Errorf("the report's warnings %q say %d times why, want once: %s", report.Evaluation.Warnings, said, c.why)
+		}
+	}
+}
+
+// TestFewTextsHaveAScorer: five texts a side, too few for halves, are all used.
+func TestFewTextsHaveAScorer(t *testing.T) {
+	texts := func(n int) PersonaTexts {
+		return PersonaTexts{Positive: []string{"a silly spoon", "silly boats", "the silly moon", "spoons giggle", "my silly hat", "x", "y", "z"}[:n],
+			Negative: []string{"a plain spoon", "boats leave", "the full moon", "letters came", "my old hat", "u", "v", "w"}[:n]}
+	}
+	for n, want := range map[int]*trial.Scorer{2: nil, 3: {Few: true, Positives: 3}, 5: {Few: true, Positives: 5}, 7: {Few: true, Positives: 7}, 8: {Positives: 4}} {
+		got, err := fitScorer(texts(n))
+		if err != nil || (got == nil) != (want == nil) || got != nil && (got.Few != want.Few || got.Positives != want.Positives) {
+			t.Errorf("%d texts a side: %+v, %v; want %+v", n, got, err, want)
+		}
 	}
 }

@@ -11,16 +11,17 @@ import (
 )
 
 // Trait is the stage that fits a trait scorer for each persona, on the odd-numbered texts, which no
-// vector has seen: one unit a persona.
+// vector has seen, or on all of them where there are too few for halves: one unit a persona.
 type Trait struct {
 	Personas []PersonaRef `json:"personas"`
 }
 
-const traitVersion = 1
+const traitVersion = 2 // 2: few texts have a scorer too
 
 func init() { register("trait", traitVersion, many, trait) }
 
-// trait fits one scorer. A persona with too few texts gets an empty one: its trait is missing.
+// trait fits one scorer. A persona with fewer than trial.MinFewTexts gets an empty one: its trait is
+// missing.
 func trait(ctx context.Context, u *Unit, s Trait) (cache.ActionKey, error) {
 	p := s.Personas[u.Index]
 	r := u.Recipe().Input("texts", p.Texts)
@@ -29,17 +30,26 @@ func trait(ctx context.Context, u *Unit, s Trait) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		positive, negative := half(texts.Positive, true), half(texts.Negative, true)
-		encoded := []byte("null")
-		if min(len(positive), len(negative)) >= trial.MinTexts {
-			scorer, err := trial.FitScorer(positive, negative, trial.Combined)
-			if err != nil {
-				return nil, fmt.Errorf("trait scorer of %s: %w", p.Name, err)
-			}
-			if encoded, err = json.Marshal(scorer); err != nil {
-				return nil, err
-			}
+		scorer, err := fitScorer(texts)
+		if err != nil {
+			return nil, fmt.Errorf("trait scorer of %s: %w", p.Name, err)
+		}
+		encoded, err := json.Marshal(scorer)
+		if err != nil {
+			return nil, err
 		}
 		return []Product{{Name: "scorer", Kind: artifacts.KindScorer, Write: writeBytes(encoded)}}, nil
 	})
+}
+
+// fitScorer fits a scorer as the number of texts allows; nil if it allows none.
+func fitScorer(texts PersonaTexts) (*trial.Scorer, error) {
+	positive, negative := half(texts.Positive, true), half(texts.Negative, true)
+	switch {
+	case min(len(positive), len(negative)) >= trial.MinTexts:
+		return trial.FitScorer(positive, negative, trial.Combined)
+	case min(len(texts.Positive), len(texts.Negative)) >= trial.MinFewTexts:
+		return trial.FitFew(texts.Positive, texts.Negative)
+	}
+	return nil, nil
 }

@@ -133,6 +133,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	}
 	if !plan.Done() {
 		a.notes(e.Notes())
+		for _, text := range e.Doubts() {
+			fmt.Fprintln(a.stderr, "warning:", text)
+		}
 	}
 	bar.plan()
 	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }

@@ -208,7 +208,7 @@ func (p *printer) verdict(g trial.Group) {
 // meet it.
 func counts(c trial.Criterion) string {
 	switch word, _, _ := strings.Cut(c.Want, " "); word {
-	case "above":
+	case "above", "at":
 		return fmt.Sprintf(", whose interval begins at %.2f", float64(c.Interval[0]))
 	case "below":
 		return fmt.Sprintf(", whose interval ends at %.2f", float64(c.Interval[1]))

@@ -34,22 +34,29 @@ func Evaluate(rows []Row, o Options) (*Evaluation, error) {
 	prompts := distinct(rows, promptOf)
 	e := &Evaluation{Options: o, Rows: len(rows), Prompts: len(prompts), Warnings: []string{}}
 	boot := NewBootstrap(len(prompts), o.Resamples, o.Level, o.Seed)
-	worst := math.Inf(1)
+	worst, uncertain := math.Inf(1), (*[2]Number)(nil)
 	for _, p := range personas {
 		auroc, ok := o.AUROC[p]
 		if !ok {
 			auroc = math.NaN()
 		}
 		worst = math.Min(worst, auroc) // NaN stays
-		e.Scorers = append(e.Scorers, ScorerReport{p, Number(auroc)})
+		s := ScorerReport{Persona: p, AUROC: Number(auroc)}
+		if few, ok := o.Few[p]; ok {
+			s.Interval = &few
+			if uncertain == nil || few[0] < uncertain[0] {
+				uncertain = &few
+			}
+		}
+		e.Scorers = append(e.Scorers, s)
 	}
 	for i, p := range personas {
 		own := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Persona != p })
-		g := newGroup(own, prompts, o, boot, float64(e.Scorers[i].AUROC))
+		g := newGroup(own, prompts, o, boot, float64(e.Scorers[i].AUROC), e.Scorers[i].Interval)
 		g.Persona = p
 		e.Personas = append(e.Personas, g)
 	}
-	e.Pooled = newGroup(rows, prompts, o, boot, worst)
+	e.Pooled = newGroup(rows, prompts, o, boot, worst, uncertain)
 	e.warn(conditions)
 	return e, nil
 }
@@ -92,7 +99,10 @@ func (e *Evaluation) warn(conditions []string) {
 		switch auroc := float64(s.AUROC); {
 		case s.AUROC.Missing():
 			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: no trait scorer, which needs at least %d texts a side: its trait is missing and there is no verdict",
-				s.Persona, 2*MinTexts))
+				s.Persona, MinFewTexts))
+		case s.Interval != nil:
+			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: fewer than %d texts a side: its trait scorer is fitted on all of them, the vector's own too, and judged by leaving one out: AUROC %.2f [%.2f, %.2f], whose lower bound counts",
+				s.Persona, 2*MinTexts, auroc, float64(s.Interval[0]), float64(s.Interval[1])))
 		case auroc < e.Options.Thresholds.AUROC:
 			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: the trait scorer's AUROC is %.2f, below %g: its traits mean little",
 				s.Persona, auroc, e.Options.Thresholds.AUROC))

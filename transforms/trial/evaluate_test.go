@@ -139,7 +139,7 @@ func TestEvaluateSaysWhyATraitMeansLittle(t *testing.T) {
 		}
 	}
 	e := evaluate(t, rows, o)
-	for _, want := range []string{"few: no trait scorer, which needs at least 8 texts a side", "poor: the trait scorer's AUROC is 0.80, below 0.9"} {
+	for _, want := range []string{"few: no trait scorer, which needs at least 3 texts a side", "poor: the trait scorer's AUROC is 0.80, below 0.9"} {
 		if !strings.Contains(strings.Join(e.Warnings, "\n"), want) {
 			t.Errorf("warnings %q, want %q", e.Warnings, want)
 		}

@@ -17,6 +17,8 @@ type Evaluation struct {
 type ScorerReport struct {
 	Persona string `json:"persona"`
 	AUROC   Number `json:"auroc"`
+	// Interval is that of AUROC where the scorer rests on few texts; see [Options.Few].
+	Interval *[2]Number `json:"auroc_interval,omitempty"`
 }
 
 // A Group is the result for one persona, or for all of them pooled (Persona is empty).
@@ -129,7 +131,10 @@ type Options struct {
 	Resamples  int        `json:"resamples"` // of prompts
 	// AUROC is the cross-validated AUROC of each persona's trait scorer.
 	AUROC map[string]float64 `json:"-"`
-	Seed  [32]byte           `json:"-"` // of the resamples
+	// Few are the intervals of AUROC of the personas whose scorer rests on too few texts for halves:
+	// of these the interval's lower bound must meet the threshold.
+	Few  map[string][2]Number `json:"-"`
+	Seed [32]byte             `json:"-"` // of the resamples
 }
 
 // DefaultOptions are those of the experiment: `ridge` is judged against `none`, `oracle` and the

@@ -25,7 +25,7 @@ type judged struct {
 }
 
 // newGroup evaluates the rows of one or of all personas; auroc is the smallest of their scorers'.
-func newGroup(rows []Row, prompts []int, o Options, boot *Bootstrap, auroc float64) Group {
+func newGroup(rows []Row, prompts []int, o Options, boot *Bootstrap, auroc float64, few *[2]Number) Group {
 	g := &grouping{
 		Options: o, boot: boot, prompts: prompts, judged: map[string]*judged{},
 		personas: distinct(rows, func(r Row) string { return r.Persona }), names: o.order(rows),
@@ -39,7 +39,7 @@ func newGroup(rows []Row, prompts []int, o Options, boot *Bootstrap, auroc float
 	}
 	out.Primary = g.primary()
 	out.Recovery = g.recovery()
-	out.Verdict = Decide(g.findings(auroc), o.Thresholds)
+	out.Verdict = Decide(g.findings(auroc, few), o.Thresholds)
 	if g.judged[o.Oracle] != nil && out.Recovery == nil {
 		out.Warnings = append(out.Warnings, "the effect of the oracle is not shown to be above 0: recovery is not given")
 	}
@@ -220,9 +220,9 @@ func (g *grouping) recovery() *Estimate {
 }
 
 // findings collects what the verdict is computed from.
-func (g *grouping) findings(auroc float64) Findings {
+func (g *grouping) findings(auroc float64, few *[2]Number) Findings {
 	f := Findings{
-		Condition: g.Mapped, AUROC: auroc, Trait: noEstimate, Coherence: noEstimate, Collapse: noEstimate,
+		Condition: g.Mapped, AUROC: auroc, Few: few, Trait: noEstimate, Coherence: noEstimate, Collapse: noEstimate,
 		OverOracle: g.traitDifference(g.Mapped, g.Oracle), OracleOver: g.traitDifference(g.Oracle, g.Baseline),
 	}
 	if m := g.judged[g.Mapped]; m != nil {

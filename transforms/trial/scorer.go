@@ -27,6 +27,10 @@ const (
 // side below which a persona has no trait, since the other half fits the vectors.
 const MinTexts = 4
 
+// MinFewTexts is the smallest number of texts a side for [FitFew]: with one left out, two remain to be
+// told from the others.
+const MinFewTexts = 3
+
 // A Scorer tells a persona's positive texts from its negative ones: logistic regression on the
 // features of its kind. It is fitted on texts that made neither vector nor map and sees no
 // activation, so it owes nothing to what was injected.
@@ -38,6 +42,8 @@ type Scorer struct {
 	AUROC                            float64
 	HeldOutPositive, HeldOutNegative float64
 	Positives, Negatives             int // texts
+	// Few says that the scorer was fitted by [FitFew]: on all texts, the vector's own among them.
+	Few bool
 
 	vocabulary *vocabulary
 	weights    []float64 // one per term, then valence and intensity
@@ -55,11 +61,30 @@ func FitScorer(positive, negative []string, kind ScorerKind) (*Scorer, error) {
 	if kind != Combined && kind != Words && kind != Lexicon {
 		return nil, fmt.Errorf("trait scorer: unknown kind %q, want %q, %q or %q", kind, Combined, Words, Lexicon)
 	}
+	return crossValidated(positive, negative, kind, min(5, len(positive), len(negative)))
+}
+
+// FitFew fits a scorer where there are too few texts for halves: on all of them, and judged by leaving
+// one text of either side out at a time. What it says is less certain ([AUROCInterval]) and less
+// independent, since the same texts made the vector. It returns an error if a side has fewer than
+// [MinFewTexts] texts.
+func FitFew(positive, negative []string) (*Scorer, error) {
+	if len(positive) < MinFewTexts || len(negative) < MinFewTexts {
+		return nil, fmt.Errorf("trait scorer: %d positive and %d negative texts, want at least %d each", len(positive), len(negative), MinFewTexts)
+	}
+	s, err := crossValidated(positive, negative, Combined, max(len(positive), len(negative)))
+	if err == nil {
+		s.Few = true
+	}
+	return s, err
+}
+
+// crossValidated fits a scorer on all texts, and one for each fold on the texts outside it.
+func crossValidated(positive, negative []string, kind ScorerKind, folds int) (*Scorer, error) {
 	s, err := fitOnce(positive, negative, kind)
 	if err != nil {
 		return nil, err
 	}
-	folds := min(5, len(positive), len(negative))
 	var p, n []float64
 	for k := range folds {
 		inP, outP := split(positive, k, folds)
@@ -145,6 +170,7 @@ type storedScorer struct {
 	HeldOutNegative Number     `json:"held_out_negative"`
 	Positives       int        `json:"positives"`
 	Negatives       int        `json:"negatives"`
+	Few             bool       `json:"few,omitempty"`
 	Lexicon         string     `json:"lexicon,omitempty"`
 	Terms           []string   `json:"terms"`
 	IDF             *[]float64 `json:"idf"` // null without terms
@@ -160,7 +186,7 @@ func (s *Scorer) MarshalJSON() ([]byte, error) {
 	stored := storedScorer{
 		Version: scorerVersion, Kind: s.Kind, AUROC: Number(s.AUROC),
 		HeldOutPositive: Number(s.HeldOutPositive), HeldOutNegative: Number(s.HeldOutNegative),
-		Positives: s.Positives, Negatives: s.Negatives,
+		Positives: s.Positives, Negatives: s.Negatives, Few: s.Few,
 		Terms: s.vocabulary.terms, IDF: &s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
 	}
 	if s.Kind != Words {
@@ -185,7 +211,7 @@ func (s *Scorer) UnmarshalJSON(data []byte) error {
 	*s = Scorer{
 		Kind: stored.Kind, AUROC: float64(stored.AUROC),
 		HeldOutPositive: float64(stored.HeldOutPositive), HeldOutNegative: float64(stored.HeldOutNegative),
-		Positives: stored.Positives, Negatives: stored.Negatives,
+		Positives: stored.Positives, Negatives: stored.Negatives, Few: stored.Few,
 		vocabulary: &vocabulary{terms: stored.Terms, idf: *stored.IDF},
 		weights:    stored.Weights, bias: stored.Bias,
 	}

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -234,5 +235,94 @@ func TestDecide(t *testing.T) {
 		if want := 6 + len(f.Rivals); len(v.Criteria) != want || v.Meaning == "" {
 			t.Errorf("%s: %d criteria, want %d; meaning %q", name, len(v.Criteria), want, v.Meaning)
 		}
+	}
+}
+
+// TestAUROCIntervalByDefinition holds both bounds to what defines them: there the observed area is 1.96
+// standard errors away. An area of 1 has an interval, which shrinks as texts are added.
+func TestAUROCIntervalByDefinition(t *testing.T) {
+	before := 0.0
+	for _, c := range []struct {
+		auroc float64
+		n, m  int
+	}{{1, 3, 3}, {1, 5, 5}, {1, 50, 50}, {.8, 5, 7}, {.5, 10, 10}, {0, 5, 5}} {
+		low, high := AUROCInterval(c.auroc, c.n, c.m)
+		for _, bound := range []float64{float64(low), float64(high)} {
+			k := float64(c.n+c.m)/2 - 1
+			se := math.Sqrt(bound * (1 - bound) * (1 + k*(1-bound)/(2-bound) + k*bound/(1+bound)) / float64(c.n*c.m))
+			if d := math.Abs(bound - c.auroc); bound != c.auroc && math.Abs(d-1.96*se) > 1e-9 {
+				t.Errorf("AUROC %g of %d and %d: bound %g is %g away, 1.96 standard errors are %g", c.auroc, c.n, c.m, bound, d, 1.96*se)
+			}
+		}
+		if c.auroc == 1 {
+			if float64(low) <= before || high != 1 {
+				t.Errorf("AUROC 1 of %d and %d: [%g, %g], want it narrower than with fewer texts", c.n, c.m, low, high)
+			}
+			before = float64(low)
+		} else if c.auroc > 0 && !(float64(low) < c.auroc && c.auroc < float64(high)) {
+			t.Errorf("AUROC %g: [%g, %g]", c.auroc, low, high)
+		}
+	}
+	if low, high := AUROCInterval(1, 5, 5); low < .6 || low > .7 || high != 1 {
+		t.Errorf("five texts a side: [%g, %g], want about .65 (by hand: .35 = 1.96·.178)", low, high)
+	}
+	if low, _ := AUROCInterval(math.NaN(), 5, 5); !low.Missing() {
+		t.Errorf("the interval of nothing begins at %g", low)
+	}
+}
+
+// TestScorerOfFewTextsLeavesOneOut fits what is left when one text of either side is taken away, and
+// compares the logits of those that were: none of them may have been seen.
+func TestScorerOfFewTextsLeavesOneOut(t *testing.T) {
+	positive := []string{"a silly spoon", "silly boats giggle", "the silly moon", "spoons giggle", "my silly hat"}
+	negative := []string{"a plain spoon", "boats leave at noon", "the full moon", "letters came", "my old hat", "guests left"}
+	s, err := FitFew(positive, negative)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p, n []float64
+	without := func(texts []string, i int) (rest, out []string) {
+		for j, text := range texts {
+			if j == i {
+				out = append(out, text)
+			} else {
+				rest = append(rest, text)
+			}
+		}
+		return rest, out
+	}
+	for i := range 6 {
+		inP, outP := without(positive, i)
+		inN, outN := without(negative, i)
+		f, err := fitOnce(inP, inN, Combined)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, n = append(p, f.scores(outP)...), append(n, f.scores(outN)...)
+	}
+	if want := AUROC(p, n); s.AUROC != want || s.HeldOutPositive != Mean(p) || !s.Few {
+		t.Errorf("AUROC %g, held-out logit %g, few %t; want %g, %g and few", s.AUROC, s.HeldOutPositive, s.Few, want, Mean(p))
+	}
+	b, err := json.Marshal(s)
+	var back Scorer
+	if err != nil || json.Unmarshal(b, &back) != nil || !back.Few || back.Score("silly") != s.Score("silly") {
+		t.Errorf("stored and read again: few %t (%v)", back.Few, err)
+	}
+	if _, err := FitFew(positive[:2], negative); err == nil {
+		t.Error("two texts have a scorer")
+	}
+}
+
+// TestVerdictOfFewTextsNeedsTheBound: an AUROC of 1 whose interval reaches below the threshold shows
+// nothing, of one persona and pooled.
+func TestVerdictOfFewTextsNeedsTheBound(t *testing.T) {
+	f := Findings{Condition: "ridge", AUROC: 1, Few: &[2]Number{.65, 1}, OracleOver: Estimate{2, 1, 3, 9}}
+	v := Decide(f, DefaultThresholds())
+	if c := v.Criteria[0]; v.Outcome != Inconclusive || c.Pass || c.Interval != [2]Number{.65, 1} {
+		t.Errorf("lower bound .65: %s, %+v", v.Outcome, c)
+	}
+	f.Few = &[2]Number{.9, 1}
+	if v := Decide(f, DefaultThresholds()); v.Outcome == Inconclusive || !v.Criteria[0].Pass {
+		t.Errorf("lower bound .9: %s, %+v", v.Outcome, v.Criteria[0])
 	}
 }

@@ -52,15 +52,16 @@ type Rival struct {
 type Findings struct {
 	Condition                  string // the mapped one
 	Trait, Coherence, Collapse Estimate
-	Rivals                     []Rival  // every naive condition and control, and the baseline
-	OverOracle                 Estimate // of trait, mapped − oracle
-	OracleOver                 Estimate // of trait, oracle − baseline
-	AUROC                      float64  // the smallest of the trait scorers'
+	Rivals                     []Rival    // every naive condition and control, and the baseline
+	OverOracle                 Estimate   // of trait, mapped − oracle
+	OracleOver                 Estimate   // of trait, oracle − baseline
+	AUROC                      float64    // the smallest of the trait scorers'
+	Few                        *[2]Number // the lowest interval of AUROC among scorers of few texts, if there are any
 }
 
 // Decide returns the verdict:
 //
-//   - inconclusive if the scorer's AUROC is below its threshold or oracle − baseline is not above 0;
+//   - inconclusive if the scorer's AUROC, of few texts its lower bound, is below its threshold or oracle − baseline is not above 0;
 //   - 1 if the bounds of coherence, trait and collapse meet their thresholds, mapped − rival is
 //     above 0 for every rival, and mapped − oracle lies inside the margin of equivalence;
 //   - 2 if not, but mapped − rival is above 0 for the rival with the highest trait;
@@ -76,8 +77,12 @@ func Decide(f Findings, t Thresholds) Verdict {
 		}
 		return pass
 	}
-	auroc := Estimate{Number(f.AUROC), missing, missing, 0}
-	measurable := test("auroc of the trait scorer", fmt.Sprintf("at least %g", t.AUROC), auroc, f.AUROC >= t.AUROC)
+	auroc, enough := Estimate{Number(f.AUROC), missing, missing, 0}, f.AUROC >= t.AUROC
+	if f.Few != nil {
+		auroc.Low, auroc.High = f.Few[0], f.Few[1]
+		enough = enough && float64(f.Few[0]) >= t.AUROC
+	}
+	measurable := test("auroc of the trait scorer", fmt.Sprintf("at least %g", t.AUROC), auroc, enough)
 	effect := test("oracle − none, trait", "above 0", f.OracleOver, f.OracleOver.Low > 0)
 	c := f.Condition
 	all := test(c+", coherence", fmt.Sprintf("above %g", t.Coherence), f.Coherence, float64(f.Coherence.Low) > t.Coherence)
