@@ -145,8 +145,6 @@ func (p *progress) redraw() {
 
 func (p *progress) draw() {
 	share := min(p.finished/p.total, 1)
-	const width = 28
-	full := int(share * width)
 	left := ""
 	if elapsed := time.Since(p.start); p.computed > 0 && elapsed > 3*time.Second {
 		left = ", about " + time.Duration(float64(elapsed)/p.computed*(p.total-p.finished)).Round(time.Second).String() + " left"
@@ -156,7 +154,19 @@ func (p *progress) draw() {
 		units = fmt.Sprintf(" %s %d/%d", p.note, p.done[p.note], s.Stage.Units)
 	}
 	p.w.control(eraseLine)
-	fmt.Fprintf(p.w, "%s%s %3.0f%%%s%s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*share, units, left)
+	fmt.Fprint(p.w, bar(share, units+left, p.w.columns()))
+}
+
+// bar draws a share and what is to be said of it in one line of a terminal: a line that is broken cannot
+// be erased. The bar gives way to the words, the words end where the line does; the last column stays
+// empty, since some terminals break behind it.
+func bar(share float64, words string, columns int) string {
+	const widest, percent = 28, 5 // " 100%"
+	text := []rune(words)
+	width := max(0, min(widest, columns-1-percent-len(text)))
+	full := int(share * float64(width))
+	line := []rune(fmt.Sprintf("%s%s %3.0f%%%s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*share, words))
+	return string(line[:max(0, min(len(line), columns-1))])
 }
 
 // end erases the live line.

@@ -63,6 +63,16 @@ func (s *screen) control(sequence string) {
 	s.put([]byte(sequence))
 }
 
+// columns is how wide the terminal is now; 80 where that cannot be known.
+func (s *screen) columns() int {
+	if f, ok := s.w.(interface{ Fd() uintptr }); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
 // finish writes what is left of a broken character and gives the first failure.
 func (s *screen) finish() error {
 	s.mu.Lock()
