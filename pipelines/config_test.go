@@ -79,7 +79,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"override through a number", `{"seed": 1}`, []string{"seed.x=1"}, []string{"-set seed.x=1: seed is not an object"}},
 		{"override of an unknown key", `{}`, []string{"tempereture=1"}, []string{`tempereture: unknown key; the nearest known one is "temperature"`}},
 
-		{"one model", `{"source_model": "a/b"}`, nil, []string{"target_model: missing", "layer_idx: missing", "persona_datasets: missing", "test_prompts: 0 prompts"}},
+		{"one model", `{"source_model": "a/b"}`, nil, []string{"target_model: missing", "persona_datasets: missing", "test_prompts: 0 prompts"}},
 		{"negative layer", `{"layer_idx": -1}`, nil, []string{"layer_idx: source layer -1", "layer_idx: target layer -1"}},
 		{"too few pairs", `{"n_training_samples": 9}`, nil, []string{"n_training_samples: 9; want 10 to 1000000 pairs"}},
 		{"too many pairs", `{"n_training_samples": 10000000}`, nil, []string{"n_training_samples: 10000000; want 10 to 1000000 pairs"}},
@@ -205,6 +205,37 @@ func TestOverriddenValuesKeepTheUnitInForce(t *testing.T) {
 		got := parsed(t, c.file, c.set)
 		if got.AlphaUnit != c.alpha || got.LambdaUnit != c.lambda {
 			t.Errorf("%s with %q: units %s and %s, want %s and %s", c.file.bytes(), c.set, got.AlphaUnit, got.LambdaUnit, c.alpha, c.lambda)
+		}
+	}
+}
+
+// TestLayersThatNobodyChoseRun: models of folders have no layer of their own, so each is read at a share of
+// its depth, which is written down; a layer that is given stays, and the last block is the deepest.
+func TestLayersThatNobodyChoseRun(t *testing.T) {
+	models := small().with("source_model", copyModel(t, tiny.Source)).with("target_model", copyModel(t, tiny.Target))
+	delete(models, "layer_idx")
+	for _, c := range []struct {
+		set            settings
+		source, target int
+	}{{models, 2, 2}, {models.with("target_layer_idx", 0), 2, 0}, {models.with("layer_idx", 1), 1, 1}, {models.with("layer_idx", 1).with("source_layer_idx", 3), 3, 1}} {
+		e := c.set.experiment(t)
+		if e.SourceLayer() != c.source || e.TargetLayer() != c.target {
+			t.Errorf("%s: layers %d and %d, want %d and %d", c.set.bytes(), e.SourceLayer(), e.TargetLayer(), c.source, c.target)
+		}
+		written, err := json.Marshal(e.Config)
+		again := settings{}
+		if err == nil {
+			err = json.Unmarshal(written, &again)
+		}
+		if e := again.experiment(t); err != nil || e.SourceLayer() != c.source || e.TargetLayer() != c.target {
+			t.Errorf("written down: layers %d and %d (%v), want %d and %d", e.SourceLayer(), e.TargetLayer(), err, c.source, c.target)
+		}
+	}
+	for blocks, want := range map[int]int{1: 0, 2: 1, 18: 10, 30: 17} {
+		c := Config{assumed: []string{"layer_idx"}}
+		c.resolveLayers([2]int{blocks, blocks})
+		if c.SourceLayer() != want || c.TargetLayer() != want {
+			t.Errorf("%d blocks: layers %d and %d, want %d", blocks, c.SourceLayer(), c.TargetLayer(), want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
@@ -19,10 +20,14 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) (
 	add := func(name, format string, args ...any) {
 		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
 	}
+	chosen := ""
+	if slices.Contains(e.assumed, "layer_idx") {
+		chosen = fmt.Sprintf(" (about %g of the depth where the configuration names none)", depth)
+	}
 	for i, c := range e.shapes {
 		layer := []int{e.SourceLayer(), e.TargetLayer()}[i]
-		add([]string{"source", "target"}[i], "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d",
-			modelName([]string{e.Source.Ref, e.Target.Ref}[i]), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), layer)
+		add([]string{"source", "target"}[i], "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d%s",
+			modelName([]string{e.Source.Ref, e.Target.Ref}[i]), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), layer, chosen)
 	}
 	for _, note := range e.notes {
 		add("note", "%s", note)

@@ -60,11 +60,6 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 			missing = errors.Join(missing, err)
 		case err != nil:
 			problems = append(problems, fmt.Sprintf("%s: %v", []string{"source_model", "target_model"}[i], err))
-		default:
-			layer := []int{c.SourceLayer(), c.TargetLayer()}[i]
-			if layer >= shape.Layers {
-				problems = append(problems, fmt.Sprintf("layer_idx: layer %d of %s, which has %d blocks (0 to %d)", layer, ref, shape.Layers, shape.Layers-1))
-			}
 		}
 		e.shapes[i] = shape
 		if i == 0 {
@@ -73,6 +68,7 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 			e.Target = m
 		}
 	}
+	problems = append(problems, e.layers()...)
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -81,6 +77,24 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 	}
 	e.lay()
 	return e, ctx.Err()
+}
+
+// layers settles which layers are read, of the models that were found, and reports those that they have
+// not.
+func (e *Experiment) layers() (problems Problems) {
+	var blocks [2]int
+	for i, shape := range e.shapes {
+		if shape != nil {
+			blocks[i] = shape.Layers
+		}
+	}
+	e.resolveLayers(blocks)
+	for i, layer := range []int{e.SourceLayer(), e.TargetLayer()} {
+		if n := blocks[i]; n > 0 && layer >= n {
+			problems = append(problems, fmt.Sprintf("layer_idx: layer %d of %s, which has %d blocks (0 to %d)", layer, []string{e.SourceModel, e.TargetModel}[i], n, n-1))
+		}
+	}
+	return problems
 }
 
 // Warning is a line for the user when the device is much slower than it could be, else "".

@@ -60,7 +60,9 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	k.want(c.TargetModel != "", "target_model: missing")
 	_, hasLayer := keys["layer_idx"]
 	both := c.SourceLayerIdx != nil && c.TargetLayerIdx != nil
-	k.want(keys == nil || hasLayer || both || isTinyPair(c), "layer_idx: missing; it has no default for these models")
+	if keys != nil && !hasLayer && !both && !isTinyPair(c) {
+		c.assumed = append(c.assumed, "layer_idx")
+	}
 	k.want(c.SourceLayer() >= 0, "layer_idx: source layer %d; layers are block numbers from 0", c.SourceLayer())
 	k.want(c.TargetLayer() >= 0, "layer_idx: target layer %d; layers are block numbers from 0", c.TargetLayer())
 	c.checkMap(k)
