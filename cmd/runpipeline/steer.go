@@ -94,7 +94,7 @@ func (a *app) both(ctx context.Context, s *pipelines.Session, prompt string) err
 	return nil
 }
 
-const steerHelp = "a prompt is continued without and with the vector; /alpha X, /layer N, /tokens N, /seed N change the settings, /help, /quit"
+const steerHelp = "a prompt is continued without and with the vector; /alpha X, /unit U, /vector FILE, /layer N, /tokens N, /temperature X, /seed N change the settings, /help, /quit"
 
 // converse reads prompts and settings line by line.
 func (a *app) converse(ctx context.Context, s *pipelines.Session) error {
@@ -154,42 +154,68 @@ func readLines(ctx context.Context, r io.Reader) (<-chan string, <-chan error) {
 // maxLine is more than anybody types.
 const maxLine = 1 << 20
 
-// change changes a setting of a conversation.
+// change changes a setting of a conversation. What cannot be used is refused and changes nothing.
 func change(s *pipelines.Session, line string) error {
 	name, value, _ := strings.Cut(line, " ")
 	value = strings.TrimSpace(value)
-	number, err := strconv.ParseFloat(value, 64)
-	whole := int(number)
+	changed := *s
+	var err error
 	switch name {
 	case "/help":
 		return fmt.Errorf("%s", steerHelp)
-	case "/alpha":
-		if err == nil && number-number != 0 {
-			return fmt.Errorf("/alpha: want a finite number")
+	case "/vector":
+		changed.Steer.File = value
+	case "/unit":
+		if value == "" {
+			return fmt.Errorf("/unit: want absolute, residual, spread or native")
 		}
-		if err == nil {
-			s.Steer.Alpha = number
+		changed.Steer.Unit = value
+	case "/alpha":
+		changed.Steer.Alpha, err = finite(value)
+	case "/temperature":
+		if changed.Sampling.Temperature, err = finite(value); err == nil && changed.Sampling.Temperature < 0 {
+			err = fmt.Errorf("want 0 (greedy) or more")
 		}
 	case "/layer":
-		if err == nil {
-			s.Steer.Layer = whole
-		}
+		changed.Steer.Layer, err = whole(value)
 	case "/tokens":
-		if err == nil && whole < 1 {
-			return fmt.Errorf("/tokens: want 1 or more")
-		}
-		if err == nil {
-			s.Sampling.MaxNewTokens = whole
+		if changed.Sampling.MaxNewTokens, err = whole(value); err == nil && changed.Sampling.MaxNewTokens < 1 {
+			err = fmt.Errorf("want 1 or more")
 		}
 	case "/seed":
-		if err == nil {
-			s.Seed = uint64(whole)
-		}
+		var seed int
+		seed, err = whole(value)
+		changed.Seed = uint64(seed)
 	default:
 		return fmt.Errorf("unknown setting %s; %s", name, steerHelp)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: want a number, got %q", name, value)
+		return fmt.Errorf("%s: %w", name, err)
 	}
+	if err := changed.Check(); err != nil {
+		return err
+	}
+	*s = changed
 	return nil
+}
+
+// finite reads a number.
+func finite(text string) (float64, error) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, fmt.Errorf("want a number, got %q", text)
+	}
+	if x-x != 0 {
+		return 0, fmt.Errorf("want a finite number")
+	}
+	return x, nil
+}
+
+// whole reads a whole number.
+func whole(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("want a whole number, got %q", text)
+	}
+	return n, nil
 }
