@@ -17,7 +17,7 @@ type Capture struct {
 	Positions string `json:"positions"` // recorded in the shards, so that a vector of another rule is refused
 }
 
-const captureVersion = 2 // 2: texts without a position are not run, which changes the batches of the others
+const captureVersion = 3 // 2: texts without a position are not run, which changes the batches of the others; 3: as pairs 2
 
 func init() { register("capture", captureVersion, many, capture) }
 

@@ -15,15 +15,14 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
-// trimming is a folder of the embedded source with a chat template that trims, as Gemma's does.
-func trimming(t *testing.T) Model {
+// templated is a folder of the embedded source with a chat template.
+func templated(t *testing.T, template string) Model {
 	t.Helper()
 	files, _ := tiny.Folder("qwen2")
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, files); err != nil {
 		t.Fatal(err)
 	}
-	template := "{% for m in messages %}<{{ m['role'] }}>\n{{ m['content'] | trim }} ##\n{% endfor %}"
 	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(template), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +32,9 @@ func trimming(t *testing.T) Model {
 }
 
 // TestABadTextStopsNoOther pairs and reads a corpus in which one text tokenises to nothing and, with
-// a chat template that trims, one cannot be found again in what the template makes of it.
+// a chat template that writes all in capitals, one cannot be found again in what the template makes of it.
 func TestABadTextStopsNoOther(t *testing.T) {
-	chat := trimming(t)
+	chat := templated(t, "{% for m in messages %}{% if 'cat' in m.content %}{{ m.content | upper }}{% else %}{{ m.content }}{% endif %} ##\n{% endfor %}")
 	plain := chat
 	plain.Template = false
 	good := []string{"The old boat waits.", "A dog sings in the ward.", "The needle is tired."}
@@ -45,7 +44,7 @@ func TestABadTextStopsNoOther(t *testing.T) {
 		status string
 	}{
 		{plain, "", "the text is empty"},
-		{chat, " The cat runs. ", `the chat template changes the text " The cat runs. "`},
+		{chat, "The cat runs.", `the chat template changes the text "The cat runs."`},
 	} {
 		store := cache.NewMemory()
 		var texts []Text
@@ -86,6 +85,49 @@ func TestABadTextStopsNoOther(t *testing.T) {
 		_, err = a.shards(t.Context(), texts, len(texts))
 		if want := fmt.Sprintf("gives %d pairs", len(good)); !errors.Is(err, ErrTexts) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "the last because "+c.status) {
 			t.Errorf("one pair too many: %v, want %q and the reason", err, want)
+		}
+	}
+}
+
+// TestPositionsAreInTheUsersTurn has texts that are also in what the template writes before and behind them, and
+// templates that trim: what is read is the last token of the text in the user's turn.
+func TestPositionsAreInTheUsersTurn(t *testing.T) {
+	const (
+		system  = "<|system|>You are a helpful assistant. The user says:\n"
+		whole   = system + "<user>{{ messages[0].content }}</user> You are a helpful assistant."
+		trimmed = system + "{% for m in messages %}<{{ m['role'] }}>\n{{ m['content'] | trim }} ##\n{% endfor %}"
+		twice   = "{{ messages[0].content }}|{{ messages[0].content }}</user> a user"
+	)
+	for _, c := range []struct{ template, text, upTo string }{
+		{whole, "The cat runs.", system + "<user>The cat runs."},
+		{whole, "You are a helpful assistant.", system + "<user>You are a helpful assistant."},
+		{whole, "user", system + "<user>user"},
+		{whole, "a", system + "<user>a"},
+		{whole, " The cat. ", system + "<user> The cat. "},
+		{trimmed, " user ", system + "<user>\nuser"},
+		{trimmed, "The user says:\n", system + "<user>\nThe user says:"},
+		{trimmed, "\t#", system + "<user>\n#"},
+		{twice, "user", "user|user"},
+		{"{{ messages[0].content.split('|')[-1] }}. user", "user| The user", " The user"},
+		{whole, "\uE5A1\uE5A2\uE5A3", system + "<user>\uE5A1\uE5A2\uE5A3"},
+	} {
+		m := templated(t, c.template)
+		tok, err := m.Text().Tokenizer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := aligner{models: [2]TextModel{m.Text()}, tokenizers: [2]*tokenizer.Tokenizer{tok}, positions: "last"}
+		ends, status := a.ends(c.text)
+		if len(ends) != 1 {
+			t.Errorf("%q in %q: ends %v, status %q, want one", c.text, c.template, ends, status)
+			continue
+		}
+		read, err := readText(tok, true, c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Decode(read.tokens[:read.at(ends[0])+1], false); got != c.upTo {
+			t.Errorf("%q in %q is read up to %q, want %q", c.text, c.template, got, c.upTo)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func (m *merged) everyFold() error {
 		}
 	}
 	if filled < len(m.folds) {
-		return fmt.Errorf("%w: the %d pairs of calibration_texts come from too few documents: they fill %d of the %d folds", ErrTexts, pairs, filled, len(m.folds))
+		return fmt.Errorf("%w: the %d pairs of calibration_texts come from too few documents: they fill %d of the %d folds; a text gives a pair at each of its word ends, unless positions is \"last\", so a larger n_training_samples takes more of them", ErrTexts, pairs, filled, len(m.folds))
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
@@ -47,7 +46,7 @@ type Text struct {
 	Text     string `json:"text"`
 }
 
-const pairsVersion = 1
+const pairsVersion = 2 // 2: word ends in scripts without spaces; texts in a chat template are found by marks, not by search
 
 func init() { register("pairs", pairsVersion, whole, pairs) }
 
@@ -103,10 +102,8 @@ func (a aligner) ends(text string) (ends []int32, status string) {
 	if strings.TrimSpace(text) == "" {
 		return nil, "the text is empty"
 	}
-	wanted := []int32{int32(len(text))}
-	if a.positions == "word_ends" {
-		wanted = wordEnds(text)
-	}
+	var readings []reading
+	stop := len(text)
 	for i, t := range a.tokenizers {
 		if t == nil {
 			continue
@@ -118,6 +115,15 @@ func (a aligner) ends(text string) (ends []int32, status string) {
 		if len(read.tokens) > maxTokens {
 			return nil, fmt.Sprintf("the text has more than %d tokens", maxTokens)
 		}
+		readings, stop = append(readings, read), min(stop, read.stop)
+	}
+	wanted := []int32{int32(stop)}
+	if a.positions == "word_ends" {
+		if wanted = wordEnds(text); len(wanted) == 0 {
+			return nil, fmt.Sprintf(`the text has fewer than %d words, and positions "word_ends" begin with that one; "last" reads the end of every text`, firstWord)
+		}
+	}
+	for _, read := range readings {
 		wanted = read.keep(wanted)
 	}
 	if len(wanted) == 0 {
@@ -182,31 +188,13 @@ func positionsIn(t *artifacts.Texts) (n int) {
 	return n
 }
 
-// wordEnds lists the offsets just after each word from the third on. A word is a run of letters,
-// digits and apostrophes.
-func wordEnds(text string) []int32 {
-	var ends []int32
-	words, in := 0, false
-	for i, r := range text {
-		inside := unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == '\'' || r == '’'
-		if in && !inside {
-			if words++; words >= 3 {
-				ends = append(ends, int32(i))
-			}
-		}
-		in = inside
-	}
-	if in && words >= 2 {
-		ends = append(ends, int32(len(text)))
-	}
-	return ends
-}
-
 // A reading is a text as one model reads it: its tokens, and for each the offset in the text
-// (without the template around it) just after the token, or -1.
+// (without the template around it) just after the token, or -1. The model sees the text up to stop: a
+// template may trim it.
 type reading struct {
 	tokens []int32
 	ends   []int
+	stop   int
 }
 
 // readText tokenises a text, inside the model's chat template if that is asked for.
@@ -221,26 +209,22 @@ func readText(t *tokenizer.Tokenizer, template bool, text string) (reading, erro
 				ends[i] = -1
 			}
 		}
-		return reading{ids, ends}, nil
+		return reading{ids, ends, len(text)}, nil
 	}
-	whole, err := t.Chat([]tokenizer.Message{{Role: "user", Content: text}}, false)
+	whole, place, err := t.ChatPlace(text)
 	if err != nil {
 		return reading{}, err
-	}
-	start := strings.Index(whole, text)
-	if start < 0 {
-		return reading{}, fmt.Errorf("the chat template changes the text %.40q, so positions in it cannot be found", text)
 	}
 	ids, ends, err := t.EncodeRendered(whole)
 	if err != nil {
 		return reading{}, err
 	}
 	for i, e := range ends {
-		if ends[i] = e - start; e < 0 || ends[i] <= 0 || ends[i] > len(text) {
+		if ends[i] = e - place.Start + place.From; e < 0 || ends[i] <= place.From || ends[i] > place.To {
 			ends[i] = -1
 		}
 	}
-	return reading{ids, ends}, nil
+	return reading{ids, ends, place.To}, nil
 }
 
 // at gives the last token that ends at the offset, or -1.
@@ -267,8 +251,7 @@ func (r reading) keep(ends []int32) []int32 {
 // PromptTokens tokenises a test prompt: as it is, or as a user's message to be answered.
 func PromptTokens(t *tokenizer.Tokenizer, template bool, prompt string) ([]int32, error) {
 	if !template {
-		ids, _, err := t.EncodeEnds(prompt)
-		return withoutEnd(t, ids), err
+		return t.EncodePrompt(prompt)
 	}
 	whole, err := t.Chat([]tokenizer.Message{{Role: "user", Content: prompt}}, true)
 	if err != nil {
@@ -276,14 +259,6 @@ func PromptTokens(t *tokenizer.Tokenizer, template bool, prompt string) ([]int32
 	}
 	ids, _, err := t.EncodeRendered(whole)
 	return ids, err
-}
-
-// withoutEnd drops an end-of-text token that a post-processor appended: a prompt is to be continued.
-func withoutEnd(t *tokenizer.Tokenizer, ids []int32) []int32 {
-	if eos, ok := t.EOS(); ok && len(ids) > 1 && ids[len(ids)-1] == eos {
-		return ids[:len(ids)-1]
-	}
-	return ids
 }
 
 // CheckText reports why a text cannot be read by a model, or nil.
@@ -301,13 +276,10 @@ func CheckText(t *tokenizer.Tokenizer, template bool, text string) error {
 	return nil
 }
 
+// standsForNothing reports that a prompt's tokens are those that stand around every text.
 func standsForNothing(t *tokenizer.Tokenizer, ids []int32) bool {
-	for _, id := range ids {
-		if bos, ok := t.BOS(); !ok || id != bos {
-			return false
-		}
-	}
-	return true
+	around, err := t.EncodePrompt("")
+	return err == nil && len(ids) == len(around)
 }
 
 // ReadTexts reads a stored list of texts.

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -49,6 +50,20 @@ func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	}
 	ids = append(ids, t.after...)
 	return ids, t.within(text, ids)
+}
+
+// EncodePrompt returns the tokens of Encode for a text that is to be continued: without the end-of-text
+// tokens that the vocabulary puts behind every text, but with those that are written in the text itself.
+func (t *Tokenizer) EncodePrompt(text string) ([]int32, error) {
+	ids, _, err := t.encode(text, slices.Clone(t.before), nil)
+	if err != nil {
+		return nil, err
+	}
+	after := t.after
+	for len(after) > 0 && after[len(after)-1] == t.eos {
+		after = after[:len(after)-1]
+	}
+	return append(ids, after...), nil
 }
 
 // EncodePlain returns the tokens of text without special tokens around it. Special tokens in the
