@@ -46,6 +46,9 @@ func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string)
 			return nil, wrap(err)
 		}
 	}
+	if c.GGUF() != nil { // whose metadata name one end, its vocabulary all
+		config.EOS = tok.Ends()
+	}
 	if n := tok.Size(); n > config.Vocab {
 		notes = append(notes, fmt.Sprintf("the tokenizer has ids up to %d, the embedding %d rows: texts that need a token beyond are refused", n-1, config.Vocab))
 	}
@@ -123,10 +126,7 @@ func (d *Decoder) ends() []int32 {
 	if d.config.EOS != nil || d.tok == nil {
 		return d.config.EOS
 	}
-	if id, ok := d.tok.EOS(); ok {
-		return []int32{id}
-	}
-	return nil
+	return d.tok.Ends()
 }
 
 // A variant is what of a program's graph does not follow from the shapes of its inputs.

@@ -33,7 +33,7 @@ func OpenTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 func openTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 	if v := c.GGUF(); v != nil {
 		return tokenizer.FromVocab(tokenizer.Vocab{Model: v.Model, Pre: v.Pre, Tokens: v.Tokens, Scores: v.Scores, Types: v.Types, Merges: v.Merges,
-			BOS: v.BOS, EOS: v.EOS, UNK: v.UNK, PAD: v.PAD, AddBOS: v.AddBOS, AddEOS: v.AddEOS, AddSpacePrefix: v.AddSpacePrefix, ChatTemplate: v.ChatTemplate})
+			BOS: v.BOS, EOS: v.EOS, UNK: v.UNK, PAD: v.PAD, Ends: v.Ends, AddBOS: v.AddBOS, AddEOS: v.AddEOS, AddSpacePrefix: v.AddSpacePrefix, ChatTemplate: v.ChatTemplate})
 	}
 	return tokenizer.Open(c)
 }

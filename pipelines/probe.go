@@ -78,6 +78,9 @@ func missingModel(err error) error {
 	return Problems{err.Error()}
 }
 
+// Warning is a line for the user when the model's texts may have other tokens than it knows, else "".
+func (m *Model) Warning() string { return m.decoder.Tokenizer().Warning() }
+
 // Close frees the model.
 func (m *Model) Close() error { return m.decoder.Close() }
 

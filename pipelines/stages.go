@@ -109,6 +109,20 @@ func (e *Experiment) Warning() string {
 // Notes tell what is odd about the models' files and was passed over, one line each.
 func (e *Experiment) Notes() []string { return e.notes }
 
+// VocabularyWarnings are lines for the user about models whose texts may have other tokens than they know.
+func (e *Experiment) VocabularyWarnings(ctx context.Context) (lines []string, err error) {
+	for _, m := range []transforms.Model{e.Source, e.Target} {
+		t, err := m.Text().Tokenizer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if text := t.Warning(); text != "" {
+			lines = append(lines, fmt.Sprintf("model %s: %s", modelName(m.Ref), text))
+		}
+	}
+	return slices.Compact(lines), nil
+}
+
 // find opens a model's files for as long as it takes to know what they are.
 func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
 	m := transforms.Model{Ref: ref, Open: e.Device, Template: e.ChatTemplate}

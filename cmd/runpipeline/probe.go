@@ -65,6 +65,7 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	}
 	defer m.Close()
 	a.notes(m.Notes())
+	a.warn(m.Warning())
 	if o.Steer.File != "" {
 		if err := a.resolve(&o.Steer); err != nil {
 			return err

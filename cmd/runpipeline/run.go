@@ -125,11 +125,16 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	defer trace.close()
-	if text := e.Warning(); text != "" && !plan.Done() {
-		fmt.Fprintln(a.stderr, "warning:", text)
+	if !plan.Done() {
+		a.warn(e.Warning())
+		a.warn(pipelines.RunnerWarning(x.runner))
 	}
-	if text := pipelines.RunnerWarning(x.runner); text != "" && !plan.Done() {
-		fmt.Fprintln(a.stderr, "warning:", text)
+	vocabularies, err := e.VocabularyWarnings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, text := range vocabularies {
+		a.warn(text)
 	}
 	if !plan.Done() {
 		a.notes(e.Notes())
@@ -275,4 +280,11 @@ func openForPlan(dir string) (cache.Store, error) {
 		return cache.NewMemory(), nil
 	}
 	return cache.OpenLocal(dir)
+}
+
+// warn prints a line of warning, if there is one.
+func (a *app) warn(text string) {
+	if text != "" {
+		fmt.Fprintln(a.stderr, "warning:", text)
+	}
 }

@@ -64,6 +64,7 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	}
 	defer m.Close()
 	a.notes(m.Notes())
+	a.warn(m.Warning())
 	s.Model = m
 	if err := a.resolve(&s.Steer); err != nil {
 		return err

@@ -155,7 +155,7 @@ func TestGGUFHasItsVocabularyAndNoFiles(t *testing.T) {
 	defer c.Close()
 	v := c.GGUF()
 	if len(v.Tokens) != 24 || v.Tokens[3] != "a" || v.Scores[23] != -23 || v.Types[0] != 2 || v.Model != "llama" ||
-		v.BOS != 1 || v.EOS != 2 || v.UNK != 0 || v.PAD != 0 || v.EOT != -1 || !v.AddBOS || v.AddEOS || !v.AddSpacePrefix {
+		v.BOS != 1 || v.EOS != 2 || v.UNK != 0 || v.PAD != 0 || !slices.Equal(v.Ends, []int{2}) || !v.AddBOS || v.AddEOS || !v.AddSpacePrefix {
 		t.Errorf("vocabulary %+v", v)
 	}
 	if _, err := c.File("tokenizer.json"); !errors.Is(err, fs.ErrNotExist) {

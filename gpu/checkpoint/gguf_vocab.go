@@ -6,14 +6,14 @@ import "slices"
 // what llama.cpp does when the file does not say.
 type GGUFVocab struct {
 	Model  string    // kind: "gpt2" (byte-level BPE) or "llama" (SentencePiece)
-	Pre    string    // name of the split pattern of a "gpt2" vocabulary, such as "smollm"
+	Pre    string    // name of the split pattern of a "gpt2" vocabulary, such as "smollm"; empty in files of before May 2024
 	Tokens []string  // text of each token
 	Scores []float32 // SentencePiece scores; nil if the file has none
 	Types  []int32   // 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; nil if the file has none
 	Merges []string  // BPE merges, "left right", best first
 
-	BOS, EOS, UNK, PAD int // token ids, -1 if there is none
-	EOT                int // end of a turn, -1 if there is none
+	BOS, EOS, UNK, PAD int   // token ids, -1 if there is none
+	Ends               []int // tokens at which generation ends, in order
 
 	AddBOS, AddEOS bool // whether encoding adds them
 	AddSpacePrefix bool // whether encoding puts a space before the text
@@ -47,7 +47,8 @@ func (m *ggufModel) vocab() *GGUFVocab {
 		bos, eos, unk = 1, 2, 0
 	}
 	v.BOS, v.EOS = m.tokenID("bos", bos, v), m.tokenID("eos", eos, v)
-	v.UNK, v.PAD, v.EOT = m.tokenID("unknown", unk, v), m.tokenID("padding", -1, v), m.tokenID("eot", -1, v)
+	v.UNK, v.PAD = m.tokenID("unknown", unk, v), m.tokenID("padding", -1, v)
+	m.findEnds(v)
 	v.AddBOS = m.tokenBool("add_bos_token", v.Model == "llama" || slices.Contains(startWithBOS, v.Pre))
 	v.AddEOS = m.tokenBool("add_eos_token", false)
 	v.AddSpacePrefix = m.tokenBool("add_space_prefix", v.Model == "llama")

@@ -255,3 +255,24 @@ func TestOpenTakesTheFirstFileThereIs(t *testing.T) {
 		t.Errorf("empty folder: %v, want %v", err, os.ErrNotExist)
 	}
 }
+
+// TestAVocabularyWithoutAPatternWarns: only byte-level vocabularies have one.
+func TestAVocabularyWithoutAPatternWarns(t *testing.T) {
+	for _, c := range []struct {
+		v    Vocab
+		want bool
+	}{
+		{ggufOf(t, "gpt2", ""), true},
+		{ggufOf(t, "gpt2", "default"), false},
+		{ggufOf(t, "gpt2", "gpt-2"), false},
+		{Vocab{Model: "llama", Tokens: []string{"<unk>", "a"}, Scores: []float32{0, 0}, Types: []int32{2, 1}}, false},
+	} {
+		tok, err := FromVocab(c.v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(tok.Warning(), "tokenizer.ggml.pre"); got != c.want {
+			t.Errorf("%s %q warns %q, want a warning: %t", c.v.Model, c.v.Pre, tok.Warning(), c.want)
+		}
+	}
+}

@@ -14,7 +14,8 @@ type Vocab struct {
 	Types  []int32   // tokenizer.ggml.token_type, by id; none: all normal
 	Merges []string  // tokenizer.ggml.merges, "left right", best first; gpt2 only
 
-	BOS, EOS, UNK, PAD int // ids, -1 if none
+	BOS, EOS, UNK, PAD int   // ids, -1 if none
+	Ends               []int // ids of the tokens at which generation ends, EOS among them
 
 	AddBOS, AddEOS bool
 	AddSpacePrefix bool // llama only
@@ -62,6 +63,15 @@ func FromVocab(v Vocab) (*Tokenizer, error) {
 			*s.def = int32(s.id)
 			t.special[s.id] = true
 		}
+	}
+	for _, id := range v.Ends {
+		if id >= 0 && id < len(v.Tokens) {
+			t.ends = append(t.ends, int32(id))
+		}
+	}
+	if v.Model == "gpt2" && v.Pre == "" {
+		t.warning = "the GGUF file does not say how its vocabulary cuts text into words (tokenizer.ggml.pre, which files of before May 2024 lack): " +
+			"texts are cut as llama.cpp does by default and may have other tokens than those the model was trained on; convert the model anew"
 	}
 	t.surround(v.AddBOS, v.AddEOS)
 	if v.ChatTemplate != "" {

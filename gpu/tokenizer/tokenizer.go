@@ -26,8 +26,10 @@ type Tokenizer struct {
 	decoders   []decoder
 	joinWith   string // between tokens if there is no decoder
 
-	bos, eos int32 // -1 if none
-	rows     int   // ids from here on are refused; 0: none
+	bos, eos int32   // -1 if none
+	ends     []int32 // where a GGUF has more than eos
+	warning  string
+	rows     int // ids from here on are refused; 0: none
 	chat     chat
 }
 
@@ -217,3 +219,14 @@ func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
 
 // EOS returns the token that ends a text, if the vocabulary names one.
 func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }
+
+// Ends returns the tokens at which generation ends: all that a GGUF file has, else the one that ends a text.
+func (t *Tokenizer) Ends() []int32 {
+	if len(t.ends) == 0 && t.eos >= 0 {
+		return []int32{t.eos}
+	}
+	return t.ends
+}
+
+// Warning is a line for the user when tokens may be others than those the model knows, else "".
+func (t *Tokenizer) Warning() string { return t.warning }
