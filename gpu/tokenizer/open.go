@@ -14,7 +14,8 @@ type Files interface {
 
 // Open opens a model's vocabulary from the first of tokenizer.json, tokenizer.model and
 // qwen.tiktoken that files has, with tokenizer_config.json, and chat_template.jinja in place of
-// the chat template in that, if they are there.
+// the chat template in that, if they are there. Where tokenizer_config.json lists no added tokens,
+// special_tokens_map.json and added_tokens.json name them.
 func Open(files Files) (*Tokenizer, error) {
 	optional := func(name string) ([]byte, error) {
 		data, err := files.File(name)
@@ -26,6 +27,17 @@ func Open(files Files) (*Tokenizer, error) {
 	config, err := optional("tokenizer_config.json")
 	if err != nil {
 		return nil, err
+	}
+	specialMap, err := optional("special_tokens_map.json")
+	if err != nil {
+		return nil, err
+	}
+	added, err := optional("added_tokens.json")
+	if err != nil {
+		return nil, err
+	}
+	if config, err = withLegacy(config, specialMap, added); err != nil {
+		return nil, fmt.Errorf("open tokenizer: %w", err)
 	}
 	template, err := optional("chat_template.jinja")
 	if err != nil {

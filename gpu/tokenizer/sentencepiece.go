@@ -27,6 +27,9 @@ func fromSentencePiece(data, tokenizerConfig []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range config.Added { // they are cut out of the text before SentencePiece normalises it
+		config.Added[i].Normalized = false
+	}
 	b := newBuilder()
 	users, err := p.users()
 	if err != nil {
