@@ -98,6 +98,9 @@ func readFile(path string, limit int) ([]byte, error) {
 	return b, err
 }
 
+// withoutMark drops a byte order mark.
+func withoutMark(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\uFEFF")) }
+
 func regular(info fs.FileInfo) error {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
@@ -197,7 +200,8 @@ func readLines(ctx context.Context, b []byte, rows bool) (list []Text, err error
 		if n%1000 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		row, err := readLine(bytes.TrimRight(line, "\r\n"), rows)
+		// A mark in front of a later line comes from files that were put together.
+		row, err := readLine(withoutMark(bytes.TrimRight(line, "\r\n")), rows)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}

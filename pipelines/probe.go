@@ -206,10 +206,11 @@ func unitScale(v export.Vector, unit string, residual func() (float64, error)) (
 
 // ProbeOptions say what to look at.
 type ProbeOptions struct {
-	Texts  []string
-	Layers []int // nil: all
-	Tokens int   // length of the greedy continuation
-	Steer  Steering
+	Texts     []string
+	Layers    []int // nil: all
+	Tokens    int   // length of the greedy continuation
+	IgnoreEOS bool  // it goes on to its full length and never chooses the end of the text
+	Steer     Steering
 }
 
 // A Probe is what was found for one text.
@@ -228,7 +229,7 @@ type Probe struct {
 // A Reading is what a model would say next.
 type Reading struct {
 	Top     []NextToken `json:"top"`
-	Greedy  []int32     `json:"greedy"`
+	Greedy  []int32     `json:"greedy"`         // without the end of the text
 	Margins []float32   `json:"greedy_margins"` // best minus second logit
 	Text    string      `json:"text"`
 	logits  []float32
@@ -280,7 +281,7 @@ func (m *Model) Probe(ctx context.Context, o ProbeOptions) ([]Probe, error) {
 		}
 	}
 	set := func(i int, r Reading) { probes[i].Plain = r }
-	if err := m.readings(ctx, tokens, nil, o.Tokens, set); err != nil {
+	if err := m.readings(ctx, tokens, nil, o, set); err != nil {
 		return nil, err
 	}
 	if o.Steer.File == "" {
@@ -309,7 +310,7 @@ func (m *Model) probeSteered(ctx context.Context, o ProbeOptions, probes []Probe
 	for i := range probes {
 		probes[i].steered = steered[i]
 	}
-	return m.readings(ctx, tokens, pushes, o.Tokens, func(i int, r Reading) { probes[i].Steered = &r })
+	return m.readings(ctx, tokens, pushes, o, func(i int, r Reading) { probes[i].Steered = &r })
 }
 
 // read tokenises texts as prompts.
@@ -360,7 +361,7 @@ func (m *Model) hasRoom(prompt, tokens int) error {
 }
 
 // readings gives the next tokens and the greedy continuation of each text.
-func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Push, n int, set func(int, Reading)) error {
+func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Push, o ProbeOptions, set func(int, Reading)) error {
 	logits, err := m.decoder.Logits(ctx, tokens, push)
 	if err == nil {
 		err = m.finite(logits, "logits")
@@ -369,7 +370,7 @@ func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Pus
 		return err
 	}
 	out := make([]gpu.Output, len(tokens))
-	if n > 0 {
+	if o.Tokens > 0 {
 		rows := make([]gpu.Row, len(tokens))
 		for i := range rows {
 			rows[i].Prompt = tokens[i]
@@ -377,7 +378,7 @@ func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Pus
 				rows[i].Push = push[i]
 			}
 		}
-		if out, err = m.decoder.Generate(ctx, rows, gpu.Sampling{MaxNewTokens: n}); err != nil {
+		if out, err = m.decoder.Generate(ctx, rows, gpu.Sampling{MaxNewTokens: o.Tokens, StopAtEOS: !o.IgnoreEOS}); err != nil {
 			return err
 		}
 	}
