@@ -24,6 +24,7 @@ type Config struct {
 	NTraining        int      `json:"n_training_samples"` // pairs of activations, not texts
 	Positions        string   `json:"positions"`          // "last" or "word_ends"
 	ChatTemplate     bool     `json:"chat_template"`      // wrap texts and prompts in each model's own template
+	TemplateDate     string   `json:"template_date"`      // YYYY-MM-DD, for chat templates that write today's date; empty: they get none
 	PersonaDatasets  Personas `json:"persona_datasets"`
 
 	LambdaValues []float64 `json:"lambda_values"`

@@ -98,6 +98,8 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"no alpha", `{"alpha_values": []}`, nil, []string{"alpha_values: empty"}},
 		{"alpha unit", `{"alpha_unit": "sigma"}`, nil, []string{`alpha_unit: "sigma"; want one of residual, spread, native, absolute`}},
 		{"positions", `{"positions": "mean"}`, nil, []string{`positions: "mean"; want one of last, word_ends`}},
+		{"date", `{"chat_template": true, "template_date": "27 Nov 2026"}`, nil, []string{`template_date: "27 Nov 2026"; want a date as YYYY-MM-DD`}},
+		{"date without a template", `{"template_date": "2026-11-27"}`, nil, []string{"template_date: only chat templates have a date, and chat_template is false"}},
 		{"steer positions", `{"steer_positions": "prompt"}`, nil, []string{`steer_positions: "prompt"; want one of response, all, last_prompt`}},
 		{"method", `{"fit": {"method": "lasso"}}`, nil, []string{`fit.method: "lasso"; want one of ridge`}},
 		{"rank of a ridge", `{"fit": {"rank": 3}}`, nil, []string{"fit.rank: only low_rank has a rank"}},

@@ -48,6 +48,8 @@ var moves = map[string][]move{
 	"source_layer_idx": {{own: []string{"capture.source", "personas.source", "evaluate"}, first: []string{"capture.source", "personas.source"}}},
 	"target_layer_idx": {{own: []string{"capture.target", "personas.target", "generate", "evaluate"}, first: []string{"capture.target", "personas.target"}}},
 	"chat_template":    {{own: slices.Concat([]string{"pairs"}, captures, natives, []string{"generate", "score"}), first: append([]string{"pairs"}, natives...)}},
+	"template_date": {{set: "template_date=2026-11-27", base: []string{"chat_template=true"},
+		own: slices.Concat([]string{"pairs"}, captures, natives, []string{"generate", "score"}), first: append([]string{"pairs"}, natives...)}},
 
 	// What is read.
 	"calibration_texts":  {{set: `calibration_texts=["one text about boats","another about the sea","a third of a river","a fourth, of rain","a fifth"]`, own: []string{"pairs"}, first: []string{"pairs"}}},

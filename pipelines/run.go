@@ -211,6 +211,10 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 			problems = append(problems, fmt.Sprintf("chat_template: model %s has none", modelName(m.Ref)))
 			continue
 		}
+		if m.Template && asksForDate(t) {
+			problems = append(problems, fmt.Sprintf("template_date: the chat template of model %s writes today's date, and a run must give the same tomorrow: set it to a date, YYYY-MM-DD", modelName(m.Ref)))
+			continue
+		}
 		for _, name := range e.PersonaDatasets.Names() {
 			set := e.PersonaDatasets.Sets[name]
 			for _, text := range slices.Concat(set.Positive, set.Negative) {
@@ -219,7 +223,7 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 		}
 	}
 	prompts := e.TestPrompts.List[:e.NTestPrompts]
-	if e.ChatTemplate && first[1].ChatTemplate() == "" {
+	if e.ChatTemplate && (first[1].ChatTemplate() == "" || asksForDate(first[1])) {
 		prompts = nil // said already
 	}
 	for _, p := range prompts {
@@ -230,6 +234,12 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 		return slices.Compact(problems)
 	}
 	return nil
+}
+
+// asksForDate reports a chat template that cannot be written without a date.
+func asksForDate(t *tokenizer.Tokenizer) bool {
+	_, err := t.Chat([]tokenizer.Message{{Role: "user", Content: "text"}}, true)
+	return errors.Is(err, tokenizer.ErrNoDate)
 }
 
 func unreadable(t *tokenizer.Tokenizer, template bool, key, text string) Problems {

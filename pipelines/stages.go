@@ -125,7 +125,7 @@ func (e *Experiment) VocabularyWarnings(ctx context.Context) (lines []string, er
 
 // find opens a model's files for as long as it takes to know what they are.
 func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
-	m := transforms.Model{Ref: ref, Open: e.Device, Template: e.ChatTemplate}
+	m := transforms.Model{Ref: ref, Open: e.Device, Template: e.ChatTemplate, Date: e.TemplateDate}
 	if path, ok := e.modelFile(ref); ok {
 		m.Ref = path
 	}

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms"
@@ -26,7 +27,7 @@ func (s *Session) Check() error {
 // Speak continues a prompt, with the vector or without, and calls write with each new piece of
 // text as it is chosen. It returns the whole continuation.
 func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write func(piece string)) (string, error) {
-	t := s.Model.decoder.Tokenizer()
+	t := s.Model.decoder.Tokenizer().At(time.Now())
 	if err := transforms.CheckText(t, s.Template, prompt); err != nil {
 		return "", Problems{err.Error()}
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/format/strictjson"
@@ -82,6 +83,11 @@ func (c *Config) checkMap(k *check) {
 	written := isTinyPair(c) && c.CalibrationTexts.File == "" && c.CalibrationTexts.List == nil
 	k.want(!written || c.NTraining <= maxWritten || c.NTraining > maxPairs, "n_training_samples: %d; the embedded pair's own texts give up to %d pairs, more need calibration_texts", c.NTraining, maxWritten)
 	k.oneOf("positions", c.Positions, "last", "word_ends")
+	if c.TemplateDate != "" {
+		_, err := time.Parse(time.DateOnly, c.TemplateDate)
+		k.want(err == nil, "template_date: %q; want a date as YYYY-MM-DD", c.TemplateDate)
+		k.want(c.ChatTemplate, "template_date: only chat templates have a date, and chat_template is false")
+	}
 	k.want(len(c.LambdaValues) > 0, "lambda_values: empty")
 	k.want(len(c.LambdaValues) <= maxLambdas, "lambda_values: %d values; want at most %d", len(c.LambdaValues), maxLambdas)
 	for _, l := range c.LambdaValues {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
@@ -24,6 +25,7 @@ type Model struct {
 	Open     string `json:"open" key:"-"` // the device as gpu.Open takes it
 	Device   string `json:"device"`       // the device with its number type and instruction set
 	Template bool   `json:"template"`     // wrap texts in the model's chat template
+	Date     string `json:"date"`         // that templates are told, YYYY-MM-DD; empty: none
 }
 
 // A Text model is a Model without a device: what a stage needs that only tokenises.
@@ -31,10 +33,13 @@ type TextModel struct {
 	Ref      string `json:"ref" key:"-"`
 	Digest   string `json:"digest"`
 	Template bool   `json:"template"`
+	Date     string `json:"date"`
 }
 
 // Text drops the device.
-func (m Model) Text() TextModel { return TextModel{Ref: m.Ref, Digest: m.Digest, Template: m.Template} }
+func (m Model) Text() TextModel {
+	return TextModel{Ref: m.Ref, Digest: m.Digest, Template: m.Template, Date: m.Date}
+}
 
 // OpenFiles opens a model's files without its weights being read.
 func OpenFiles(ctx context.Context, ref string, metadataOnly bool) (*checkpoint.Checkpoint, error) {
@@ -83,20 +88,33 @@ func openStore(location string) (cache.Store, error) {
 
 // Tokenizer opens a model's tokenizer.
 func (m TextModel) Tokenizer(ctx context.Context) (*tokenizer.Tokenizer, error) {
-	return tokenizers.get(m.Digest+m.Ref, func() (*tokenizer.Tokenizer, error) {
+	return tokenizers.get(m.Digest+m.Ref+m.Date, func() (*tokenizer.Tokenizer, error) {
 		c, err := OpenFiles(ctx, m.Ref, true)
 		if err != nil {
 			return nil, err
 		}
 		defer c.Close()
-		return gpu.OpenTokenizer(c)
+		return openTokenizer(c, m.Date)
 	})
+}
+
+// openTokenizer opens a checkpoint's tokenizer whose chat template is told a date.
+func openTokenizer(c *checkpoint.Checkpoint, date string) (*tokenizer.Tokenizer, error) {
+	t, err := gpu.OpenTokenizer(c)
+	if err != nil || date == "" {
+		return t, err
+	}
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return nil, err
+	}
+	return t.At(day), nil
 }
 
 // decoder loads the model, once per process. It is called on the first miss, never before: a run
 // that finds everything loads nothing.
 func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
-	return decoders.get(m.Digest+m.Ref+m.Open, func() (*gpu.Decoder, error) {
+	return decoders.get(m.Digest+m.Ref+m.Open+m.Date, func() (*gpu.Decoder, error) {
 		u.note("loading %s", m.Ref)
 		c, err := OpenFiles(ctx, m.Ref, false)
 		if err != nil {
@@ -107,7 +125,11 @@ func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
 		} else if digest != m.Digest {
 			return nil, fmt.Errorf("open model %s: its files changed since the run began", m.Ref)
 		}
-		return gpu.Open(c, nil, m.Open)
+		t, err := openTokenizer(c, m.Date)
+		if err != nil {
+			return nil, fmt.Errorf("open model %s: %w", m.Ref, err)
+		}
+		return gpu.Open(c, t, m.Open)
 	})
 }
 

@@ -48,7 +48,7 @@ func init() { register("personas", personasVersion, many, personas) }
 // personas takes one persona's vector: mean(positive) − mean(negative), with its length.
 func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error) {
 	p := s.Personas[u.Index]
-	r := u.Recipe().Struct(s.Capture).Text("persona", p.Name).Text("partner", s.Partner.Digest).Bool("partner_template", s.Partner.Template).Input("texts", p.Texts)
+	r := u.Recipe().Struct(s.Capture).Text("persona", p.Name).Text("partner", s.Partner.Digest).Bool("partner_template", s.Partner.Template).Text("partner_date", s.Partner.Date).Input("texts", p.Texts)
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		texts, err := readPersona(ctx, u.Store, p.Texts)
 		if err != nil {

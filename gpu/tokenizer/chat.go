@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer/jinja"
 )
 
 // ErrNoTemplate reports a vocabulary that has no chat template.
 var ErrNoTemplate = errors.New("the model has no chat template")
+
+// ErrNoDate reports a chat template that writes today's date while it is not told one.
+var ErrNoDate = errors.New("the chat template asks for the date")
 
 // A Message is one turn of a conversation.
 type Message struct {
@@ -24,6 +28,7 @@ type chat struct {
 	template *jinja.Template
 	unread   error  // why template is nil
 	unk, pad string // for templates that name them
+	now      time.Time
 }
 
 // namedTemplate is an entry of a chat_template that is a list.
@@ -63,6 +68,14 @@ func (t *Tokenizer) setTemplate(source string) {
 	t.chat.template, t.chat.unread = jinja.Parse(source)
 }
 
+// At returns the tokenizer with a time for chat templates that write today's date. Without one they get no
+// date: a prompt would be another one tomorrow.
+func (t *Tokenizer) At(now time.Time) *Tokenizer {
+	dated := *t
+	dated.chat.now = now
+	return &dated
+}
+
 // ChatTemplate returns the model's chat template in Jinja's language, "" if it has none.
 func (t *Tokenizer) ChatTemplate() string { return t.chat.source }
 
@@ -72,11 +85,11 @@ func (t *Tokenizer) ChatTemplate() string { return t.chat.source }
 // [Tokenizer.EncodePlain].
 //
 // Templates see messages, add_generation_prompt, those of bos_token, eos_token, unk_token and pad_token
-// that the model has, and tools and documents as none; they may call raise_exception. They read nothing
-// else and end within a second (package jinja), and there is no strftime_now: with today's date in it a
-// prompt would be another one tomorrow; templates that ask whether it is defined work. Chat returns an
-// error that wraps [ErrNoTemplate] if there is no template, and other errors for a template that cannot be
-// read, that raises one, or that takes too long or too much memory.
+// that the model has, and tools and documents as none; they may call raise_exception, and strftime_now on a
+// tokenizer that [Tokenizer.At] was told a time. They read nothing else and end within a second (package
+// jinja). Chat returns an error that wraps [ErrNoTemplate] if there is no template, one that wraps [ErrNoDate]
+// if strftime_now is called and there is none, and other errors for a template that cannot be read, that
+// raises one, or that takes too long or too much memory.
 func (t *Tokenizer) Chat(messages []Message, addGenerationPrompt bool) (string, error) {
 	if t.chat.source == "" {
 		return "", fmt.Errorf("write a conversation: %w", ErrNoTemplate)
@@ -102,7 +115,14 @@ func (t *Tokenizer) Chat(messages []Message, addGenerationPrompt bool) (string, 
 			variables = append(variables, token)
 		}
 	}
+	if !t.chat.now.IsZero() {
+		variables = append(variables, jinja.Pair{Key: "strftime_now", Value: jinja.Now(t.chat.now)})
+	}
 	text, err := t.chat.template.Render(context.Background(), variables)
+	var undefined *jinja.Undefined
+	if errors.As(err, &undefined) && undefined.Name == "strftime_now" {
+		return "", fmt.Errorf("write a conversation: %w", ErrNoDate)
+	}
 	if err != nil {
 		return "", fmt.Errorf("write a conversation: chat template: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // withTemplate returns a tokenizer with the special tokens <s> and </s> and a chat template.
@@ -104,5 +105,33 @@ func TestHostileTemplatesAreRefused(t *testing.T) {
 		if text, err := withTemplate(t, c.source).Chat([]Message{{"user", "hi"}}, true); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("template %.60q: %q, %v, want an error with %q", c.source, text, err, c.want)
 		}
+	}
+}
+
+// TestTemplatesAreToldTheDateThatTheCallerHas: without one, those that cannot do without are refused by an error
+// of their own.
+func TestTemplatesAreToldTheDateThatTheCallerHas(t *testing.T) {
+	bare := openBPE(t, []string{"a"}, "", "", "")
+	for _, c := range []struct {
+		template, dated, undated string
+	}{
+		{"{{ strftime_now('%d %b %Y') }}", "27 Nov 2026", ""},
+		{"{% set f = strftime_now %}{{ f('%Y') }}", "2026", ""},
+		{"{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% else %}26 Jul 2024{% endif %}", "2026", "26 Jul 2024"},
+		{"{% if date_string is defined %}{{ date_string }}{% else %}{{ strftime_now('%Y-%m-%d') }}{% endif %}", "2026-11-27", ""},
+	} {
+		bare.setTemplate(c.template)
+		dated := bare.At(time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC))
+		if got, err := dated.Chat(nil, true); err != nil || got != c.dated {
+			t.Errorf("%s: %q, %v, want %q", c.template, got, err, c.dated)
+		}
+		got, err := bare.Chat(nil, true)
+		if got != c.undated || (c.undated == "") != errors.Is(err, ErrNoDate) {
+			t.Errorf("%s without a date: %q, %v, want %q or ErrNoDate", c.template, got, err, c.undated)
+		}
+	}
+	bare.setTemplate("{{ other_function('%Y') }}")
+	if _, err := bare.Chat(nil, true); err == nil || errors.Is(err, ErrNoDate) {
+		t.Errorf("another function that there is not: %v", err)
 	}
 }

@@ -19,7 +19,7 @@ type run struct {
 }
 
 // Render returns the template's text with the given variables: nil, bool, int, int64, float64, string,
-// []any and Pairs.
+// []any, Pairs and Now.
 func (t *Template) Render(ctx context.Context, variables Pairs) (string, error) {
 	r := &run{
 		budget: budget{ctx: ctx, steps: baseSteps, bytes: baseBytes},
@@ -109,7 +109,7 @@ func (r *run) lookup(n string) (value, error) {
 	return undefinedName(n), nil
 }
 
-func undefinedName(n string) *undefined { return &undefined{"'%s' is undefined", []any{n}} }
+func undefinedName(n string) *undefined { return &undefined{noValue, []any{n}} }
 
 // inside runs f in a scope of its own inside around.
 func (r *run) inside(around *scope, f func() error) error {

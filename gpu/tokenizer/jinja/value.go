@@ -45,8 +45,18 @@ type undefined struct {
 	names []any
 }
 
+// An Undefined is the error of a template that uses a variable which has no value.
+type Undefined struct{ Name string }
+
+func (e *Undefined) Error() string { return fmt.Sprintf(noValue, brief(e.Name)) }
+
+const noValue = "'%s' is undefined"
+
 // failure is the error of using it.
 func (u *undefined) failure() error {
+	if u.why == noValue {
+		return &Undefined{u.names[0].(string)}
+	}
 	names := make([]any, len(u.names))
 	for i, n := range u.names {
 		if s, ok := n.(string); ok {
@@ -215,6 +225,8 @@ func fromGo(v any) (value, int, error) {
 		return int64(v), size, nil
 	case string:
 		return v, size + len(v), nil
+	case Now:
+		return &function{"strftime_now", v.call}, size, nil
 	case []any:
 		l := &list{make([]value, len(v))}
 		for i, item := range v {
