@@ -37,17 +37,17 @@ func TestSpecialIdsOutsideTheVocabularyAreNone(t *testing.T) {
 	tests := []struct {
 		model string
 		meta  func(w *ggufWriter)
-		want  [5]int // BOS, EOS, UNK, PAD, EOT
+		want  [4]int // BOS, EOS, UNK, PAD
 		note  string
 	}{
-		{"gpt2", id("eos", 3), [5]int{-1, 3, -1, -1, -1}, ""},
-		{"gpt2", id("eos", 4), [5]int{-1, -1, -1, -1, -1}, "eos_token_id is 4 for 4 tokens: there is none"},
-		{"gpt2", id("padding", minusOne), [5]int{-1, -1, -1, -1, -1}, "padding_token_id is 4294967295"},
-		{"gpt2", id("eot", 128009), [5]int{-1, -1, -1, -1, -1}, "eot_token_id is 128009"},
-		{"gpt2", id("seperator", minusOne), [5]int{-1, -1, -1, -1, -1}, ""}, // nobody reads it
-		{"llama", id("bos", minusOne), [5]int{1, 2, 0, -1, -1}, "bos_token_id is 4294967295 for 4 tokens: token 1 is taken"},
-		{"llama", id("unknown", 9), [5]int{1, 2, 0, -1, -1}, "unknown_token_id is 9"},
-		{"llama", func(w *ggufWriter) { w.key("tokenizer.ggml.eos_token_id", kindInt32); w.u32(minusOne) }, [5]int{1, 2, 0, -1, -1}, "eos_token_id is -1"},
+		{"gpt2", id("eos", 3), [4]int{-1, 3, -1, -1}, ""},
+		{"gpt2", id("eos", 4), [4]int{-1, -1, -1, -1}, "eos_token_id is 4 for 4 tokens: there is none"},
+		{"gpt2", id("padding", minusOne), [4]int{-1, -1, -1, -1}, "padding_token_id is 4294967295"},
+		{"gpt2", id("eot", 128009), [4]int{-1, -1, -1, -1}, "eot_token_id is 128009"},
+		{"gpt2", id("seperator", minusOne), [4]int{-1, -1, -1, -1}, ""}, // nobody reads it
+		{"llama", id("bos", minusOne), [4]int{1, 2, 0, -1}, "bos_token_id is 4294967295 for 4 tokens: token 1 is taken"},
+		{"llama", id("unknown", 9), [4]int{1, 2, 0, -1}, "unknown_token_id is 9"},
+		{"llama", func(w *ggufWriter) { w.key("tokenizer.ggml.eos_token_id", kindInt32); w.u32(minusOne) }, [4]int{1, 2, 0, -1}, "eos_token_id is -1"},
 	}
 	for _, test := range tests {
 		c, err := openBytes(withVocab(test.model, 4, test.meta))
@@ -56,8 +56,8 @@ func TestSpecialIdsOutsideTheVocabularyAreNone(t *testing.T) {
 			continue
 		}
 		v := c.GGUF()
-		if got := [5]int{v.BOS, v.EOS, v.UNK, v.PAD, v.EOT}; got != test.want {
-			t.Errorf("%s: ids %v, want %v", test.note, got, test.want)
+		if got := [4]int{v.BOS, v.EOS, v.UNK, v.PAD}; got != test.want || v.EOS < 0 && len(v.Ends) > 0 {
+			t.Errorf("%s: ids %v, want %v; ends %v", test.note, got, test.want, v.Ends)
 		}
 		if notes := strings.Join(c.Notes(), "; "); test.note == "" != (notes == "") || !strings.Contains(notes, test.note) {
 			t.Errorf("notes %q, want %q", notes, test.note)

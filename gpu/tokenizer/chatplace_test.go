@@ -62,3 +62,15 @@ func TestPromptsKeepTheEndThatTheyName(t *testing.T) {
 		}
 	}
 }
+
+// TestPromptsNeedRows: a prompt with a token that the model has no row for is an error, as any text with it.
+func TestPromptsNeedRows(t *testing.T) {
+	tok := openBPE(t, []string{"a", "b"}, "", "", "")
+	tok.Limit(1)
+	if ids, err := tok.EncodePrompt("ab"); err == nil {
+		t.Errorf("a prompt with token 1 of 1 row: %v, want an error", ids)
+	}
+	if ids, err := tok.EncodePrompt("aa"); err != nil || len(ids) != 2 {
+		t.Errorf("a prompt of token 0: %v, %v", ids, err)
+	}
+}

@@ -65,7 +65,8 @@ func (t *Tokenizer) EncodePrompt(text string) ([]int32, error) {
 	for len(after) > 0 && after[len(after)-1] == t.eos {
 		after = after[:len(after)-1]
 	}
-	return append(ids, after...), nil
+	ids = append(ids, after...)
+	return ids, t.within(text, ids)
 }
 
 // EncodePlain returns the tokens of text without special tokens around it. Special tokens in the
