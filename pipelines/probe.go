@@ -384,7 +384,7 @@ func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Pus
 	}
 	t := m.decoder.Tokenizer()
 	for i := range tokens {
-		set(i, Reading{Top: m.top(logits[i], 5), Greedy: out[i].Tokens, Margins: out[i].Margins, Text: t.Continuation(tokens[i], out[i].Tokens), logits: logits[i]})
+		set(i, Reading{Top: m.top(logits[i], 5), Greedy: append([]int32{}, out[i].Tokens...), Margins: append([]float32{}, out[i].Margins...), Text: t.Continuation(tokens[i], out[i].Tokens), logits: logits[i]})
 	}
 	return nil
 }

@@ -35,9 +35,16 @@ func TestProbeEndsWhereGenerationDoes(t *testing.T) {
 	if len(free) != 6 || end < 0 {
 		t.Fatalf("greedy %v, want 6 tokens that differ", free)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), fmt.Appendf(nil, `{"eos_token_id": [%d]}`, free[end]), 0o644); err != nil {
-		t.Fatal(err)
+	endsAt := func(id int32) {
+		if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), fmt.Appendf(nil, `{"eos_token_id": [%d]}`, id), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
+	endsAt(free[0])
+	if got := greedy(ProbeOptions{}); got == nil || len(got) != 0 {
+		t.Errorf("with the first token as the end: %#v, want an empty list, which JSON writes as one", got)
+	}
+	endsAt(free[end])
 	if got := greedy(ProbeOptions{}); !slices.Equal(got, free[:end]) {
 		t.Errorf("with %d as the end: %v, want %v", free[end], got, free[:end])
 	}
