@@ -23,8 +23,7 @@ const referenceFolder = "testdata/reference"
 // A fixture is what an implementation of the method in Python makes of the experiment in
 // testdata/reference: reference.py says what each number is, one function a stage.
 type fixture struct {
-	OrderKey string `json:"order_key"`
-	Pairs    []struct {
+	Pairs []struct {
 		Text int     `json:"text"` // line of calibration.jsonl
 		Ends []int32 `json:"ends"` // in characters
 		Fold int     `json:"fold"`

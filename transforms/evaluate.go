@@ -81,7 +81,7 @@ type AnchorReport struct {
 	Positive    map[string]trial.Number `json:"positive_logit"`      // of held-out positive texts
 }
 
-const evaluateVersion = 3 // 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 4 // 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 
@@ -101,7 +101,7 @@ func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error)
 		if err != nil {
 			return nil, err
 		}
-		report, err := j.report(ctx, u, rows, r.Key())
+		report, err := j.report(ctx, u, rows)
 		if err != nil {
 			return nil, err
 		}
@@ -270,10 +270,10 @@ func (j *jury) unreadable(persona string) string {
 }
 
 // report evaluates the rows and adds what is known of the map and the vectors.
-func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.ActionKey) (*Report, error) {
+func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, error) {
 	s := j.settings
 	o := trial.DefaultOptions()
-	o.Mapped, o.Versus, o.Measure, o.Seed = s.Primary.Condition, s.Primary.Versus, s.Primary.Measure, [32]byte(key)
+	o.Mapped, o.Versus, o.Measure, o.Seed = s.Primary.Condition, s.Primary.Versus, s.Primary.Measure, resamples(s.Seed)
 	for _, c := range Conditions() {
 		if c.Role == trial.RoleControl && c.Name != o.Mapped {
 			o.Controls = append(o.Controls, c.Name)
@@ -316,6 +316,12 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row, key cache.
 	}
 	report.LeftOut, err = u.leftOut(ctx)
 	return report, err
+}
+
+// resamples keys the draws of the bootstrap: by the seed alone, so that an interval moves only with what it
+// is of.
+func resamples(seed uint64) [32]byte {
+	return cache.NewRecipe("bootstrap", 1).Uint("seed", seed).Key()
 }
 
 // leftOut counts the calibration texts that gave no pair, by reason.

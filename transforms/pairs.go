@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -46,7 +46,7 @@ type Text struct {
 	Text     string `json:"text"`
 }
 
-const pairsVersion = 2 // 2: word ends in scripts without spaces; texts in a chat template are found by marks, not by search
+const pairsVersion = 3 // 3: texts drawn by seed and text; 2: word ends in scripts without spaces; texts in a chat template are found by marks, not by search
 
 func init() { register("pairs", pairsVersion, whole, pairs) }
 
@@ -67,7 +67,7 @@ func pairs(ctx context.Context, u *Unit, s Pairs) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		shuffle(texts, r.Key())
+		texts = drawn(texts, s.Seed)
 		both := aligner{models: [2]TextModel{s.Source, s.Target}, tokenizers: [2]*tokenizer.Tokenizer{source, target}, positions: s.Positions}
 		shards, err := both.shards(ctx, texts, s.Samples)
 		if err != nil {
@@ -83,9 +83,27 @@ func pairs(ctx context.Context, u *Unit, s Pairs) (cache.ActionKey, error) {
 
 func shardName(i int) string { return fmt.Sprintf("shard.%04d", i) }
 
-// shuffle orders texts by draws that are keyed by the recipe.
-func shuffle(texts []Text, key cache.ActionKey) {
-	rand.New(rand.NewChaCha8(key)).Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+// drawn gives the texts in a random order that depends on the seed and, for each text, on the text alone:
+// each has a key of its own, by which they are sorted. So every pair of models reads the same texts, and
+// a smaller sample, or one of a smaller corpus, is a part of a larger one. A text that comes again has
+// another key for each time.
+func drawn(texts []Text, seed uint64) []Text {
+	type draw struct {
+		key  cache.ActionKey
+		text Text
+	}
+	draws, times := make([]draw, len(texts)), map[Text]int64{}
+	for i, t := range texts {
+		r := cache.NewRecipe("calibration text", 1).Uint("seed", seed).Text("document", t.Document).Text("text", t.Text).Int("time", times[t])
+		draws[i] = draw{r.Key(), t}
+		times[t]++
+	}
+	slices.SortFunc(draws, func(a, b draw) int { return bytes.Compare(a.key[:], b.key[:]) })
+	order := make([]Text, len(texts))
+	for i, d := range draws {
+		order[i] = d.text
+	}
+	return order
 }
 
 // An aligner finds the positions at which two models have read the same characters.

@@ -16,7 +16,7 @@ type Score struct {
 	Model Model `json:"model"`
 }
 
-const scoreVersion = 1
+const scoreVersion = 2 // 2: end tokens that a prompt was given
 
 func init() { register("score", scoreVersion, many, score) }
 

@@ -27,9 +27,6 @@ from models import Model, persona_vector, positions
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-# What keys the order in which calibration texts are drawn: the recipe of the pairs, which names the digests of
-# models and texts. It is no rule of the method, so it is stated here; reference_test.go says if it has changed.
-ORDER_KEY = "2cd9c1020026cb55d75d879b7d0667e5820d3ba736dbee41ad21590fc2c637bf"
 STORED_ROWS = 40  # every 40th residual is in the fixture, and the mean of all
 ANCHORS = 120  # unsteered texts that set the zero of the scores
 # Margins of greedy choices below this could come out otherwise in another order of float32 sums.
@@ -39,7 +36,12 @@ LEAST_MARGIN = 2e-4
 def draw_pairs(config, texts, models):
     """Texts in drawn order, and their word ends, until there are enough pairs. Folds are of whole documents,
     numbered in drawn order."""
-    order = Stream(bytes.fromhex(ORDER_KEY)).shuffled(range(len(texts)))
+    times, keys = {}, []
+    for text in texts:  # each text's own draw; one that comes again has another each time
+        same = text.get("document", ""), text["text"]
+        times[same] = times.get(same, -1) + 1
+        keys.append(recipe("calibration text", seed=config["seed"], document=same[0], text=same[1], time=times[same]))
+    order = sorted(range(len(texts)), key=keys.__getitem__)
     documents, pairs, total = {}, [], 0
     for place, i in enumerate(order):
         if total == config["n_training_samples"]:
@@ -171,7 +173,7 @@ def main():
 
     write({
         "versions": {"python": platform.python_version(), **{m.__name__: m.__version__ for m in (np, scipy, sklearn, torch, transformers, tokenizers)}},
-        "order_key": ORDER_KEY, "least_margin": target.margin,
+        "least_margin": target.margin,
         "pairs": pairs,
         "cross_validation": cv, "lambda": best, "one_standard_error": simple, "lambda_absolute": mapping.penalty(best, x),
         "degrees_of_freedom": mapping.degrees_of_freedom(x, best), "learning_curve": mapping.learning_curve(x, y, fold, best),
