@@ -294,10 +294,15 @@ func CheckText(t *tokenizer.Tokenizer, template bool, text string) error {
 	return nil
 }
 
-// standsForNothing reports that a prompt's tokens are those that stand around every text.
+// standsForNothing reports that a prompt's tokens are those that stand around every text, or nothing but
+// beginnings of text.
 func standsForNothing(t *tokenizer.Tokenizer, ids []int32) bool {
 	around, err := t.EncodePrompt("")
-	return err == nil && len(ids) == len(around)
+	if err == nil && len(ids) == len(around) {
+		return true
+	}
+	bos, ok := t.BOS()
+	return ok && !slices.ContainsFunc(ids, func(id int32) bool { return id != bos })
 }
 
 // ReadTexts reads a stored list of texts.

@@ -27,7 +27,8 @@ var endKeys = []struct {
 
 // findEnds sets the tokens at which generation ends as llama.cpp does (src/llama-vocab.cpp, special_eog_ids): eos,
 // the ends of turns and messages and the marks between files that the metadata name, and tokens whose texts
-// are known for it. Those known by their text count as control tokens.
+// are known for it. Those known by their text count as control tokens, except </s>, which in vocabularies
+// with another eos, Gemma's among them, is a piece of HTML: their tokenizers write it out.
 func (m *ggufModel) findEnds(v *GGUFVocab) {
 	ids := make(map[string]int, len(v.Tokens))
 	for i, text := range v.Tokens {
@@ -35,7 +36,7 @@ func (m *ggufModel) findEnds(v *GGUFVocab) {
 	}
 	byText := func(text string) (int, bool) {
 		id, ok := ids[text]
-		if ok {
+		if ok && text != "</s>" {
 			v.setType(id, controlToken)
 		}
 		return id, ok
@@ -70,7 +71,6 @@ func (m *ggufModel) findEnds(v *GGUFVocab) {
 	}
 	if has("</s>") && has("<|tool_response>") {
 		delete(ends, ids["</s>"])
-		v.setType(ids["</s>"], normalToken)
 	}
 	for id := range ends {
 		v.Ends = append(v.Ends, id)
