@@ -14,7 +14,7 @@ import (
 // file as it is.
 func readPlain(fsys fs.FS, name string) ([]byte, error) {
 	data, err := readText(fsys, name)
-	if err != nil || path.Ext(name) == ".model" { // protocol buffers
+	if ext := path.Ext(name); err != nil || ext == ".model" || ext == ".jinja" { // protocol buffers; a template's mark is its text, as in transformers
 		return data, err
 	}
 	if data, err = text.Plain(data); err != nil {

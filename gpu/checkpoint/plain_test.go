@@ -50,7 +50,7 @@ func TestFilesOfAFolderAreReadAsPeopleLeaveThem(t *testing.T) {
 		t.Errorf("configuration %s", c.Config())
 	}
 	for name, want := range map[string]string{"tokenizer.json": `{"version":"1.0"}`, "merges.txt": "a b\n",
-		"chat_template.jinja": "{{ x }}", "tokenizer.model": mark + "NaN"} {
+		"chat_template.jinja": mark + "{{ x }}", "tokenizer.model": mark + "NaN"} {
 		if data, err := c.File(name); string(data) != want || err != nil {
 			t.Errorf("%s = %q, %v, want %q", name, data, err, want)
 		}
