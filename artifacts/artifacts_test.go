@@ -63,9 +63,9 @@ func samples() []sampleValue {
 	matrices := &Matrices{Source: source(), Target: target(), Notes: map[string]string{"permutations": "5"}}
 	matrices.Add("fold.0.n", 1, 1, []float64{17})
 	matrices.Add("fold.0.xtx", 2, 3, []float64{1, 2, 3, 4, 5, 1.0 / 3})
-	vectors := &Vectors{Meta: target(), Unit: "residual", Rows: []Vector{
-		{Persona: "silly", Condition: "ridge", Scale: 12.5, Norm: 5, Values: []float32{3, 4}},
-		{Persona: "silly", Condition: "random_direction", Draw: 2, Scale: 12.5, Norm: 1, Values: []float32{0, -1}},
+	vectors := &Vectors{Meta: target(), Scales: Scales{Residual: 12.5, Spread: 4, Native: 1.0 / 3}, Rows: []Vector{
+		{Persona: "silly", Condition: "ridge", Norm: 5, Values: []float32{3, 4}},
+		{Persona: "silly", Condition: "random_direction", Draw: 2, Norm: 1, Values: []float32{0, -1}},
 	}}
 	transfer := &Map{Source: source(), Target: target(), Method: "ridge", Lambda: 0.1, Rows: 3, Cols: 2,
 		W: []float32{1, 2, 3, 4, 5, 6}, Intercept: []float32{0.5, -0.5}, Notes: map[string]string{"lambda_unit": "relative"}}

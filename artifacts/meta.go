@@ -22,6 +22,20 @@ type Meta struct {
 	Device      string `json:"device"`       // what computed it, for instance "cpu/float32/avx2"; not compared
 	DType       string `json:"dtype"`        // what it was computed in, where Device does not say it; not compared
 	Hidden      int    `json:"hidden"`       // width of the residual stream
+
+	// Files that people exchange say more of a model than its digest, so that its other encodings can
+	// be told. Stored artifacts leave it out: there the digest decides.
+	ModelType string `json:"model_type,omitempty"` // as in config.json: "llama", "qwen2", …
+	Blocks    int    `json:"blocks,omitempty"`     // how many layers there are
+	Tokenizer string `json:"tokenizer,omitempty"`  // fingerprint of the tokenizer
+}
+
+// OtherEncoding reports that m and other are of one model as two sets of files, a folder and its GGUF
+// for instance: their digests differ, and width, type, number of blocks and tokenizer are known and agree.
+func (m Meta) OtherEncoding(other Meta) bool {
+	return differ(m.ModelDigest, other.ModelDigest) &&
+		m.ModelType != "" && m.Tokenizer != "" && m.Blocks > 0 && m.Hidden > 0 &&
+		m.ModelType == other.ModelType && m.Tokenizer == other.Tokenizer && m.Blocks == other.Blocks && m.Hidden == other.Hidden
 }
 
 // Match reports whether numbers described by m may be combined with numbers described by
@@ -30,7 +44,7 @@ type Meta struct {
 //
 // An empty text and a width of 0 are not known, as in a vector read from a foreign file,
 // and match anything. Models are compared by digest, and by name only if a digest is not
-// known. Device and dtype are not compared: they change digits, not meaning.
+// known; another encoding of the same model matches. Device and dtype are not compared: they change digits, not meaning.
 func (m Meta) Match(other Meta) error {
 	if mine, theirs, ok := m.difference(other); !ok {
 		return fmt.Errorf("one is of %s, the other of %s: %w", mine, theirs, ErrMismatch)
@@ -41,12 +55,12 @@ func (m Meta) Match(other Meta) error {
 // difference returns the first fact that differs, in words, for both sides.
 func (m Meta) difference(other Meta) (mine, theirs string, ok bool) {
 	switch {
-	case differ(m.ModelDigest, other.ModelDigest):
+	case differ(m.ModelDigest, other.ModelDigest) && !m.OtherEncoding(other):
 		return named(m), named(other), false
 	case (m.ModelDigest == "" || other.ModelDigest == "") && differ(m.Model, other.Model):
 		return m.Model, other.Model, false
 	case m.Layer != other.Layer:
-		return m.at(), fmt.Sprintf("layer %d", other.Layer), false
+		return m.At(), fmt.Sprintf("layer %d", other.Layer), false
 	case m.Hidden != other.Hidden && m.Hidden != 0 && other.Hidden != 0:
 		return fmt.Sprintf("%d dimensions", m.Hidden), fmt.Sprintf("%d", other.Hidden), false
 	case differ(m.Positions, other.Positions):
@@ -59,8 +73,8 @@ func (m Meta) difference(other Meta) (mine, theirs string, ok bool) {
 
 func differ(a, b string) bool { return a != b && a != "" && b != "" }
 
-// at is the place for messages: "layer 1 of tiny:qwen2".
-func (m Meta) at() string {
+// At is the place for messages: "layer 1 of tiny:qwen2".
+func (m Meta) At() string {
 	if m.Model == "" {
 		return fmt.Sprintf("layer %d", m.Layer)
 	}
@@ -69,7 +83,7 @@ func (m Meta) at() string {
 
 // named tells two models apart that may bear the same name.
 func named(m Meta) string {
-	return fmt.Sprintf("%s (%.8s)", m.at(), m.ModelDigest)
+	return fmt.Sprintf("%s (%.8s)", m.At(), m.ModelDigest)
 }
 
 // validate refuses what no computation could have written.

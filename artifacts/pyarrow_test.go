@@ -39,7 +39,7 @@ func TestPyarrowSeesTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table.facts["kind"], table.facts["version"] = s.name, formatVersion
+		table.facts["kind"], table.facts["version"] = s.name, formatVersion(s.name)
 		if !reflect.DeepEqual(map[string]string(table.facts), seen.Facts) || seen.Nullable || len(seen.Columns) != len(columns) {
 			t.Errorf("%s: facts %v, columns %v, nullable %t", s.name, seen.Facts, seen.Columns, seen.Nullable)
 		}

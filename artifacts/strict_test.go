@@ -78,7 +78,7 @@ func sneak(t *testing.T, f facts, columns ...column) io.Reader {
 func TestDecodersSayWhatIsWrong(t *testing.T) {
 	good := func() facts {
 		f := newFacts(KindVectors)
-		f["unit"] = ""
+		Scales{}.set(f)
 		if err := target().set(f, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -97,17 +97,17 @@ func TestDecodersSayWhatIsWrong(t *testing.T) {
 		columns []column
 		want    string
 	}{
-		{"another version", with("version", "2"), all, `its version is "2", want "1"`},
-		{"missing fact", without("unit"), all, `fact "unit" is missing`},
+		{"another version", with("version", "1"), all, `its version is "1", want "2"`},
+		{"missing fact", without("scale.spread"), all, `fact "scale.spread" is missing`},
 		{"unknown fact", with("colour", "red"), all, `fact "colour" is not known`},
 		{"layer that is no number", with("layer", "one"), all, `fact "layer" is "one"`},
 		{"layer with zeros", with("layer", "01"), all, `fact "layer" is "01"`},
 		{"negative layer", with("layer", "-1"), all, `fact "layer" is "-1"`},
 		{"huge layer", with("layer", "99999999999"), all, `fact "layer" is "99999999999"`},
-		{"missing column", good(), all[:5], `column "values" is missing`},
-		{"more columns", good(), append(all[:6:6], texts{"more", &words}), `column "more" is not known`},
-		{"wrong order", good(), []column{all[1], all[0], all[2], all[3], all[4], all[5]}, `column 0 is "condition", want "persona"`},
-		{"wrong type", good(), []column{numbers[int32]{"persona", &ints, false}, all[1], all[2], all[3], all[4], all[5]}, `column "persona" is int32, want utf8`},
+		{"missing column", good(), all[:4], `column "values" is missing`},
+		{"more columns", good(), append(all[:5:5], texts{"more", &words}), `column "more" is not known`},
+		{"wrong order", good(), []column{all[1], all[0], all[2], all[3], all[4]}, `column 0 is "condition", want "persona"`},
+		{"wrong type", good(), []column{numbers[int32]{"persona", &ints, false}, all[1], all[2], all[3], all[4]}, `column "persona" is int32, want utf8`},
 		{"wrong width", good(), short, "has 1 values, hidden is 2"},
 	} {
 		_, err := DecodeVectors(sneak(t, c.facts, c.columns...))

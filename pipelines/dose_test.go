@@ -25,8 +25,8 @@ func openTiny(t *testing.T) *Model {
 	return m
 }
 
-// vectorFile writes the vector (3, 4, 0, …) of block 2, with what alpha 1 is in each unit if notes says.
-func vectorFile(t *testing.T, m *Model, notes map[string]string) string {
+// vectorFile writes the vector (3, 4, 0, …) of block 2, with what alpha 1 is in each unit if scales says.
+func vectorFile(t *testing.T, m *Model, scales artifacts.Scales) string {
 	t.Helper()
 	values := make([]float32, m.decoder.Config().Hidden)
 	values[0], values[1] = 3, 4
@@ -36,7 +36,7 @@ func vectorFile(t *testing.T, m *Model, notes map[string]string) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	v := export.Vector{Meta: artifacts.Meta{Layer: 2, Hidden: len(values)}, Row: artifacts.Vector{Persona: "silly", Condition: "ridge", Norm: 5, Values: values}, Notes: notes}
+	v := export.Vector{Meta: artifacts.Meta{Layer: 2, Hidden: len(values)}, Row: artifacts.Vector{Persona: "silly", Condition: "ridge", Norm: 5, Values: values}, Scales: scales}
 	if err := export.WriteVector(f, export.JSON, v); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +47,8 @@ func vectorFile(t *testing.T, m *Model, notes map[string]string) string {
 // times alpha and the unit, whatever the vector's length.
 func TestPushIsTheDose(t *testing.T) {
 	m := openTiny(t)
-	scaled := vectorFile(t, m, map[string]string{"scale.residual": "10", "scale.spread": "20", "scale.native": "2.5"})
-	bare := vectorFile(t, m, nil)
+	scaled := vectorFile(t, m, artifacts.Scales{Residual: 10, Spread: 20, Native: 2.5})
+	bare := vectorFile(t, m, artifacts.Scales{})
 	for _, c := range []struct {
 		file  string
 		unit  string
@@ -60,18 +60,22 @@ func TestPushIsTheDose(t *testing.T) {
 		{bare, "residual", .5, []float32{1.5, 2}}, // 5 is measured
 		{bare, "absolute", 2, []float32{6, 8}},
 	} {
-		p, err := m.push(Steering{File: c.file, Layer: -1, Alpha: c.alpha, Unit: c.unit}, func(layer int) (float64, error) {
+		list, err := m.pushes(Steering{File: c.file, Layer: -1, Alpha: c.alpha, Unit: c.unit}, func(layer int) (float64, error) {
 			if layer != 2 {
 				t.Errorf("the residual is measured at block %d, want 2", layer)
 			}
 			return 5, nil
 		})
-		if err != nil || p.Site.Layer != 2 || !slices.Equal(p.Vector[:2], c.want) || linear.Norm(p.Vector[2:]) != 0 {
-			t.Errorf("alpha %g %s: %v after block %d (%v), want %v after block 2", c.alpha, c.unit, p.Vector[:2], p.Site.Layer, err, c.want)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("alpha %g %s: %d pushes (%v), want 1", c.alpha, c.unit, len(list), err)
+		}
+		p := list[0]
+		if p.Site.Layer != 2 || !slices.Equal(p.Vector[:2], c.want) || linear.Norm(p.Vector[2:]) != 0 {
+			t.Errorf("alpha %g %s: %v after block %d, want %v after block 2", c.alpha, c.unit, p.Vector[:2], p.Site.Layer, c.want)
 		}
 	}
 	for _, unit := range []string{"spread", "native", "furlong"} {
-		if _, err := m.push(Steering{File: bare, Layer: -1, Alpha: 1, Unit: unit}, func(int) (float64, error) { return 5, nil }); err == nil {
+		if _, err := m.pushes(Steering{File: bare, Layer: -1, Alpha: 1, Unit: unit}, func(int) (float64, error) { return 5, nil }); err == nil {
 			t.Errorf("%s of a file that does not say what it is: accepted", unit)
 		}
 	}
@@ -124,7 +128,7 @@ func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 // says nothing, so the text of alpha .5 is that of an absolute dose of half that length.
 func TestSpeechIsSteeredByTheMeasuredDose(t *testing.T) {
 	m := openTiny(t)
-	file := vectorFile(t, m, nil)
+	file := vectorFile(t, m, artifacts.Scales{})
 	const prompt = "The old boat"
 	_, tokens, last, err := m.read([]string{prompt})
 	if err != nil {

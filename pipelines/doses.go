@@ -9,7 +9,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
-	"github.com/persona-transfer/runpipeline/transforms"
+	"github.com/persona-transfer/runpipeline/transforms/steer"
 )
 
 // whyAbsolute says where a unit comes from that nobody wrote down.
@@ -28,18 +28,14 @@ func (e *Experiment) doses(ctx context.Context, store cache.Store, plan *Plan) (
 		return "", err
 	}
 	if len(stored) == 0 {
-		of := map[string]string{"residual": "the mean residual norm", "spread": "the mean distance from the mean residual", "native": "the vector's own relative length"}[e.AlphaUnit]
-		if of == "" {
-			of = "the vector's length as it stands"
-		}
-		return fmt.Sprintf("alpha times %s at layer %d; how much that is, is known after the stage vectors", of, e.TargetLayer()), nil
+		return fmt.Sprintf("alpha times %s at layer %d; how much that is, is known after the stage vectors", steer.Unit(e.AlphaUnit), e.TargetLayer()), nil
 	}
 	var each []string
 	for _, alpha := range e.AlphaValues {
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, v := range stored {
 			for _, row := range v.Rows {
-				_, length, err := transforms.Dose(row, v, alpha, e.AlphaUnit)
+				_, length, err := steer.Steering{Layer: v.Layer, Alpha: alpha, Unit: steer.Unit(e.AlphaUnit)}.Push(row, v.Scales)
 				if err != nil {
 					return "", fmt.Errorf("plan: %w", err)
 				}

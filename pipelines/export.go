@@ -7,12 +7,15 @@ import (
 	"maps"
 	"sort"
 	"strings"
+	"unicode"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/artifacts/export"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/transforms"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
+	"github.com/persona-transfer/runpipeline/transforms/steer"
 )
 
 // Artifacts lists what is stored of an experiment, by stage and output: "vectors/ridge/silly",
@@ -78,70 +81,172 @@ func pick(found map[string]cache.Output, name string) (cache.Output, error) {
 	return cache.Output{}, Problems{fmt.Sprintf("%q is not stored for this experiment (%d artifacts are); the nearest name is %q", name, len(found), near)}
 }
 
-// ExportOptions say what to write and how.
+// ExportOptions say what to write.
 type ExportOptions struct {
-	Name   string // one of Exports, or the digest of one
-	Format export.Format
-	Draw   int     // which random draw or permutation, where there are several
-	Alpha  float64 // 0: the values as stored; else scaled so that strength 1 is this alpha
-	Unit   string  // of Alpha
+	Name  string  // one of Exports, or the digest of one
+	Draw  int     // which random draw or permutation, where there are several
+	Alpha float64 // 0: the values as stored; else scaled so that strength 1 is this alpha
+	Unit  string  // of Alpha
 }
 
-// noteAlphaUnit is the note of an exported vector that names its experiment's unit of alpha. A vector
-// that was scaled to a dose has none.
-const noteAlphaUnit = "alpha_unit"
+// noteDose is the note of an exported vector whose values have the length of a dose: which.
+const noteDose = "dose"
 
 // ParseFormat reads a format's name or a file's extension.
 func ParseFormat(name string) (export.Format, error) { return export.ParseFormat(name) }
 
-// Export writes a vector or map.
-func (e *Experiment) Export(ctx context.Context, store cache.Store, o ExportOptions, w io.Writer) error {
+// An Exported is a vector or a map in the form that files have: one of the two is not nil.
+type Exported struct {
+	Vector *export.Vector
+	Map    *export.Map
+}
+
+// Write writes it. What the format cannot hold is a problem of the request.
+func (x Exported) Write(w io.Writer, format export.Format) error {
+	if x.Map != nil {
+		return refused(export.WriteMap(w, format, *x.Map))
+	}
+	return refused(export.WriteVector(w, format, *x.Vector))
+}
+
+// Export reads a stored vector or map and adds what a stranger must know to use it.
+func (e *Experiment) Export(ctx context.Context, store cache.Store, o ExportOptions) (x Exported, err error) {
 	exports, err := e.Exports(ctx, store)
 	if err != nil {
-		return err
+		return x, err
 	}
 	out, err := pick(exports, o.Name)
 	if err != nil {
-		return err
+		return x, err
 	}
 	if out.Kind == artifacts.KindMap {
-		m, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeMap)
-		if err != nil {
-			return err
-		}
-		m.Source.Model, m.Target.Model = modelName(e.Source.Ref), modelName(e.Target.Ref)
-		return refused(export.WriteMap(w, o.Format, m))
+		m, err := e.exportMap(ctx, store, exports, out)
+		return Exported{Map: &m}, err
 	}
 	v, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeVectors)
 	if err != nil {
-		return err
+		return x, err
 	}
-	return e.exportVector(v, o, w)
+	if err := e.identify(ctx, &v.Meta); err != nil {
+		return x, err
+	}
+	one, err := e.exportVector(v, o)
+	return Exported{Vector: &one}, err
 }
 
-func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions, w io.Writer) error {
-	if o.Draw < 0 || o.Draw >= len(v.Rows) {
-		return Problems{fmt.Sprintf("-draw %d: %s has %d", o.Draw, o.Name, len(v.Rows))}
+// identify adds to a stored place what files say of a model so that others can tell it: a stored
+// artifact knows its model by digest alone.
+func (e *Experiment) identify(ctx context.Context, place *artifacts.Meta) error {
+	model, shape := e.Target, e.shapes[1]
+	if place.ModelDigest == e.Source.Digest && place.ModelDigest != e.Target.Digest {
+		model, shape = e.Source, e.shapes[0]
 	}
-	row, unit := v.Rows[o.Draw], ""
-	if o.Alpha != 0 {
-		unit = o.Unit
-		scaled, length, err := transforms.Dose(row, v, o.Alpha, o.Unit)
-		if err != nil {
-			return Problems{err.Error()}
+	t, err := model.Text().Tokenizer(ctx)
+	if err != nil {
+		return err
+	}
+	place.Model, place.ModelType, place.Blocks = modelName(model.Ref), shape.ModelType, shape.Layers
+	place.Tokenizer, err = t.Fingerprint()
+	return err
+}
+
+// exportMap reads a stored map. What alpha 1 is at its target stands beside the condition vectors; a
+// map that was made for none has no scales.
+func (e *Experiment) exportMap(ctx context.Context, store cache.Store, exports map[string]cache.Output, out cache.Output) (m export.Map, err error) {
+	stored, err := artifacts.Fetch(ctx, store, out.Digest, artifacts.DecodeMap)
+	if err != nil {
+		return m, err
+	}
+	m = export.Map{Map: *stored}
+	for _, place := range []*artifacts.Meta{&m.Source, &m.Target} {
+		if err := e.identify(ctx, place); err != nil {
+			return m, err
 		}
-		row.Values, row.Norm, row.Scale = scaled, length, length
 	}
-	shape, name := e.shapes[1], modelName(e.Target.Ref)
-	if v.ModelDigest == e.Source.Digest && v.ModelDigest != e.Target.Digest {
-		shape, name = e.shapes[0], modelName(e.Source.Ref)
+	for _, persona := range e.PersonaDatasets.Names() {
+		for _, condition := range e.steered() {
+			o, ok := exports["vectors/"+condition+"/"+persona]
+			if !ok {
+				continue
+			}
+			v, err := artifacts.Fetch(ctx, store, o.Digest, artifacts.DecodeVectors)
+			if err != nil {
+				return m, err
+			}
+			m.AlphaUnit, m.Scales = e.AlphaUnit, artifacts.Scales{Residual: v.Scales.Residual, Spread: v.Scales.Spread}
+			return m, e.sourceResidual(ctx, store, exports, persona, v.Scales, &m)
+		}
 	}
-	meta, notes := v.Meta, maps.Clone(v.Notes)
-	meta.Model = name
-	if unit == "" && notes["scale."+e.AlphaUnit] != "" {
-		notes[noteAlphaUnit] = e.AlphaUnit
+	return m, nil
+}
+
+// sourceResidual works back from a persona's native scale, residual · ‖v‖ / (the source's mean ‖h‖).
+func (e *Experiment) sourceResidual(ctx context.Context, store cache.Store, exports map[string]cache.Output, persona string, s artifacts.Scales, m *export.Map) error {
+	for name, o := range exports {
+		if !strings.HasPrefix(name, "personas.source/") {
+			continue
+		}
+		v, err := artifacts.Fetch(ctx, store, o.Digest, artifacts.DecodeVectors)
+		if err != nil {
+			return err
+		}
+		if v.Rows[0].Persona == persona && s.Native > 0 {
+			m.SourceResidual = s.Residual * v.Rows[0].Norm / s.Native
+		}
 	}
-	return refused(export.WriteVector(w, o.Format, export.Vector{Meta: meta, ModelType: shape.ModelType, Unit: unit, Row: row, Notes: notes}))
+	return nil
+}
+
+func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions) (x export.Vector, err error) {
+	if o.Draw < 0 || o.Draw >= len(v.Rows) {
+		return x, Problems{fmt.Sprintf("-draw %d: %s has %d", o.Draw, o.Name, len(v.Rows))}
+	}
+	x = export.Vector{Meta: v.Meta, Scales: v.Scales, Row: v.Rows[o.Draw], Notes: maps.Clone(v.Notes)}
+	if v.Scales != (artifacts.Scales{}) { // a persona's own vector has not been made to steer with
+		x.AlphaUnit = e.AlphaUnit
+	}
+	if o.Alpha == 0 {
+		return x, nil
+	}
+	unit, err := steer.ParseUnit(o.Unit)
+	if err != nil {
+		return x, Problems{fmt.Sprintf("-alpha_unit: %v", err)}
+	}
+	push, _, err := steer.Steering{Layer: v.Layer, Alpha: o.Alpha, Unit: unit}.Push(x.Row, v.Scales)
+	if err != nil {
+		return x, Problems{fmt.Sprintf("-alpha %g: %v", o.Alpha, err)}
+	}
+	if x.Notes == nil {
+		x.Notes = map[string]string{}
+	}
+	x.Row.Values, x.Row.Norm = push.Vector, linear.Norm(push.Vector)
+	x.AlphaUnit, x.Notes[noteDose] = string(steer.Absolute), fmt.Sprintf("alpha %g in unit %s", o.Alpha, o.Unit)
+	return x, nil
+}
+
+// LlamaCpp says how llama.cpp applies a control vector file, and where that differs from here.
+func LlamaCpp(file string, v export.Vector) []string {
+	apply := fmt.Sprintf("llama-cli -m MODEL.gguf --control-vector %s", shellWord(file))
+	unit, _ := unitOf(v)
+	push, _, err := steer.Steering{Layer: v.Meta.Layer, Alpha: 1, Unit: steer.Unit(unit)}.Push(v.Row, v.Scales)
+	if err == nil && unit != string(steer.Absolute) {
+		factor := linear.Norm(push.Vector) / v.Row.Norm
+		apply = fmt.Sprintf("llama-cli -m MODEL.gguf --control-vector-scaled %s:%.6g adds alpha 1 in unit %s, and other alphas in proportion (before 2025 the number stands behind a space)", shellWord(file), factor, unit)
+	}
+	return []string{
+		"llama.cpp: " + apply,
+		"llama.cpp steers every token, the prompt's too: -positions all and steer_positions all do so here, response does not",
+	}
+}
+
+// shellWord quotes a file's name for a shell if it needs that.
+func shellWord(name string) string {
+	if name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+=@%", r)
+	}) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // refused turns what a format cannot hold into a problem of the request.

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestExportedDoseIsTheLengthThatIsAdded exports a vector scaled to an alpha: its scale and the
-// length of its values are what that alpha adds.
+// TestExportedDoseIsTheLengthThatIsAdded exports a vector scaled to an alpha: the length of its values is
+// alpha times the unit's, and the file says that they are to be added as they are.
 func TestExportedDoseIsTheLengthThatIsAdded(t *testing.T) {
 	dir, _ := finished(t)
 	e := small().experiment(t)
@@ -18,27 +18,33 @@ func TestExportedDoseIsTheLengthThatIsAdded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	o := ExportOptions{Name: "vectors/ridge/silly", Format: format, Alpha: .5, Unit: "residual"}
-	if err := e.Export(t.Context(), open(t, dir), o, &out); err != nil {
+	exported, err := e.Export(t.Context(), open(t, dir), ExportOptions{Name: "vectors/ridge/silly", Alpha: .5, Unit: "residual"})
+	if err == nil {
+		err = exported.Write(&out, format)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	var v struct {
-		Manifest   struct{ Scale string }
+		Manifest   map[string]string
 		Directions []struct{ Values []float64 }
 	}
 	if err := json.Unmarshal(out.Bytes(), &v); err != nil || len(v.Directions) != 1 {
 		t.Fatalf("%v in %.200s", err, &out)
 	}
-	scale, err := strconv.ParseFloat(v.Manifest.Scale, 64)
+	scale, err := strconv.ParseFloat(v.Manifest["scale.residual"], 64)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if unit, dose := v.Manifest["alpha_unit"], v.Manifest["note.dose"]; unit != "absolute" || dose != "alpha 0.5 in unit residual" {
+		t.Errorf("alpha_unit %q, dose %q", unit, dose)
 	}
 	sum := 0.0
 	for _, x := range v.Directions[0].Values {
 		sum += x * x
 	}
 	// Values are float32: each has a relative error of at most 2⁻²⁴.
-	if length := math.Sqrt(sum); math.Abs(length-scale) > 1e-6*length || length == 0 {
-		t.Errorf("scale %g, values of length %g", scale, length)
+	if length := math.Sqrt(sum); math.Abs(length-.5*scale) > 1e-6*length || length == 0 {
+		t.Errorf("half of %g, values of length %g", scale, length)
 	}
 }

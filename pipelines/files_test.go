@@ -48,7 +48,8 @@ func TestWhatIsNoFileIsRefusedAtOnce(t *testing.T) {
 		{"personas", ".json", asTexts("persona_datasets")},
 		{"texts of probe", ".json", func(path string) error { _, err := ReadStrings(path); return Problems{fmt.Sprint(err)} }},
 		{"vector", ".json", func(path string) error {
-			return (&Session{Model: m, Steer: Steering{File: path, Layer: -1, Unit: "absolute"}}).Check()
+			_, err := m.Resolve(&Steering{File: path, Layer: -1, Unit: "absolute"})
+			return err
 		}},
 	} {
 		for kind, want := range map[string]string{"pipe": "a pipe, want a file", "device": "a device, want a file", "folder": "a folder, want a file"} {

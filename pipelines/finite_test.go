@@ -3,6 +3,7 @@ package pipelines
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ func TestImmenseAlphasAreRefused(t *testing.T) {
 	}
 	defer m.Close()
 	s := Session{Model: m, Steer: Steering{File: vector, Layer: -1, Alpha: math.MaxFloat32, Unit: "absolute"}}
-	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "the vector times it holds +Inf") {
+	if _, err := s.Resolve(); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "times the vector's value 0 is +Inf") {
 		t.Errorf("alpha %g: %v", s.Steer.Alpha, err)
 	}
 }

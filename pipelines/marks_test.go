@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
 )
 
 // TestByteOrderMarksAreNoText saves every kind of file that a user writes as editors on Windows do.
@@ -43,12 +45,12 @@ func TestByteOrderMarksAreNoText(t *testing.T) {
 		t.Errorf("personas: %v, %v", c.PersonaDatasets.Sets, err)
 	}
 	m := openTiny(t)
-	content, err := os.ReadFile(vectorFile(t, m, nil))
+	content, err := os.ReadFile(vectorFile(t, m, artifacts.Scales{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &Session{Model: m, Steer: Steering{File: save("vector.json", mark+string(content)), Layer: -1, Unit: "absolute"}}
-	if err := s.Check(); err != nil {
+	if _, err := s.Resolve(); err != nil {
 		t.Errorf("vector: %v", err)
 	}
 }

@@ -1,208 +1,18 @@
 package pipelines
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math"
 	"slices"
 	"sort"
 	"strconv"
-	"sync"
 
-	"github.com/persona-transfer/runpipeline/artifacts"
-	"github.com/persona-transfer/runpipeline/artifacts/export"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
 )
-
-// A Model is one model opened outside of an experiment: for probe, steer and export's checks.
-type Model struct {
-	Name    string
-	digest  func() (string, error) // of the model's files, computed when it is first asked for
-	decoder *gpu.Decoder
-}
-
-// OpenModel opens a model by reference.
-func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
-	c, err := transforms.OpenFiles(ctx, ref, false)
-	if err != nil {
-		return nil, missingModel(err)
-	}
-	defer c.Close()
-	d, err := gpu.Open(c, nil, device)
-	if err != nil {
-		return nil, missingModel(err)
-	}
-	digest := sync.OnceValues(func() (string, error) {
-		c, err := transforms.OpenFiles(ctx, ref, false)
-		if err != nil {
-			return "", missingModel(err)
-		}
-		defer c.Close()
-		return c.Digest()
-	})
-	return &Model{Name: modelName(ref), digest: digest, decoder: d}, nil
-}
-
-// Notes tell what was odd about the model's files and passed over, one line each.
-func (m *Model) Notes() []string { return m.decoder.Notes() }
-
-// belongs reports a vector that was taken from another model, if its file says from which.
-func (m *Model) belongs(file string, v artifacts.Meta) error {
-	if v.ModelDigest == "" {
-		return nil
-	}
-	digest, err := m.digest()
-	if err != nil {
-		return err
-	}
-	here := artifacts.Meta{Model: m.Name, ModelDigest: digest, Layer: v.Layer}
-	if err := v.Match(here); err != nil {
-		return Problems{fmt.Sprintf("-vector %s: %v", file, err)}
-	}
-	return nil
-}
-
-// missingModel marks a model that is not there as ErrMissing, and one that cannot be used as a
-// problem of the configuration.
-func missingModel(err error) error {
-	if errors.Is(err, checkpoint.ErrNotFound) {
-		return fmt.Errorf("%w: %w", ErrMissing, err)
-	}
-	return Problems{err.Error()}
-}
-
-// Warning is a line for the user when the model's texts may have other tokens than it knows, else "".
-func (m *Model) Warning() string { return m.decoder.Tokenizer().Warning() }
-
-// Close frees the model.
-func (m *Model) Close() error { return m.decoder.Close() }
-
-// A Steering is a vector to add, as a user names it.
-type Steering struct {
-	File  string // safetensors, GGUF control vector or JSON; empty: none
-	Layer int    // −1: the layer that the file names
-	Alpha float64
-	Unit  string // "absolute": alpha times the values as they are; else the vector's direction times alpha and the unit; empty: the file's
-}
-
-// vector reads a steering's file and finds the vector of its layer.
-func (s Steering) vector() (v export.Vector, layer int, err error) {
-	content, err := readFile(s.File, maxVectorFile)
-	var vectors []export.Vector
-	if err == nil {
-		vectors, err = export.ReadVectors(bytes.NewReader(content))
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return v, 0, fmt.Errorf("%w: vector %s: no such file", ErrMissing, s.File)
-	}
-	if err != nil {
-		return v, 0, Problems{fmt.Sprintf("-vector %s: %v", s.File, reason(err))}
-	}
-	layer = s.Layer
-	if layer < 0 {
-		if len(vectors) != 1 {
-			return v, 0, Problems{fmt.Sprintf("-vector %s holds %d layers: name one with -layer", s.File, len(vectors))}
-		}
-		layer = vectors[0].Meta.Layer
-	}
-	v, err = export.At(vectors, layer)
-	if err != nil {
-		return v, 0, Problems{fmt.Sprintf("-vector %s: %v", s.File, err)}
-	}
-	return v, layer, nil
-}
-
-// unitOf is the unit that alpha has where none is named: that of the experiment that the vector was
-// exported from, or absolute if the file does not say, or says that its values have their dose already.
-func unitOf(v export.Vector) (unit, why string) {
-	switch named := v.Notes[noteAlphaUnit]; {
-	case v.Unit != "":
-		return "absolute", "the file's values have the length of a dose already"
-	case named == "residual" || named == "spread" || named == "native":
-		return named, "the unit of the experiment that the vector comes from"
-	}
-	return "absolute", "the file names no unit"
-}
-
-// Resolve fills in the unit if none is named and says why it is that one.
-func (s *Steering) Resolve() (why string, err error) {
-	if s.Unit != "" {
-		return "", nil
-	}
-	v, _, err := s.vector()
-	if err == nil {
-		s.Unit, why = unitOf(v)
-	}
-	return why, err
-}
-
-// push resolves a steering for a model. residual is the mean residual norm at the layer, measured
-// on the texts at hand, for vectors that come without scales.
-func (m *Model) push(s Steering, residual func(layer int) (float64, error)) (gpu.Push, error) {
-	if math.IsNaN(s.Alpha) || math.IsInf(s.Alpha, 0) {
-		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: want a finite number", s.Alpha)}
-	}
-	v, layer, err := s.vector()
-	if err != nil {
-		return gpu.Push{}, err
-	}
-	if s.Unit == "" {
-		s.Unit, _ = unitOf(v)
-	}
-	if n := m.decoder.Config().Layers; layer >= n {
-		return gpu.Push{}, Problems{fmt.Sprintf("-layer %d: model %s has layers 0 to %d", layer, m.Name, n-1)}
-	}
-	if width := m.decoder.Config().Hidden; len(v.Row.Values) != width {
-		return gpu.Push{}, Problems{fmt.Sprintf("-vector %s has %d values, model %s is %d wide", s.File, len(v.Row.Values), m.Name, width)}
-	}
-	if err := m.belongs(s.File, v.Meta); err != nil {
-		return gpu.Push{}, err
-	}
-	factor := s.Alpha
-	if s.Unit != "absolute" {
-		scale, err := unitScale(v, s.Unit, func() (float64, error) { return residual(layer) })
-		if err != nil {
-			return gpu.Push{}, err
-		}
-		norm := linear.Norm(v.Row.Values)
-		if norm == 0 {
-			return gpu.Push{}, Problems{fmt.Sprintf("-vector %s is zero: it has no direction", s.File)}
-		}
-		factor *= scale / norm
-	}
-	push := gpu.Push{Site: gpu.Site{Layer: layer}, Vector: make([]float32, len(v.Row.Values))}
-	for i, x := range v.Row.Values {
-		push.Vector[i] = float32(factor * float64(x))
-	}
-	if _, x, bad := notFinite([][]float32{push.Vector}); bad {
-		return gpu.Push{}, Problems{fmt.Sprintf("-alpha %g: the vector times it holds %g", s.Alpha, x)}
-	}
-	return push, nil
-}
-
-// unitScale is the length that alpha 1 stands for: what the vector's manifest says, else, for
-// "residual", what was measured.
-func unitScale(v export.Vector, unit string, residual func() (float64, error)) (float64, error) {
-	if text, ok := v.Notes["scale."+unit]; ok {
-		if x, err := strconv.ParseFloat(text, 64); err == nil && x > 0 {
-			return x, nil
-		}
-	}
-	switch unit {
-	case "residual":
-		return residual()
-	case "spread", "native":
-		return 0, Problems{fmt.Sprintf("-alpha_unit %s: the vector's file does not say what it is; use residual or absolute", unit)}
-	}
-	return 0, Problems{fmt.Sprintf("-alpha_unit %q: want residual, spread, native or absolute", unit)}
-}
 
 // ProbeOptions say what to look at.
 type ProbeOptions struct {
@@ -292,14 +102,11 @@ func (m *Model) Probe(ctx context.Context, o ProbeOptions) ([]Probe, error) {
 
 // probeSteered adds what the same texts give under steering.
 func (m *Model) probeSteered(ctx context.Context, o ProbeOptions, probes []Probe, tokens [][]int32, last [][]int, sites []gpu.Site) error {
-	push, err := m.push(o.Steer, func(layer int) (float64, error) { return m.meanNorm(ctx, tokens, last, layer) })
+	push, err := m.pushes(o.Steer, func(layer int) (float64, error) { return m.meanNorm(ctx, tokens, last, layer) })
 	if err != nil {
 		return err
 	}
-	pushes := make([][]gpu.Push, len(tokens))
-	for i := range pushes {
-		pushes[i] = []gpu.Push{push}
-	}
+	pushes := slices.Repeat([][]gpu.Push{push}, len(tokens))
 	steered, err := m.decoder.CaptureSteered(ctx, tokens, last, sites, pushes)
 	if err == nil {
 		err = m.finite(steered, "steered residuals")
@@ -336,30 +143,6 @@ func (m *Model) read(texts []string) ([]Probe, [][]int32, [][]int, error) {
 	return probes, tokens, last, nil
 }
 
-// meanNorm is the mean residual norm of texts at their last tokens.
-func (m *Model) meanNorm(ctx context.Context, tokens [][]int32, last [][]int, layer int) (float64, error) {
-	h, err := m.decoder.Capture(ctx, tokens, last, []gpu.Site{{Layer: layer}})
-	if err == nil {
-		err = m.finite(h, "residuals")
-	}
-	if err != nil {
-		return 0, err
-	}
-	sum := 0.0
-	for _, x := range h {
-		sum += linear.Norm(x)
-	}
-	return sum / float64(len(h)), nil
-}
-
-// hasRoom reports a continuation that, with its prompt, is longer than the model can read.
-func (m *Model) hasRoom(prompt, tokens int) error {
-	if longest := m.decoder.Config().Longest(); tokens > 0 && tokens > longest-prompt {
-		return Problems{fmt.Sprintf("-tokens %d: model %s reads up to %d tokens, and the prompt has %d", tokens, m.Name, longest, prompt)}
-	}
-	return nil
-}
-
 // readings gives the next tokens and the greedy continuation of each text.
 func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Push, o ProbeOptions, set func(int, Reading)) error {
 	logits, err := m.decoder.Logits(ctx, tokens, push)
@@ -387,27 +170,6 @@ func (m *Model) readings(ctx context.Context, tokens [][]int32, push [][]gpu.Pus
 		set(i, Reading{Top: m.top(logits[i], 5), Greedy: append([]int32{}, out[i].Tokens...), Margins: append([]float32{}, out[i].Margins...), Text: t.Continuation(tokens[i], out[i].Tokens), logits: logits[i]})
 	}
 	return nil
-}
-
-// finite refuses what a damaged model or an immense vector makes of a text: what is computed from it
-// means nothing.
-func (m *Model) finite(rows [][]float32, what string) error {
-	if i, x, bad := notFinite(rows); bad {
-		return fmt.Errorf("model %s: the %s of text %d hold %g", m.Name, what, i+1, x)
-	}
-	return nil
-}
-
-// notFinite finds the first number that is none. −∞ is a logit of a token that cannot come.
-func notFinite(rows [][]float32) (row int, x float32, found bool) {
-	for i, values := range rows {
-		for _, x := range values {
-			if x-x != 0 && !math.IsInf(float64(x), -1) {
-				return i, x, true
-			}
-		}
-	}
-	return 0, 0, false
 }
 
 // top lists the k largest logits, ties by token.

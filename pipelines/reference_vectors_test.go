@@ -2,12 +2,11 @@ package pipelines
 
 import (
 	"fmt"
-	"strconv"
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
-	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
+	"github.com/persona-transfer/runpipeline/transforms/steer"
 )
 
 // differenceError is how far a persona vector may be off, as a share of a mean residual: it is the
@@ -60,9 +59,9 @@ func (r *referenceRun) compareScales(t *testing.T) {
 			t.Fatalf("%d scales, want 3", len(scales))
 		}
 		for unit, want := range scales {
-			got, err := strconv.ParseFloat(v.Notes["scale."+unit], 64)
-			if err != nil {
-				t.Fatal(err)
+			got, ok := map[string]float64{"residual": v.Scales.Residual, "spread": v.Scales.Spread, "native": v.Scales.Native}[unit]
+			if !ok {
+				t.Fatalf("the reference has a unit %q", unit)
 			}
 			near(t, persona+", scale "+unit, got, want, r.scaleError(t, unit, persona)*want)
 		}
@@ -121,22 +120,22 @@ func (r *referenceRun) compareDoses(t *testing.T) {
 			v := r.conditionVectors(t, condition, persona)
 			for _, alpha := range r.AlphaValues {
 				for unit, scale := range r.want.Scales[persona] {
-					push, norm, err := transforms.Dose(v.Rows[0], v, alpha, unit)
+					push, norm, err := steer.Steering{Alpha: alpha, Unit: steer.Unit(unit)}.Push(v.Rows[0], v.Scales)
 					if err != nil {
 						t.Fatal(err)
 					}
 					what := fmt.Sprintf("dose %g %s of %s for %s", alpha, unit, condition, persona)
 					tolerance := r.scaleError(t, unit, persona) * alpha * scale
 					near(t, what, norm, alpha*scale, tolerance)
-					near(t, what+", as added", length(push), alpha*scale, tolerance)
-					near(t, what+", cosine with its vector", linear.Cosine(push, v.Rows[0].Values), 1, 1e-6)
+					near(t, what+", as added", length(push.Vector), alpha*scale, tolerance)
+					near(t, what+", cosine with its vector", linear.Cosine(push.Vector, v.Rows[0].Values), 1, 1e-6)
 				}
-				push, norm, err := transforms.Dose(v.Rows[0], v, alpha, "absolute")
+				push, norm, err := steer.Steering{Alpha: alpha, Unit: steer.Absolute}.Push(v.Rows[0], v.Scales)
 				if err != nil {
 					t.Fatal(err)
 				}
 				near(t, "absolute dose", norm, alpha*length(v.Rows[0].Values), 1e-6*norm)
-				near(t, "absolute dose, as added", length(push), alpha*length(v.Rows[0].Values), 1e-6*norm)
+				near(t, "absolute dose, as added", length(push.Vector), alpha*length(v.Rows[0].Values), 1e-6*norm)
 			}
 		}
 	}

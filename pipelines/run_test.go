@@ -299,7 +299,7 @@ func TestFailingUnitLeavesNoManifest(t *testing.T) {
 func TestOneFailingUnitSparesTheOthers(t *testing.T) {
 	s := small().with("alpha_values", []float64{30, 3e38}).with("alpha_unit", "absolute")
 	o := s.experiment(t).runIn(t, t.TempDir(), nil)
-	if !errors.Is(o.err, ErrStage) || !strings.Contains(o.err.Error(), "at alpha 3e+38") || !strings.Contains(o.err.Error(), "not finite") {
+	if !errors.Is(o.err, ErrStage) || !strings.Contains(o.err.Error(), "alpha 3e+38 times the vector's value") {
 		t.Fatalf("run: %v, want ErrStage and the vector that is not finite", o.err)
 	}
 	if got := o.units("generate"); got != 6 { // anchors, none, and two conditions of two personas

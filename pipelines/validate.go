@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/format/strictjson"
+	"github.com/persona-transfer/runpipeline/transforms/steer"
 )
 
 // Bounds of an experiment: what is beyond is a slip of the keyboard, and would take hours or all the
@@ -116,8 +117,8 @@ func (c *Config) checkSteering(k *check) {
 		k.want(a != 0 && !math.IsInf(a, 0) && !math.IsNaN(a), "alpha_values: %g; want finite numbers other than 0 (the condition none is alpha 0)", a)
 	}
 	k.want(len(slices.Compact(sorted(c.AlphaValues))) == len(c.AlphaValues), "alpha_values: a value appears twice")
-	k.oneOf("alpha_unit", c.AlphaUnit, "residual", "spread", "native", "absolute")
-	k.oneOf("steer_positions", c.SteerPositions, "response", "all", "last_prompt")
+	k.oneOf("alpha_unit", c.AlphaUnit, steer.Units()...)
+	k.oneOf("steer_positions", c.SteerPositions, steer.Positions()...)
 	c.checkPrimary(k, seen)
 }
 

@@ -66,9 +66,9 @@ type VectorReport struct {
 	Condition string         `json:"condition"`
 	Cosine    []trial.Number `json:"cosine_with_native"` // one a draw
 	// CosineWithout leaves out FitReport.LargestVariance, which can make a cosine by themselves.
-	CosineWithout []trial.Number `json:"cosine_without_largest_variance"`
-	Norm          []float64      `json:"norm"`   // before it is reset to the dose
-	Scales        Scales         `json:"scales"` // what alpha 1 is in each unit
+	CosineWithout []trial.Number   `json:"cosine_without_largest_variance"`
+	Norm          []float64        `json:"norm"`   // before it is reset to the dose
+	Scales        artifacts.Scales `json:"scales"` // what alpha 1 is in each unit
 }
 
 // An AnchorReport gives the unsteered texts that set the zero of the scores.
@@ -358,11 +358,7 @@ func (u *Unit) compareVectors(ctx context.Context, largest []int) ([]VectorRepor
 		}
 	}
 	for _, v := range all {
-		scales, err := scalesOf(v)
-		if err != nil {
-			return nil, err
-		}
-		r := VectorReport{Persona: v.Rows[0].Persona, Condition: v.Rows[0].Condition, Scales: scales, Cosine: []trial.Number{}, CosineWithout: []trial.Number{}}
+		r := VectorReport{Persona: v.Rows[0].Persona, Condition: v.Rows[0].Condition, Scales: v.Scales, Cosine: []trial.Number{}, CosineWithout: []trial.Number{}}
 		for _, row := range v.Rows {
 			r.Norm = append(r.Norm, row.Norm)
 			if n := native[r.Persona]; n != nil {

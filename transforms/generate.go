@@ -8,6 +8,7 @@ import (
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+	"github.com/persona-transfer/runpipeline/transforms/steer"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
@@ -124,24 +125,20 @@ func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error)
 // rows makes the rows of a batch: prompt by prompt, seed by seed.
 func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, prompts []string, seeds int, o cache.Output, out *artifacts.Generations) ([]gpu.Row, error) {
 	var vectors *artifacts.Vectors
-	var scales Scales
+	var steering steer.Steering
 	if b.Alpha != 0 {
 		var err error
+		if steering, err = s.steering(b.Alpha); err != nil {
+			return nil, err
+		}
 		if vectors, err = load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors); err != nil {
 			return nil, err
 		}
 		if err := s.belongs(vectors); err != nil {
 			return nil, err
 		}
-		if scales, err = scalesOf(vectors); err != nil {
-			return nil, err
-		}
 	}
 	condition, _ := FindCondition(b.Condition)
-	positions, err := steerPositions(s.Positions)
-	if err != nil {
-		return nil, err
-	}
 	var batch []gpu.Row
 	for i, prompt := range prompts {
 		tokens, err := promptWith(d.Tokenizer(), s.Model.Template, b.Prefix, prompt)
@@ -153,12 +150,12 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, pr
 			text := artifacts.Generation{Condition: b.Condition, Persona: b.Persona, Alpha: b.Alpha, Prompt: int32(i), PromptText: prompt, Seed: uint64(seed)}
 			if vectors != nil {
 				v := vectors.Rows[condition.Draw(len(vectors.Rows), i, seed, seeds)]
-				push, length, err := dose(v, scales, b.Alpha, s.AlphaUnit)
+				push, length, err := steering.Push(v, vectors.Scales)
 				if err != nil {
 					return nil, fmt.Errorf("steer with %s of %s: %w", b.Condition, b.Persona, err)
 				}
 				text.AlphaAbsolute, text.Draw = length, v.Draw
-				row.Push = []gpu.Push{{Site: gpu.Site{Layer: s.Layer}, Vector: push, Positions: positions}}
+				row.Push = []gpu.Push{push}
 			}
 			batch = append(batch, row)
 			out.Rows = append(out.Rows, text)
@@ -167,13 +164,17 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, pr
 	return batch, nil
 }
 
-func steerPositions(name string) (gpu.Positions, error) {
-	for _, p := range []gpu.Positions{gpu.Response, gpu.All, gpu.LastPrompt} {
-		if p.String() == name {
-			return p, nil
-		}
+// steering is how the stage adds a vector at one alpha.
+func (s Generate) steering(alpha float64) (steer.Steering, error) {
+	positions, err := steer.ParsePositions(s.Positions)
+	if err != nil {
+		return steer.Steering{}, fmt.Errorf("steer_positions: %w", err)
 	}
-	return 0, fmt.Errorf("unknown steer_positions %q", name)
+	unit, err := steer.ParseUnit(s.AlphaUnit)
+	if err != nil {
+		return steer.Steering{}, fmt.Errorf("alpha_unit: %w", err)
+	}
+	return steer.Steering{Layer: s.Layer, Positions: positions, Alpha: alpha, Unit: unit}, nil
 }
 
 // belongs refuses vectors that were made for another model or layer than the one that is steered.
@@ -198,34 +199,4 @@ func promptWith(t *tokenizer.Tokenizer, template bool, prefix, prompt string) ([
 	}
 	ids, _, err := t.EncodeRendered(whole)
 	return ids, err
-}
-
-// Dose scales one of the stored vectors v as steering with it would, and gives the length.
-func Dose(row artifacts.Vector, v *artifacts.Vectors, alpha float64, unit string) ([]float32, float64, error) {
-	scales, err := scalesOf(v)
-	if err != nil && unit != "absolute" {
-		return nil, 0, err
-	}
-	return dose(row, scales, alpha, unit)
-}
-
-// dose scales a vector for steering. Except in the unit "absolute", where h + alpha·v is literal,
-// every condition has the same length: alpha times the unit's scale at the target layer.
-func dose(v artifacts.Vector, scales Scales, alpha float64, unit string) ([]float32, float64, error) {
-	factor := alpha
-	if unit != "absolute" {
-		scale, ok := map[string]float64{"residual": scales.Residual, "spread": scales.Spread, "native": scales.Native}[unit]
-		if !ok {
-			return nil, 0, fmt.Errorf("unknown alpha unit %q", unit)
-		}
-		if v.Norm == 0 {
-			return nil, 0, fmt.Errorf("the vector is zero, so it has no direction")
-		}
-		factor = alpha * scale / v.Norm
-	}
-	push := make([]float32, len(v.Values))
-	for i, x := range v.Values {
-		push[i] = float32(factor * float64(x))
-	}
-	return push, factor * v.Norm, nil
 }

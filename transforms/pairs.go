@@ -318,6 +318,9 @@ func ReadTexts(ctx context.Context, s cache.Store, d cache.Digest) ([]Text, erro
 	return texts, nil
 }
 
+// KindJSON is the kind of a report: JSON for people and programs.
+const KindJSON = "json"
+
 // EncodeJSON is the one way in which inputs of the configuration become bytes.
 func EncodeJSON(v any) []byte {
 	var b bytes.Buffer

@@ -20,7 +20,7 @@ func TestRowsSteerAsTheyAreTold(t *testing.T) {
 	d := decoderOf(t, m)
 	width := d.Config().Hidden
 	unitVector := func(i int, x float32) []float32 { v := make([]float32, width); v[i] = x; return v }
-	v := &artifacts.Vectors{Meta: place(m.Digest, 2, width), Notes: Scales{Residual: 10, Spread: 4, Native: 2}.notes(), Rows: []artifacts.Vector{
+	v := &artifacts.Vectors{Meta: place(m.Digest, 2, width), Scales: artifacts.Scales{Residual: 10, Spread: 4, Native: 2}, Rows: []artifacts.Vector{
 		{Persona: "silly", Condition: "shuffled_pairs", Draw: 0, Norm: 5, Values: unitVector(0, 5)},
 		{Persona: "silly", Condition: "shuffled_pairs", Draw: 1, Norm: .5, Values: unitVector(1, -.5)}}}
 	store := cache.NewMemory()
@@ -218,7 +218,7 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, texts [][]spoken, 
 	scorer := Manifest{keep(t, store, unitName(0, "scorer"), artifacts.KindScorer, writeBytes([]byte(scorerJSON)))}
 	var steered Manifest
 	for condition, values := range map[string][]float32{"ridge": {3, 4}, "oracle": {0, 2}} {
-		v := &artifacts.Vectors{Meta: place("t", 1, 2), Notes: Scales{Residual: 10, Spread: 4, Native: 2}.notes(),
+		v := &artifacts.Vectors{Meta: place("t", 1, 2), Scales: artifacts.Scales{Residual: 10, Spread: 4, Native: 2},
 			Rows: []artifacts.Vector{{Persona: "silly", Condition: condition, Norm: length(values), Values: values}}}
 		steered = append(steered, keep(t, store, condition+"/silly", artifacts.KindVectors, v.Encode))
 	}

@@ -165,41 +165,6 @@ func TestEveryDrawServesSomeRows(t *testing.T) {
 	}
 }
 
-// TestDoseHasTheLengthOfItsUnit steers with vectors of different lengths: in every unit but
-// absolute, alpha alone says how far the residual is moved.
-func TestDoseHasTheLengthOfItsUnit(t *testing.T) {
-	scales := Scales{Residual: 10, Spread: 4, Native: 2.5}
-	for _, length := range []float64{.01, 1, 300} {
-		v := artifacts.Vector{Norm: 5 * length, Values: []float32{float32(3 * length), float32(-4 * length)}}
-		for unit, want := range map[string]float64{"residual": 5, "spread": 2, "native": 1.25, "absolute": .5 * 5 * length} {
-			push, absolute, err := dose(v, scales, .5, unit)
-			if err != nil {
-				t.Fatalf("%s: %v", unit, err)
-			}
-			got := math.Hypot(float64(push[0]), float64(push[1]))
-			if math.Abs(got-want) > 1e-6*want || math.Abs(absolute-want) > 1e-12*want {
-				t.Errorf("%s, vector of length %g: pushed by %g, reported %g, want %g", unit, v.Norm, got, absolute, want)
-			}
-			if cosine := (float64(push[0])*3 - float64(push[1])*4) / (got * 5); math.Abs(cosine-1) > 1e-6 {
-				t.Errorf("%s: cosine with the vector %g, want 1", unit, cosine)
-			}
-			if back, _, _ := dose(v, scales, -.5, unit); back[0] != -push[0] {
-				t.Errorf("%s: a negative alpha pushes to %v, a positive to %v", unit, back, push)
-			}
-		}
-	}
-	zero := artifacts.Vector{Values: []float32{0, 0}}
-	if _, _, err := dose(zero, scales, 1, "residual"); err == nil {
-		t.Error("a zero vector was given a length")
-	}
-	if push, n, err := dose(zero, scales, 1, "absolute"); err != nil || n != 0 || push[0] != 0 {
-		t.Errorf("a zero vector, absolute: %v %g %v, want no push", push, n, err)
-	}
-	if _, _, err := dose(artifacts.Vector{Norm: 1, Values: []float32{1}}, scales, 1, "furlong"); err == nil {
-		t.Error("an unknown unit was accepted")
-	}
-}
-
 // TestAnchorsAreEnough continues few prompts with several seeds.
 func TestAnchorsAreEnough(t *testing.T) {
 	for prompts, want := range map[int]int{1: 120, 7: 18, 50: 3, 119: 2, 120: 1, 300: 1} {
@@ -220,7 +185,7 @@ func TestHalvesOfTheTexts(t *testing.T) {
 // TestVectorsElsewhereAreRefused steers at another layer, and with another model, than the vectors
 // were made for.
 func TestVectorsElsewhereAreRefused(t *testing.T) {
-	v := &artifacts.Vectors{Meta: artifacts.Meta{ModelDigest: "d", Layer: 1, Positions: "last", Template: "none", Hidden: 2}, Notes: Scales{1, 1, 1}.notes(),
+	v := &artifacts.Vectors{Meta: artifacts.Meta{ModelDigest: "d", Layer: 1, Positions: "last", Template: "none", Hidden: 2}, Scales: artifacts.Scales{Residual: 1, Spread: 1, Native: 1},
 		Rows: []artifacts.Vector{{Persona: "silly", Condition: "ridge", Norm: 1, Values: []float32{1, 0}}}}
 	here := Generate{Model: Model{Ref: "m", Digest: "d"}, Layer: 1, Prompts: []string{"a"}, Seeds: 1, AlphaUnit: "residual", Positions: "response",
 		Batches: []Batch{{Condition: "ridge", Persona: "silly", Alpha: 1}}}

@@ -17,7 +17,7 @@ type VectorSettings struct {
 	Seed       uint64   `json:"seed"`
 }
 
-const vectorsVersion = 1
+const vectorsVersion = 2 // 2: scales as facts
 
 func init() { register("vectors", vectorsVersion, whole, vectors) }
 
@@ -55,7 +55,7 @@ func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, e
 				if err != nil {
 					return nil, fmt.Errorf("vector of %s for persona %s: %w", condition, persona, err)
 				}
-				out := &artifacts.Vectors{Meta: t.targetMeta, Notes: t.scales(persona).notes()}
+				out := &artifacts.Vectors{Meta: t.targetMeta, Scales: t.scales(persona)}
 				for k, v := range list {
 					if err := finite(v, condition); err != nil {
 						return nil, fmt.Errorf("vector of %s for persona %s: %w", condition, persona, err)
@@ -169,8 +169,8 @@ func (t *toolbox) seed(condition, persona string, draw int) [32]byte {
 }
 
 // scales are the units in which alpha may be given for one persona.
-func (t *toolbox) scales(persona string) Scales {
-	return Scales{Residual: t.residual, Spread: t.spread, Native: t.residual * t.source[persona].Norm / t.sourceResidual}
+func (t *toolbox) scales(persona string) artifacts.Scales {
+	return artifacts.Scales{Residual: t.residual, Spread: t.spread, Native: t.residual * t.source[persona].Norm / t.sourceResidual}
 }
 
 // make gives a condition's vectors for a persona, one for each draw.

@@ -161,11 +161,8 @@ func TestScalesAreMeansOfLengths(t *testing.T) {
 	residual := (math.Sqrt(24) + 2 + 7 + 3) / 4
 	spread := (1 + 1 + 2 + 2) * math.Sqrt(5) / 4
 	for persona, norm := range map[string]float64{"silly": 5, "angry": 2} {
-		scales, err := scalesOf(got["ridge/"+persona])
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := Scales{Residual: residual, Spread: spread, Native: residual * norm / 7.5}
+		scales := got["ridge/"+persona].Scales
+		want := artifacts.Scales{Residual: residual, Spread: spread, Native: residual * norm / 7.5}
 		for _, pair := range [][2]float64{{scales.Residual, want.Residual}, {scales.Spread, want.Spread}, {scales.Native, want.Native}} {
 			if math.Abs(pair[0]-pair[1]) > 1e-12 {
 				t.Errorf("%s: scales %+v, want %+v", persona, scales, want)
@@ -227,31 +224,5 @@ func TestRandomProjectionsKeepTheExpectedLength(t *testing.T) {
 		if again := b.vectorsOf(t, s)["random_projection/silly"].Rows[0]; seen[again.Values[0]] {
 			t.Errorf("%s: another seed drew %v again", name, again.Values)
 		}
-	}
-}
-
-// TestDoseOfStoredVectors scales a vector (3, 4) by the scales that stand beside it.
-func TestDoseOfStoredVectors(t *testing.T) {
-	v := &artifacts.Vectors{Notes: Scales{Residual: 10, Spread: 4, Native: 2}.notes(), Rows: []artifacts.Vector{{Norm: 5, Values: []float32{3, 4}}}}
-	for _, c := range []struct {
-		unit  string
-		alpha float64
-		want  []float32
-		long  float64
-	}{
-		{"residual", .5, []float32{3, 4}, 5}, {"residual", -1, []float32{-6, -8}, -10}, {"spread", 2.5, []float32{6, 8}, 10},
-		{"native", 5, []float32{6, 8}, 10}, {"absolute", 2, []float32{6, 8}, 10}, {"absolute", -1, []float32{-3, -4}, -5},
-	} {
-		got, long, err := Dose(v.Rows[0], v, c.alpha, c.unit)
-		if err != nil || !slices.Equal(got, c.want) || long != c.long {
-			t.Errorf("alpha %g %s: %v of length %g (%v), want %v of length %g", c.alpha, c.unit, got, long, err, c.want, c.long)
-		}
-	}
-	bare := &artifacts.Vectors{Rows: v.Rows}
-	if got, _, err := Dose(v.Rows[0], bare, 2, "absolute"); err != nil || !slices.Equal(got, []float32{6, 8}) {
-		t.Errorf("absolute needs no scales: %v, %v", got, err)
-	}
-	if _, _, err := Dose(v.Rows[0], bare, 2, "residual"); err == nil {
-		t.Error("a vector without scales was given a length")
 	}
 }

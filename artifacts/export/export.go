@@ -39,8 +39,8 @@ func ParseFormat(name string) (Format, error) {
 // A Vector is one direction at one layer, with what is known about it.
 type Vector struct {
 	Meta      artifacts.Meta
-	ModelType string // the model's architecture for programs that check it, for instance "llama"
-	Unit      string // how Row.Scale was chosen; see artifacts.Vectors
+	AlphaUnit string // the unit of alpha that the vector was made for; "absolute" if its values have their dose; empty: not known
+	Scales    artifacts.Scales
 	Row       artifacts.Vector
 	Notes     map[string]string
 }
@@ -80,10 +80,10 @@ func (v Vector) validate() error {
 		return fmt.Errorf("%d values, %d dimensions", n, v.Meta.Hidden)
 	case v.Meta.Layer < 0:
 		return fmt.Errorf("layer %d", v.Meta.Layer)
-	case v.Row.Draw < 0 || v.Row.Scale-v.Row.Scale != 0 || v.Row.Norm-v.Row.Norm != 0:
-		return fmt.Errorf("draw %d, scale %v, norm %v", v.Row.Draw, v.Row.Scale, v.Row.Norm)
+	case v.Row.Draw < 0 || v.Row.Norm-v.Row.Norm != 0:
+		return fmt.Errorf("draw %d, norm %v", v.Row.Draw, v.Row.Norm)
 	}
-	return finite(v.Row.Values)
+	return cmp.Or(finite(v.Row.Values), v.Scales.Validate())
 }
 
 func finite(values []float32) error {
@@ -95,11 +95,19 @@ func finite(values []float32) error {
 	return nil
 }
 
+// A Map is a transfer map with what a vector that it carries needs to be steered with.
+type Map struct {
+	artifacts.Map
+	AlphaUnit      string           // the unit of alpha of the experiment that fitted it; empty: not known
+	Scales         artifacts.Scales // at the target's layer; Native is the carried vector's own
+	SourceResidual float64          // mean ‖h‖ at the source's layer; 0: not known
+}
+
 // WriteMap writes a map as safetensors (w [rows, cols] and intercept [cols]) or JSON. The
 // manifest's keys begin with source. and target. where they describe one side.
-func WriteMap(w io.Writer, format Format, t *artifacts.Map) error {
+func WriteMap(w io.Writer, format Format, t Map) error {
 	m := mapManifest(t)
-	err := cmp.Or(validateMap(t), m.validate())
+	err := cmp.Or(validateMap(&t.Map), m.validate(), t.Scales.Validate(), artifacts.Scales{Residual: t.SourceResidual}.Validate())
 	if err == nil {
 		switch format {
 		case Safetensors:
@@ -109,7 +117,7 @@ func WriteMap(w io.Writer, format Format, t *artifacts.Map) error {
 			}
 			err = writeSafetensors(w, m, tensors)
 		case JSON:
-			err = writeMapJSON(w, m, t)
+			err = writeMapJSON(w, m, &t.Map)
 		case GGUF:
 			err = fmt.Errorf("GGUF has no place for a map; write safetensors or json")
 		default:
@@ -131,7 +139,7 @@ func validateMap(t *artifacts.Map) error {
 
 // ReadVectors reads a vector file, telling the formats apart by their first bytes. It
 // returns one vector per layer, by rising layer. All that a file without our manifest says
-// is layer and values; Norm and Scale are then the length of the values.
+// is layer and values. Norm is the length of the values, whatever a manifest says.
 func ReadVectors(r io.Reader) ([]Vector, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
@@ -216,7 +224,7 @@ func known(layer int, values []float32, m manifest) (Vector, error) {
 	}
 	length := math.Sqrt(sum)
 	v := Vector{Meta: artifacts.Meta{Layer: layer, Hidden: len(values)}}
-	v.Row = artifacts.Vector{Values: values, Norm: length, Scale: length}
+	v.Row = artifacts.Vector{Values: values, Norm: length}
 	if len(m) == 0 {
 		return v, nil
 	}

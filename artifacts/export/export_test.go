@@ -20,17 +20,23 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew; then run testdata/check_exports.py")
 
 func sampleVector() Vector {
-	return Vector{
-		Meta:      artifacts.Meta{Model: "tiny:llama", ModelDigest: "81c0", Layer: 2, Positions: "last", Template: "", Device: "cpu avx2", DType: "float32", Hidden: 5},
-		ModelType: "llama", Unit: "residual",
-		Row:   artifacts.Vector{Persona: "silly ♪", Condition: "ridge", Draw: 1, Scale: 12.5, Norm: 0.1, Values: []float32{0.1, -2.5, 1e-40, 3.4e38, 1.0 / 3}},
+	v := Vector{
+		Meta:      artifacts.Meta{Model: "tiny:llama", ModelDigest: "81c0", Layer: 2, Positions: "last", Template: "", Device: "cpu avx2", DType: "float32", Hidden: 5, ModelType: "llama", Blocks: 4, Tokenizer: "7f"},
+		AlphaUnit: "residual", Scales: artifacts.Scales{Residual: 12.5, Native: 1.0 / 3},
+		Row:   artifacts.Vector{Persona: "silly ♪", Condition: "ridge", Draw: 1, Values: []float32{0.1, -2.5, 1e-40, 3.4e38, 1.0 / 3}},
 		Notes: map[string]string{"lambda": "0.1 \"relative\""},
 	}
+	sum := 0.0
+	for _, x := range v.Row.Values {
+		sum += float64(x) * float64(x)
+	}
+	v.Row.Norm = math.Sqrt(sum)
+	return v
 }
 
-func sampleMap() *artifacts.Map {
-	return &artifacts.Map{Source: artifacts.Meta{Model: "tiny:qwen2", Layer: 1, Hidden: 3}, Target: artifacts.Meta{Model: "tiny:llama", Layer: 2, Hidden: 2},
-		Method: "ridge", Lambda: 0.25, Rows: 3, Cols: 2, W: []float32{1, 2, 3, 4, 5, 6.5}, Intercept: []float32{0.5, -0.5}}
+func sampleMap() Map {
+	return Map{AlphaUnit: "spread", Scales: artifacts.Scales{Residual: 4, Spread: .1}, SourceResidual: 3, Map: artifacts.Map{Source: artifacts.Meta{Model: "tiny:qwen2", Layer: 1, Hidden: 3}, Target: artifacts.Meta{Model: "tiny:llama", Layer: 2, Hidden: 2},
+		Method: "ridge", Lambda: 0.25, Rows: 3, Cols: 2, W: []float32{1, 2, 3, 4, 5, 6.5}, Intercept: []float32{0.5, -0.5}}}
 }
 
 var formats = []Format{Safetensors, GGUF, JSON}
@@ -190,7 +196,7 @@ func TestForeignFilesAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(vectors) != len(want) || vectors[0].Row.Norm != 5 || vectors[0].Row.Scale != 5 {
+		if len(vectors) != len(want) || vectors[0].Row.Norm != 5 {
 			t.Errorf("%s: %+v", name, vectors)
 		}
 		for layer, values := range want {
@@ -203,7 +209,7 @@ func TestForeignFilesAreRead(t *testing.T) {
 			}
 		}
 	}
-	if v, err := readVectors(t, "foreign.gguf"); err != nil || v[0].ModelType != "llama" {
+	if v, err := readVectors(t, "foreign.gguf"); err != nil || v[0].Meta.ModelType != "llama" {
 		t.Errorf("model hint: %+v, %v", v, err)
 	}
 }
@@ -351,7 +357,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		{"gap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "lies at"},
 		{"rest", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 8), "take 4 bytes of 8"},
 		{"overlap", safetensors(`{"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"direction.2":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "lies at"},
-		{"another manifest", safetensors(`{"__metadata__":{"format":"runpipeline vector 2"},"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `format is "runpipeline vector 2"`},
+		{"another manifest", safetensors(`{"__metadata__":{"format":"runpipeline vector 3"},"direction.1":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `format is "runpipeline vector 3"`},
 		{"JSON without directions", []byte(`{"directions":[]}`), "no direction"},
 		{"JSON of something else", []byte(`{"weights":[]}`), "unknown key"},
 		{"JSON and more", []byte(`{"directions":[]}{}`), "text after the end"},
@@ -394,8 +400,9 @@ func TestWritersRefuseWhatReadersWould(t *testing.T) {
 		"nothing":        func(v *Vector) { v.Row.Values = nil },
 		"another width":  func(v *Vector) { v.Meta.Hidden = 7 },
 		"negative layer": func(v *Vector) { v.Meta.Layer = -1 },
+		"negative scale": func(v *Vector) { v.Scales.Spread = -1 },
+		"NaN scale":      func(v *Vector) { v.Scales.Native = math.NaN() },
 		"negative draw":  func(v *Vector) { v.Row.Draw = -1 },
-		"NaN scale":      func(v *Vector) { v.Row.Scale = math.NaN() },
 		"infinite norm":  func(v *Vector) { v.Row.Norm = math.Inf(1) },
 		"not UTF-8":      func(v *Vector) { v.Row.Persona = "\xff" },
 		"note not UTF-8": func(v *Vector) { v.Notes = map[string]string{"a": "\xff"} },
@@ -414,16 +421,16 @@ func TestWritersRefuseWhatReadersWould(t *testing.T) {
 	if err := WriteMap(io.Discard, GGUF, sampleMap()); err == nil || !strings.Contains(err.Error(), "no place for a map") {
 		t.Errorf("map as GGUF: %v", err)
 	}
-	for name, change := range map[string]func(*artifacts.Map){
-		"without values":      func(m *artifacts.Map) { m.W = nil },
-		"NaN":                 func(m *artifacts.Map) { m.W[1] = float32(math.NaN()) },
-		"a short intercept":   func(m *artifacts.Map) { m.Intercept = m.Intercept[:1] },
-		"infinite intercept":  func(m *artifacts.Map) { m.Intercept[0] = float32(math.Inf(1)) },
-		"a name not in UTF-8": func(m *artifacts.Map) { m.Source.Model = "\xff" },
+	for name, change := range map[string]func(*Map){
+		"without values":      func(m *Map) { m.W = nil },
+		"NaN":                 func(m *Map) { m.W[1] = float32(math.NaN()) },
+		"a short intercept":   func(m *Map) { m.Intercept = m.Intercept[:1] },
+		"infinite intercept":  func(m *Map) { m.Intercept[0] = float32(math.Inf(1)) },
+		"a name not in UTF-8": func(m *Map) { m.Source.Model = "\xff" },
 	} {
 		for _, f := range []Format{Safetensors, JSON} {
 			m := sampleMap()
-			change(m)
+			change(&m)
 			if err := WriteMap(io.Discard, f, m); err == nil || !strings.HasPrefix(err.Error(), "export map: ") {
 				t.Errorf("map, %s as %s: %v", name, f, err)
 			}

@@ -68,7 +68,7 @@ func writeGGUF(w io.Writer, m manifest, v Vector) error {
 	b = le.AppendUint64(b, 1)
 	b = le.AppendUint64(b, uint64(3+len(m)))
 	pair("general.architecture", "controlvector")
-	pair("controlvector.model_hint", v.ModelType)
+	pair("controlvector.model_hint", v.Meta.ModelType)
 	text("controlvector.layer_count") // of this file, as repeng and llama.cpp count
 	b = le.AppendUint32(b, ggufUint32)
 	b = le.AppendUint32(b, 1)
@@ -258,8 +258,8 @@ func (h ggufHeader) vectors(infos []ggufInfo, data []byte) ([]Vector, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v.ModelType == "" {
-			v.ModelType = h.hint
+		if v.Meta.ModelType == "" {
+			v.Meta.ModelType = h.hint
 		}
 		vectors = append(vectors, v)
 	}

@@ -15,8 +15,8 @@ import (
 type manifest map[string]string
 
 const (
-	vectorFormat = "runpipeline vector 1"
-	mapFormat    = "runpipeline map 1"
+	vectorFormat = "runpipeline vector 2" // 2: alpha_unit and scales instead of unit, scale and notes
+	mapFormat    = "runpipeline map 2"    // 2: alpha_unit and scales
 	notePrefix   = "note."
 )
 
@@ -36,23 +36,24 @@ func (m manifest) ours() bool { return strings.HasPrefix(m["format"], "runpipeli
 func manifestOf(v Vector) manifest {
 	m := manifest{
 		"format":     vectorFormat,
-		"model_type": v.ModelType,
-		"unit":       v.Unit,
+		"alpha_unit": v.AlphaUnit,
 		"persona":    v.Row.Persona,
 		"condition":  v.Row.Condition,
 		"draw":       strconv.Itoa(int(v.Row.Draw)),
-		"scale":      formatFloat(v.Row.Scale),
-		"norm":       formatFloat(v.Row.Norm),
+		"norm":       formatFloat(v.Row.Norm), // for people: readers measure the values
 	}
 	m.setMeta("", v.Meta)
+	m.setScales("", v.Scales)
 	m.setNotes(v.Notes)
 	return m
 }
 
-func mapManifest(t *artifacts.Map) manifest {
-	m := manifest{"format": mapFormat, "method": t.Method, "lambda": formatFloat(t.Lambda)}
+func mapManifest(t Map) manifest {
+	m := manifest{"format": mapFormat, "method": t.Method, "lambda": formatFloat(t.Lambda), "alpha_unit": t.AlphaUnit}
 	m.setMeta("source.", t.Source)
 	m.setMeta("target.", t.Target)
+	m.setScales("source.", artifacts.Scales{Residual: t.SourceResidual})
+	m.setScales("target.", t.Scales)
 	m.setNotes(t.Notes)
 	return m
 }
@@ -66,6 +67,53 @@ func (m manifest) setMeta(prefix string, meta artifacts.Meta) {
 	m[prefix+"device"] = meta.Device
 	m[prefix+"dtype"] = meta.DType
 	m[prefix+"hidden"] = strconv.Itoa(meta.Hidden)
+	m[prefix+"model_type"] = meta.ModelType
+	m[prefix+"blocks"] = strconv.Itoa(meta.Blocks)
+	m[prefix+"tokenizer"] = meta.Tokenizer
+}
+
+// scales names the lengths that alpha 1 may be; those that are not known are left out.
+func scales(s *artifacts.Scales) map[string]*float64 {
+	return map[string]*float64{"scale.residual": &s.Residual, "scale.spread": &s.Spread, "scale.native": &s.Native}
+}
+
+func (m manifest) setScales(prefix string, s artifacts.Scales) {
+	for key, length := range scales(&s) {
+		if *length != 0 {
+			m[prefix+key] = formatFloat(*length)
+		}
+	}
+}
+
+func (m manifest) scales(prefix string) (s artifacts.Scales, err error) {
+	for key, length := range scales(&s) {
+		text, ok := m[prefix+key]
+		if !ok {
+			continue
+		}
+		if *length, err = strconv.ParseFloat(text, 64); err != nil || !(*length > 0) || math.IsInf(*length, 0) {
+			return s, fmt.Errorf("its manifest's %s is %.40q, want a length", prefix+key, text)
+		}
+	}
+	return s, nil
+}
+
+// meta reads what setMeta wrote, except layer and hidden, which the tensors say.
+func (m manifest) meta(prefix string, into *artifacts.Meta) error {
+	for key, to := range map[string]*string{
+		"model": &into.Model, "model_digest": &into.ModelDigest, "positions": &into.Positions, "template": &into.Template,
+		"device": &into.Device, "dtype": &into.DType, "model_type": &into.ModelType, "tokenizer": &into.Tokenizer,
+	} {
+		*to = m[prefix+key]
+	}
+	if text := m[prefix+"blocks"]; text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return fmt.Errorf("its manifest's %s is %.40q", prefix+"blocks", text)
+		}
+		into.Blocks = n
+	}
+	return nil
 }
 
 func (m manifest) setNotes(notes map[string]string) {
@@ -88,20 +136,18 @@ func (m manifest) apply(v *Vector) error {
 			return fmt.Errorf("its manifest's %s is %.40q, the tensor says %d", key, got, want)
 		}
 	}
-	v.Meta.Model, v.Meta.ModelDigest = m["model"], m["model_digest"]
-	v.Meta.Positions, v.Meta.Template = m["positions"], m["template"]
-	v.Meta.Device, v.Meta.DType = m["device"], m["dtype"]
-	v.ModelType, v.Unit = m["model_type"], m["unit"]
+	if err := m.meta("", &v.Meta); err != nil {
+		return err
+	}
+	v.AlphaUnit = m["alpha_unit"]
 	v.Row.Persona, v.Row.Condition = m["persona"], m["condition"]
 	draw, err := strconv.ParseInt(m["draw"], 10, 32)
 	if err != nil || draw < 0 {
 		return fmt.Errorf("its manifest's draw is %.40q", m["draw"])
 	}
 	v.Row.Draw = int32(draw)
-	for key, to := range map[string]*float64{"scale": &v.Row.Scale, "norm": &v.Row.Norm} {
-		if *to, err = strconv.ParseFloat(m[key], 64); err != nil || math.IsNaN(*to-*to) {
-			return fmt.Errorf("its manifest's %s is %.40q", key, m[key])
-		}
+	if v.Scales, err = m.scales(""); err != nil {
+		return err
 	}
 	for key, value := range m {
 		if name, ok := strings.CutPrefix(key, notePrefix); ok {

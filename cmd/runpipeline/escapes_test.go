@@ -42,7 +42,7 @@ func TestNoSourceReachesTheTerminal(t *testing.T) {
 	badTemplate := model("template", "tokenizer_config.json", `{"chat_template": "{{ raise_exception('`+quotedHostile+`') }}"}`)
 	s.write("arch.gguf", ggufOf(hostile))
 	s.write("vector.json", `{"directions": [{"layer": 1, "values": [`+strings.Repeat("1,", 127)+`1]}]}`)
-	s.write("foreign.json", `{"manifest": {"format": "runpipeline vector 1", "draw": "0", "scale": "1", "norm": "1", "layer": "1", "hidden": "128", "model": "`+quotedHostile+`", "model_digest": "12345678", "unit": "`+quotedHostile+`"},`+
+	s.write("foreign.json", `{"manifest": {"format": "runpipeline vector 2", "draw": "0", "norm": "1", "layer": "1", "hidden": "128", "model": "`+quotedHostile+`", "model_digest": "12345678", "alpha_unit": "`+quotedHostile+`"},`+
 		`"directions": [{"layer": 1, "values": [`+strings.Repeat("1,", 127)+`1]}]}`)
 	speaks := saysEscape(t, "speaks")
 	s.write("key.json", `{"`+quotedHostile+`": 1}`)

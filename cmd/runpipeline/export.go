@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/persona-transfer/runpipeline/artifacts/export"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
@@ -40,16 +42,38 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if problem := cannotReplace("-out", *out); problem != "" {
 		return pipelines.Problems{problem}
 	}
-	if *format == "" {
-		*format = *out
-	}
 	if o.Unit == "" {
 		o.Unit = e.AlphaUnit
 	}
-	if o.Format, err = pipelines.ParseFormat(*format); err != nil {
-		return pipelines.Problems{"-format: " + err.Error()}
+	to, err := formatOf(*format, *out)
+	if err != nil {
+		return pipelines.Problems{err.Error()}
 	}
-	return replaceFile(*out, func(w io.Writer) error { return e.Export(ctx, store, o, w) })
+	exported, err := e.Export(ctx, store, o)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(*out, func(w io.Writer) error { return exported.Write(w, to) }); err != nil {
+		return err
+	}
+	a.applied(*out, to, exported)
+	return nil
+}
+
+// formatOf is the format that a flag names, else the one of the file's name.
+func formatOf(flag, file string) (export.Format, error) {
+	to, err := pipelines.ParseFormat(cmp.Or(flag, file))
+	if err != nil {
+		return to, fmt.Errorf("-format: %w", err)
+	}
+	return to, nil
+}
+
+// applied says how another program applies what was written.
+func (a *app) applied(file string, format export.Format, x pipelines.Exported) {
+	if format == export.GGUF && x.Vector != nil {
+		a.notes(pipelines.LlamaCpp(file, *x.Vector))
+	}
 }
 
 // stored loads an experiment and the store that must hold something of it.

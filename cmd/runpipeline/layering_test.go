@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"gpu/tiny":            {},
 	"gpu/tiny/train":      {"gpu", "github.com/dlclark/regexp2"},
 	"transforms/linear":   {"gonum.org/"},
+	"transforms/steer":    {"artifacts", "gpu"},
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
 	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
 	"pipelines/report":    {"artifacts", "pipelines", "transforms"},

@@ -34,6 +34,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/persona-transfer/runpipeline/cache"
@@ -60,10 +61,13 @@ type command struct {
 type app struct {
 	stdin          io.Reader
 	stdout, stderr *screen
+
+	mu   sync.Mutex
+	stop context.CancelFunc // ends the one thing that an interrupt ends now instead of the command; nil: there is none
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{stdin, newScreen(stdout, false), newScreen(stderr, true)}
+	return &app{stdin: stdin, stdout: newScreen(stdout, false), stderr: newScreen(stderr, true)}
 }
 
 var commands = []command{
@@ -88,16 +92,48 @@ func (a *app) interruptible() context.Context {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals
-		if a.stderr.terminal {
-			a.stderr.control(eraseLine)
+		for s := range signals {
+			switch {
+			case s == os.Interrupt && a.interrupt():
+			case ctx.Err() != nil:
+				os.Exit(exitInterrupted)
+			default:
+				if a.stderr.terminal {
+					a.stderr.control(eraseLine)
+				}
+				fmt.Fprintln(a.stderr, "interrupted; finishing the current units; again to stop at once")
+				cancel()
+			}
 		}
-		fmt.Fprintln(a.stderr, "interrupted; finishing the current units; again to stop at once")
-		cancel()
-		<-signals
-		os.Exit(exitInterrupted)
 	}()
 	return ctx
+}
+
+// stoppable gives a context that the next interrupt ends, once, in place of the command. end must be called.
+func (a *app) stoppable(ctx context.Context) (inner context.Context, end func()) {
+	inner, cancel := context.WithCancel(ctx)
+	set := func(stop context.CancelFunc) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.stop = stop
+	}
+	set(cancel)
+	return inner, func() {
+		set(nil)
+		cancel()
+	}
+}
+
+// interrupt ends what is stoppable, if anything is.
+func (a *app) interrupt() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stop == nil {
+		return false
+	}
+	a.stop()
+	a.stop = nil
+	return true
 }
 
 // main runs one command and gives its exit code. Results that could not be written are a failure,

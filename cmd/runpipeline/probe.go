@@ -68,7 +68,9 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	a.notes(m.Notes())
 	a.warn(m.Warning())
 	if o.Steer.File != "" {
-		if err := a.resolve(&o.Steer); err != nil {
+		notes, err := m.Resolve(&o.Steer)
+		a.notes(notes)
+		if err != nil {
 			return err
 		}
 	}

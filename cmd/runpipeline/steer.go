@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
@@ -15,18 +14,10 @@ import (
 // steering registers the flags that name a vector; file is the name of the flag for its file.
 func steering(f *flag.FlagSet, s *pipelines.Steering, file string) {
 	f.StringVar(&s.File, file, "", "vector `file`: safetensors, GGUF control vector or JSON, as export writes them")
-	f.IntVar(&s.Layer, "layer", -1, "block after which the vector is added (default: the one that the file names)")
+	f.IntVar(&s.Layer, "layer", -1, "block after which its vector is added (default: every one that the file holds)")
 	f.Float64Var(&s.Alpha, "alpha", 1, "steering strength")
 	f.StringVar(&s.Unit, "alpha_unit", "", "unit of alpha: absolute (h + alpha·v), residual, spread or native (default: the experiment's that the vector was exported from, else absolute)")
-}
-
-// resolve fills in the unit of alpha if no flag names it, and says which it is.
-func (a *app) resolve(s *pipelines.Steering) error {
-	why, err := s.Resolve()
-	if why != "" {
-		fmt.Fprintf(a.stderr, "alpha %g is in unit %s: %s\n", s.Alpha, s.Unit, why)
-	}
-	return err
+	f.StringVar(&s.Positions, "positions", "response", "tokens that it is added at: response (the last of the prompt and every new one), all (the prompt's too, as llama.cpp does) or last_prompt")
 }
 
 func steerCommand(ctx context.Context, a *app, args []string) error {
@@ -66,10 +57,9 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	a.notes(m.Notes())
 	a.warn(m.Warning())
 	s.Model = m
-	if err := a.resolve(&s.Steer); err != nil {
-		return err
-	}
-	if err := s.Check(); err != nil {
+	notes, err := s.Resolve()
+	a.notes(notes)
+	if err != nil {
 		return err
 	}
 	if *prompt != "" {
@@ -95,68 +85,57 @@ func (a *app) both(ctx context.Context, s *pipelines.Session, prompt string) err
 	return nil
 }
 
-const steerHelp = "a prompt is continued without and with the vector; /alpha X, /unit U, /vector FILE, /layer N, /tokens N, /temperature X, /seed N change the settings, /help, /quit"
+const steerHelp = "a prompt is continued without and with the vector; /alpha X, /unit U, /vector FILE, /layer N (−1: all of the file), /positions P, /tokens N, /temperature X, /seed N change the settings, /help, /quit"
 
-// converse reads prompts and settings line by line.
+// converse reads prompts and settings line by line. An interrupt while a text is generated ends that
+// text; one while a line is awaited ends the conversation.
 func (a *app) converse(ctx context.Context, s *pipelines.Session) error {
 	fmt.Fprintln(a.stderr, steerHelp)
-	lines, failed := readLines(ctx, a.stdin)
+	lines := a.lines()
 	for {
-		fmt.Fprintf(a.stderr, "alpha %g %s> ", s.Steer.Alpha, s.Steer.Unit)
-		var line string
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case text, more := <-lines:
-			if !more {
-				fmt.Fprintln(a.stderr)
-				return <-failed
-			}
-			line = strings.TrimSpace(text)
+		line, err := lines.read(ctx, fmt.Sprintf("alpha %g %s> ", s.Steer.Alpha, s.Steer.Unit))
+		if err == io.EOF {
+			return nil
 		}
+		if err != nil {
+			return err
+		}
+		line = strings.TrimSpace(line)
 		switch {
 		case line == "":
 		case line == "/quit" || line == "/exit":
 			return nil
 		case strings.HasPrefix(line, "/"):
-			if err := change(s, line); err != nil {
+			if err := a.change(s, line); err != nil {
 				fmt.Fprintln(a.stderr, err)
 			}
 		default:
-			if err := a.both(ctx, s, line); err != nil {
-				if ctx.Err() != nil {
-					return err
-				}
-				fmt.Fprintln(a.stderr, err)
+			if err := a.answer(ctx, s, line); err != nil {
+				return err
 			}
 		}
 	}
 }
 
-// readLines reads beside what waits for the lines, so that an interrupt need not wait for one.
-func readLines(ctx context.Context, r io.Reader) (<-chan string, <-chan error) {
-	lines, failed := make(chan string), make(chan error, 1)
-	go func() {
-		defer close(lines)
-		scanner := bufio.NewScanner(r)
-		scanner.Buffer(nil, maxLine)
-		for scanner.Scan() {
-			select {
-			case lines <- scanner.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-		failed <- scanner.Err()
-	}()
-	return lines, failed
+// answer prints both continuations of a prompt, until an interrupt. What goes wrong with one prompt is
+// said, and the conversation goes on.
+func (a *app) answer(ctx context.Context, s *pipelines.Session, prompt string) error {
+	text, end := a.stoppable(ctx)
+	defer end()
+	err := a.both(text, s, prompt)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case text.Err() != nil:
+		fmt.Fprintln(a.stderr, "stopped")
+	case err != nil:
+		fmt.Fprintln(a.stderr, err)
+	}
+	return nil
 }
 
-// maxLine is more than anybody types.
-const maxLine = 1 << 20
-
 // change changes a setting of a conversation. What cannot be used is refused and changes nothing.
-func change(s *pipelines.Session, line string) error {
+func (a *app) change(s *pipelines.Session, line string) error {
 	name, value, _ := strings.Cut(line, " ")
 	value = strings.TrimSpace(value)
 	changed := *s
@@ -165,12 +144,14 @@ func change(s *pipelines.Session, line string) error {
 	case "/help":
 		return fmt.Errorf("%s", steerHelp)
 	case "/vector":
-		changed.Steer.File = value
+		changed.Steer.File, changed.Steer.Unit = value, "" // the unit is the new file's
 	case "/unit":
 		if value == "" {
 			return fmt.Errorf("/unit: want absolute, residual, spread or native")
 		}
 		changed.Steer.Unit = value
+	case "/positions":
+		changed.Steer.Positions = value
 	case "/alpha":
 		changed.Steer.Alpha, err = finite(value)
 	case "/temperature":
@@ -193,9 +174,11 @@ func change(s *pipelines.Session, line string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := changed.Check(); err != nil {
+	notes, err := changed.Resolve()
+	if err != nil {
 		return err
 	}
+	a.notes(notes)
 	*s = changed
 	return nil
 }

@@ -78,3 +78,78 @@ func TestTerminalReceivesTheBarAndNoOtherSequence(t *testing.T) {
 		t.Errorf("a run sends %d erased lines of %d sequences: %q", bar, strings.Count(text, "\x1b"), text)
 	}
 }
+
+// TestConversationOnATerminal types to steer: lines can be edited, Ctrl-C empties a line, ends a text
+// that is being generated and nothing else, and at last the conversation.
+func TestConversationOnATerminal(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/vector.json", []byte(`{"directions": [{"layer": 1, "values": [`+strings.Repeat("1,", 127)+`1]}]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	user, program := pseudoTerminal(t)
+	c := process(t, dir)
+	c.Args = append(c.Args[:1], "steer", "-model", "tiny:llama", "-vector", "vector.json", "-tokens", "3", "-temperature", "0")
+	c.Stdin, c.Stdout, c.Stderr = program, program, program
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // so that the terminal sends it Ctrl-C
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	program.Close()
+	kill := time.AfterFunc(2*time.Minute, func() { c.Process.Kill() })
+	defer kill.Stop()
+	screen := &typist{t: t, terminal: user}
+	screen.until("alpha 1 absolute> ")
+	screen.send("/alphX\x7fa 2\r") // a typing error, mended
+	screen.until("alpha 2 absolute> ")
+	screen.send("nonsense\x03/temperature 0.5\r") // Ctrl-C empties the line
+	screen.until("alpha 2 absolute> ")
+	screen.send("The old boat\r")
+	screen.until("plain   | The old boat")
+	screen.until("steered | The old boat")
+	screen.until("alpha 2 absolute> ")
+	screen.send("/tokens 240\r")
+	screen.until("alpha 2 absolute> ")
+	screen.send("The dog\r")
+	screen.until("plain   | The dog")
+	screen.send("\x03")
+	screen.until("stopped")
+	screen.until("alpha 2 absolute> ")
+	screen.send("\x1b[A\x1b[A\r") // the history: the line before the last, /tokens 240
+	screen.until("alpha 2 absolute> ")
+	screen.send("\x03\x03")
+	if err := c.Wait(); err != nil {
+		t.Errorf("after Ctrl-C twice on an empty line: %v\n%s", err, screen.all.String())
+	}
+}
+
+// A typist types on a terminal and reads what it shows.
+type typist struct {
+	t        *testing.T
+	terminal *os.File
+	all      strings.Builder
+	seen     int // bytes of all that earlier calls of until have passed
+}
+
+func (p *typist) send(keys string) {
+	p.t.Helper()
+	if _, err := p.terminal.WriteString(keys); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// until reads on until the terminal shows a text.
+func (p *typist) until(text string) {
+	p.t.Helper()
+	buffer := make([]byte, 4096)
+	for {
+		if i := strings.Index(p.all.String()[p.seen:], text); i >= 0 {
+			p.seen += i + len(text)
+			return
+		}
+		n, err := p.terminal.Read(buffer)
+		p.all.Write(buffer[:n])
+		if err != nil {
+			p.t.Fatalf("waiting for %q: %v; the terminal shows %q", text, err, p.all.String())
+		}
+	}
+}

@@ -65,8 +65,8 @@ func invented(t *testing.T, blind bool) []byte {
 			LearningCurve: []linear.CurvePoint{{N: 400, Held: linear.Score{R2: .52}}, {N: 4000, Held: linear.Score{R2: .7}}},
 			CV:            &linear.CV{Scores: []linear.LambdaScore{{Lambda: .001, R2: .6}, {Lambda: .01, R2: .71, R2Standardised: .66, R2Median: .69}}}},
 		Vectors: []transforms.VectorReport{
-			{Persona: "angry", Condition: "ridge", Cosine: []trial.Number{.91}, Norm: []float64{3}, Scales: transforms.Scales{Residual: 40, Spread: 10, Native: 4}},
-			{Persona: "silly", Condition: "ridge", Cosine: []trial.Number{.87}, Norm: []float64{3}, Scales: transforms.Scales{Residual: 40, Spread: 10, Native: 4}}}}
+			{Persona: "angry", Condition: "ridge", Cosine: []trial.Number{.91}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}},
+			{Persona: "silly", Condition: "ridge", Cosine: []trial.Number{.87}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}}}}
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)

@@ -2,16 +2,13 @@ package main
 
 // The experiment as stages, and the commands that use one model.
 var pipelineMutants = []Mutant{
-	{Name: "pipelines/norm upside down in probe and steer", File: "pipelines/probe.go",
-		Old: `factor *= scale / norm`, New: `factor *= scale * norm`,
-		Wrong: "a dose grows with the length of the vector", Tests: "TestPushIsTheDose"},
-	{Name: "pipelines/one unit in probe and steer", File: "pipelines/probe.go",
-		Old: `v.Notes["scale."+unit]`, New: `v.Notes["scale.residual"+unit[:0]]`,
-		Wrong: "every unit is residual", Tests: "TestPushIsTheDose"},
-	{Name: "pipelines/alpha is a factor in probe and steer", File: "pipelines/probe.go",
-		Old: `if s.Unit != "absolute" {`, New: `if s.Unit == "residual" {`,
-		Wrong: "spread and native are absolute", Tests: "TestPushIsTheDose"},
-	{Name: "pipelines/the sum of norms in probe and steer", File: "pipelines/probe.go",
+	{Name: "pipelines/a residual that the file has is measured", File: "pipelines/steering.go",
+		Old: `v.Scales.Residual == 0 {`, New: `v.Scales.Residual >= 0 {`,
+		Wrong: "probe and steer add another dose than the experiment did", Tests: "TestPushIsTheDose"},
+	{Name: "pipelines/every layer gets the first one's vector", File: "pipelines/steering.go",
+		Old: `how.Layer = v.Meta.Layer`, New: `how.Layer = vectors[0].Meta.Layer`,
+		Wrong: "a file of several layers steers one of them", Tests: "TestEveryLayerOfAFileIsSteered"},
+	{Name: "pipelines/the sum of norms in probe and steer", File: "pipelines/model.go",
 		Old: `return sum / float64(len(h)), nil`, New: `return sum, nil`,
 		Wrong: "a dose grows with the number of texts", Tests: "TestMeasuredResidual"},
 	{Name: "pipelines/captured at the source's layer", File: "pipelines/stages.go",

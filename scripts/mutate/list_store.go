@@ -6,7 +6,7 @@ var storeMutants = []Mutant{
 		Old: `case m.Layer != other.Layer:`, New: `case m.Layer < 0*other.Layer:`,
 		Wrong: "a map of one layer carries the vector of another"},
 	{Name: "artifacts/models are not compared", File: "artifacts/meta.go",
-		Old: `case differ(m.ModelDigest, other.ModelDigest):`, New: `case differ(m.ModelDigest, m.ModelDigest):`,
+		Old: `case differ(m.ModelDigest, other.ModelDigest) &&`, New: `case differ(m.ModelDigest, m.ModelDigest) &&`,
 		Wrong: "a vector of one model steers another"},
 	{Name: "artifacts/positions are not compared", File: "artifacts/meta.go",
 		Old: `case differ(m.Positions, other.Positions):`, New: `case differ(m.Positions, m.Positions):`,

@@ -9,7 +9,7 @@ import (
 	"github.com/persona-transfer/runpipeline/transforms"
 )
 
-// A Session generates from one model with one vector, again and again.
+// A Session generates from one model with and without a vector, again and again.
 type Session struct {
 	Model    *Model
 	Steer    Steering
@@ -18,11 +18,8 @@ type Session struct {
 	Template bool
 }
 
-// Check reports what is wrong with the session's vector before anything is generated.
-func (s *Session) Check() error {
-	_, err := s.Model.push(s.Steer, func(int) (float64, error) { return 1, nil })
-	return err
-}
+// Resolve settles how the session steers, before anything is generated; see [Model.Resolve].
+func (s *Session) Resolve() (notes []string, err error) { return s.Model.Resolve(&s.Steer) }
 
 // Speak continues a prompt, with the vector or without, and calls write with each new piece of
 // text as it is chosen. It returns the whole continuation.
@@ -40,13 +37,12 @@ func (s *Session) Speak(ctx context.Context, prompt string, steered bool, write 
 	}
 	row := gpu.Row{Prompt: ids, Noise: gpu.Noise{Seed: s.Seed, Prompt: gpu.PromptDigest(prompt)}}
 	if steered && s.Steer.File != "" {
-		push, err := s.Model.push(s.Steer, func(layer int) (float64, error) {
+		row.Push, err = s.Model.pushes(s.Steer, func(layer int) (float64, error) {
 			return s.Model.meanNorm(ctx, [][]int32{ids}, [][]int{{len(ids) - 1}}, layer)
 		})
 		if err != nil {
 			return "", err
 		}
-		row.Push = []gpu.Push{push}
 	}
 	var chosen []int32
 	shown := ""
