@@ -128,7 +128,7 @@ func TestDamageIsNotTakenForAnotherFormat(t *testing.T) {
 		a.Residual = append(a.Residual, float32(int32(state)))
 	}
 	dir := t.TempDir()
-	store, err := cache.OpenLocal(dir)
+	store, err := cache.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,20 +13,6 @@ import (
 	"strings"
 )
 
-// An Inspector is a store whose content can be listed. Both stores of this package are.
-type Inspector interface {
-	Store
-
-	// Actions calls visit for every action, in the order of their keys. For a record
-	// that is damaged, err says so and only Key is set; visit may return nil to go on.
-	// An error that visit returns ends the listing and is returned.
-	Actions(ctx context.Context, visit func(a Action, err error) error) error
-
-	// Blobs calls visit for every blob, in the order of their digests, with the number of
-	// bytes that it takes at rest.
-	Blobs(ctx context.Context, visit func(d Digest, stored int64) error) error
-}
-
 // Totals is what a store holds.
 type Totals struct {
 	Actions, Blobs int
@@ -36,7 +22,7 @@ type Totals struct {
 }
 
 // Size counts actions and blobs without reading the blobs.
-func Size(ctx context.Context, s Inspector) (t Totals, err error) {
+func Size(ctx context.Context, s Store) (t Totals, err error) {
 	err = s.Actions(ctx, func(_ Action, err error) error {
 		t.Actions++
 		if err != nil {
@@ -60,7 +46,7 @@ func Size(ctx context.Context, s Inspector) (t Totals, err error) {
 // is absent, with one that wraps [fs.ErrNotExist]; absence is a miss, no damage, and is not
 // counted in Damaged. Check deletes nothing. The error returned is one that kept it from
 // finishing.
-func Check(ctx context.Context, s Inspector, report func(error)) (t Totals, err error) {
+func Check(ctx context.Context, s Store, report func(error)) (t Totals, err error) {
 	err = s.Actions(ctx, func(a Action, err error) error {
 		t.Actions++
 		if err != nil {
@@ -106,8 +92,8 @@ func verify(ctx context.Context, s Store, d Digest) (int64, error) {
 	return io.Copy(io.Discard, r)
 }
 
-// Actions implements [Inspector].
-func (l *Local) Actions(ctx context.Context, visit func(Action, error) error) error {
+// Actions implements [Store].
+func (l *local) Actions(ctx context.Context, visit func(Action, error) error) error {
 	return l.walk(ctx, "actions", "", func(name string, _ fs.DirEntry) error {
 		key, err := ParseActionKey(name)
 		if err != nil {
@@ -122,8 +108,8 @@ func (l *Local) Actions(ctx context.Context, visit func(Action, error) error) er
 	})
 }
 
-// Blobs implements [Inspector]. Files that are not named like blobs are no blobs.
-func (l *Local) Blobs(ctx context.Context, visit func(Digest, int64) error) error {
+// Blobs implements [Store]. Files that are not named like blobs are no blobs.
+func (l *local) Blobs(ctx context.Context, visit func(Digest, int64) error) error {
 	return l.walk(ctx, "blobs", ".zst", func(name string, e fs.DirEntry) error {
 		d, err := ParseDigest(name)
 		if err != nil {
@@ -141,7 +127,7 @@ func (l *Local) Blobs(ctx context.Context, visit func(Digest, int64) error) erro
 }
 
 // walk visits sub's files in the order of their names, without suffix.
-func (l *Local) walk(ctx context.Context, sub, suffix string, visit func(name string, e fs.DirEntry) error) error {
+func (l *local) walk(ctx context.Context, sub, suffix string, visit func(name string, e fs.DirEntry) error) error {
 	folders, err := os.ReadDir(filepath.Join(l.dir, sub))
 	if err != nil {
 		return fmt.Errorf("list %s: %w", sub, err)
@@ -168,7 +154,7 @@ func (l *Local) walk(ctx context.Context, sub, suffix string, visit func(name st
 	return nil
 }
 
-// Actions implements [Inspector].
+// Actions implements [Store].
 func (m *Memory) Actions(ctx context.Context, visit func(Action, error) error) error {
 	m.mu.Lock()
 	all := make([]Action, 0, len(m.actions))
@@ -188,7 +174,7 @@ func (m *Memory) Actions(ctx context.Context, visit func(Action, error) error) e
 	return ctx.Err()
 }
 
-// Blobs implements [Inspector].
+// Blobs implements [Store].
 func (m *Memory) Blobs(ctx context.Context, visit func(Digest, int64) error) error {
 	m.mu.Lock()
 	sizes := make(map[Digest]int64, len(m.blobs))

@@ -29,9 +29,9 @@ tmp/                  unfinished writes
 VERSION               layout of this folder
 `
 
-// Local is a [Store] in a folder of the local file system. See the package comment for the
+// A local is a [Store] in a folder of the local file system. See the package comment for the
 // layout and its invariants.
-type Local struct {
+type local struct {
 	dir  string
 	link func(old, name string) error // os.Link; a test takes it away
 
@@ -40,14 +40,10 @@ type Local struct {
 	reached func(step string) error
 }
 
-// OpenLocal opens the store in dir, making the folder if there is none. It refuses a folder
+// openLocal opens the store in dir, making the folder if there is none. It refuses a folder
 // of another version, and one that holds files but was never a store.
-func OpenLocal(dir string) (*Local, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open cache: %w", err)
-	}
-	l := &Local{dir: dir, link: os.Link}
+func openLocal(dir string) (*local, error) {
+	l := &local{dir: dir, link: os.Link}
 	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
 	switch {
 	case err == nil && string(version) == storeVersion:
@@ -68,7 +64,7 @@ func OpenLocal(dir string) (*Local, error) {
 }
 
 // initialise lays out an empty folder. VERSION comes last: with it the folder is complete.
-func (l *Local) initialise() error {
+func (l *local) initialise() error {
 	if err := os.MkdirAll(l.dir, 0o777); err != nil {
 		return err
 	}
@@ -95,7 +91,7 @@ func (l *Local) initialise() error {
 }
 
 // makeDirs makes the store's own folders, each of which a person may have deleted to make room.
-func (l *Local) makeDirs() error {
+func (l *local) makeDirs() error {
 	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
 		if err := l.makeDir(filepath.Join(l.dir, sub)); err != nil {
 			return err
@@ -106,7 +102,7 @@ func (l *Local) makeDirs() error {
 
 // sweep removes what crashed processes left in tmp/ long ago. It is a courtesy: errors are
 // not worth failing for, for instance in a folder that may only be read.
-func (l *Local) sweep() {
+func (l *local) sweep() {
 	entries, _ := os.ReadDir(filepath.Join(l.dir, "tmp"))
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
@@ -115,23 +111,23 @@ func (l *Local) sweep() {
 	}
 }
 
-func (l *Local) blobPath(d Digest) string {
+func (l *local) blobPath(d Digest) string {
 	name := d.String()
 	return filepath.Join(l.dir, "blobs", name[:2], name+".zst")
 }
 
-func (l *Local) actionPath(k ActionKey) string {
+func (l *local) actionPath(k ActionKey) string {
 	name := k.String()
 	return filepath.Join(l.dir, "actions", name[:2], name)
 }
 
 // recentPath hashes the name: it may hold slashes and be of any length and case.
-func (l *Local) recentPath(name string) string {
+func (l *local) recentPath(name string) string {
 	return filepath.Join(l.dir, "recent", Sum([]byte(name)).String()[:32])
 }
 
 // Create implements [Store].
-func (l *Local) Create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
+func (l *local) Create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
 	d, n, err := l.create(ctx, write)
 	if err != nil {
 		return Digest{}, 0, fmt.Errorf("create blob: %w", err)
@@ -139,7 +135,7 @@ func (l *Local) Create(ctx context.Context, write func(io.Writer) error) (Digest
 	return d, n, nil
 }
 
-func (l *Local) create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
+func (l *local) create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
 	tmp, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), "blob-*")
 	if err != nil {
 		return Digest{}, 0, err
@@ -159,7 +155,7 @@ func (l *Local) create(ctx context.Context, write func(io.Writer) error) (Digest
 }
 
 // Open implements [Store].
-func (l *Local) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
+func (l *local) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
 	path := l.blobPath(d)
 	f, err := os.Open(path)
 	if err != nil {
@@ -169,7 +165,7 @@ func (l *Local) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
 }
 
 // Read implements [Store].
-func (l *Local) Read(ctx context.Context, d Digest) ([]byte, error) {
+func (l *local) Read(ctx context.Context, d Digest) ([]byte, error) {
 	info, err := os.Stat(l.blobPath(d))
 	if err != nil {
 		return nil, fmt.Errorf("read blob: %w", err)
@@ -178,7 +174,7 @@ func (l *Local) Read(ctx context.Context, d Digest) ([]byte, error) {
 }
 
 // Has implements [Store].
-func (l *Local) Has(ctx context.Context, d Digest) (bool, error) {
+func (l *local) Has(ctx context.Context, d Digest) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -186,14 +182,14 @@ func (l *Local) Has(ctx context.Context, d Digest) (bool, error) {
 }
 
 // Commit implements [Store].
-func (l *Local) Commit(ctx context.Context, r *Recipe, outputs []Output) error {
+func (l *local) Commit(ctx context.Context, r *Recipe, outputs []Output) error {
 	if err := l.commit(ctx, r, outputs); err != nil {
 		return fmt.Errorf("commit %s %s: %w", r.Kind(), r.Key().Short(), err)
 	}
 	return nil
 }
 
-func (l *Local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
+func (l *local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
 	record, err := encodeAction(r.String(), outputs)
 	if err != nil {
 		return err
@@ -235,7 +231,7 @@ func (l *Local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
 }
 
 // Lookup implements [Store].
-func (l *Local) Lookup(ctx context.Context, key ActionKey) ([]Output, bool, error) {
+func (l *local) Lookup(ctx context.Context, key ActionKey) ([]Output, bool, error) {
 	a, ok, err := l.action(key)
 	if err == nil && ok {
 		ok, err = hasAll(ctx, l, a.Outputs)
@@ -247,7 +243,7 @@ func (l *Local) Lookup(ctx context.Context, key ActionKey) ([]Output, bool, erro
 }
 
 // Recipe implements [Store].
-func (l *Local) Recipe(ctx context.Context, key ActionKey) (string, bool, error) {
+func (l *local) Recipe(ctx context.Context, key ActionKey) (string, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return "", false, err
 	}
@@ -256,7 +252,7 @@ func (l *Local) Recipe(ctx context.Context, key ActionKey) (string, bool, error)
 }
 
 // action reads one record, whether or not its blobs are there.
-func (l *Local) action(key ActionKey) (Action, bool, error) {
+func (l *local) action(key ActionKey) (Action, bool, error) {
 	path := l.actionPath(key)
 	record, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -273,7 +269,7 @@ func (l *Local) action(key ActionKey) (Action, bool, error) {
 }
 
 // Remember implements [Store].
-func (l *Local) Remember(ctx context.Context, name string, key ActionKey) error {
+func (l *local) Remember(ctx context.Context, name string, key ActionKey) error {
 	err := ctx.Err()
 	if err == nil {
 		err = l.replace(l.recentPath(name), fmt.Appendf(nil, "%s\n%s\n", key, name))
@@ -285,7 +281,7 @@ func (l *Local) Remember(ctx context.Context, name string, key ActionKey) error 
 }
 
 // Recall implements [Store]. A note that cannot be read is none: it only explains.
-func (l *Local) Recall(ctx context.Context, name string) (string, bool, error) {
+func (l *local) Recall(ctx context.Context, name string) (string, bool, error) {
 	note, err := os.ReadFile(l.recentPath(name))
 	if err != nil {
 		return "", false, ctx.Err()

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -14,9 +15,9 @@ import (
 	"time"
 )
 
-func openTemp(t testing.TB) *Local {
+func openTemp(t testing.TB) *local {
 	t.Helper()
-	l, err := OpenLocal(t.TempDir())
+	l, err := openLocal(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,26 +41,26 @@ func overwrite(t testing.TB, path string, content []byte) {
 	}
 }
 
-func TestOpenLocalRefusesWhatIsNoCache(t *testing.T) {
+func TestOpenRefusesWhatIsNoCache(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := OpenLocal(dir); err != nil {
+	if _, err := openLocal(dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLocal(dir); err != nil {
+	if _, err := openLocal(dir); err != nil {
 		t.Errorf("opening a second time: %v", err)
 	}
 	overwrite(t, filepath.Join(dir, "VERSION"), []byte("2\n"))
-	if _, err := OpenLocal(dir); err == nil || !strings.Contains(err.Error(), `"2"`) {
+	if _, err := openLocal(dir); err == nil || !strings.Contains(err.Error(), `"2"`) {
 		t.Errorf("another version: %v", err)
 	}
 	home := t.TempDir()
 	if err := os.WriteFile(filepath.Join(home, "thesis.tex"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLocal(home); err == nil || !strings.Contains(err.Error(), "thesis.tex") {
+	if _, err := openLocal(home); err == nil || !strings.Contains(err.Error(), "thesis.tex") {
 		t.Errorf("somebody's folder: %v", err)
 	}
-	if _, err := OpenLocal(filepath.Join(home, "thesis.tex", "cache")); err == nil {
+	if _, err := openLocal(filepath.Join(home, "thesis.tex", "cache")); err == nil {
 		t.Error("a folder inside a file was opened")
 	}
 }
@@ -278,8 +279,8 @@ func TestDeletedBlobsAreMisses(t *testing.T) {
 func TestDeletedFoldersCostOnlyTime(t *testing.T) {
 	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
 		l := openTemp(t)
-		do := func(l *Local) (hit bool) {
-			_, hit, err := Do(t.Context(), l, NewRecipe("k", 1), "o", "k", writeContent)
+		do := func(l *local) (hit bool) {
+			_, hit, err := compute(t.Context(), l, NewRecipe("k", 1), content())
 			if err == nil {
 				err = l.Remember(t.Context(), "name", NewRecipe("k", 1).Key())
 			}
@@ -292,7 +293,7 @@ func TestDeletedFoldersCostOnlyTime(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(l.dir, sub)); err != nil {
 			t.Fatal(err)
 		}
-		again, err := OpenLocal(l.dir)
+		again, err := openLocal(l.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,7 +369,7 @@ func TestFailureAtEachStepLeavesNoHalf(t *testing.T) {
 	}
 }
 
-func wholeOrAbsent(t *testing.T, l *Local, step string) {
+func wholeOrAbsent(t *testing.T, l *local, step string) {
 	t.Helper()
 	total, err := Check(t.Context(), l, func(err error) { t.Errorf("%s: %v", step, err) })
 	if err != nil || total.Damaged != 0 {
@@ -397,12 +398,12 @@ func TestKillAtEachStepLeavesNoHalf(t *testing.T) {
 			if !errors.As(err, &exit) || exit.Exited() {
 				t.Fatalf("%s, %s: the child was not killed: %v\n%s", in, step, err, out)
 			}
-			l, err := OpenLocal(dir)
+			l, err := openLocal(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			wholeOrAbsent(t, l, in+", "+step)
-			if _, _, err := Do(t.Context(), l, NewRecipe("k", 1), "o", "k", writeContent); err != nil {
+			if _, _, err := compute(t.Context(), l, NewRecipe("k", 1), content()); err != nil {
 				t.Errorf("%s, %s: the next process: %v", in, step, err)
 			}
 			wholeOrAbsent(t, l, in+", "+step)
@@ -410,13 +411,27 @@ func TestKillAtEachStepLeavesNoHalf(t *testing.T) {
 	}
 }
 
-func writeContent(w io.Writer) (int64, error) {
-	_, err := io.WriteString(w, strings.Repeat("content ", 1000))
-	return 1, err
+func content() []byte { return []byte(strings.Repeat("content ", 1000)) }
+
+// compute looks an action up, or stores content as its one output.
+func compute(ctx context.Context, s Store, r *Recipe, content []byte) (out Output, hit bool, err error) {
+	outputs, hit, err := s.Lookup(ctx, r.Key())
+	if err != nil {
+		return out, false, err
+	}
+	if hit {
+		return outputs[0], true, nil
+	}
+	out = Output{Name: "o", Kind: "k", Rows: 1}
+	out.Digest, out.Bytes, err = s.Create(ctx, func(w io.Writer) error { _, err := w.Write(content); return err })
+	if err != nil {
+		return out, false, err
+	}
+	return out, false, s.Commit(ctx, r, []Output{out})
 }
 
 func writeAndDie(t *testing.T, dir, step string, inCommit bool) {
-	l, err := OpenLocal(dir)
+	l, err := openLocal(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -433,7 +448,7 @@ func writeAndDie(t *testing.T, dir, step string, inCommit bool) {
 		installed = installed || name == "sync dir"
 		return nil
 	}
-	Do(t.Context(), l, NewRecipe("k", 1), "o", "k", writeContent)
+	compute(t.Context(), l, NewRecipe("k", 1), content())
 	t.Fatal("survived")
 }
 
@@ -459,7 +474,7 @@ func TestProcessesShareAFolder(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	l, err := OpenLocal(dir)
+	l, err := openLocal(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -470,16 +485,13 @@ func TestProcessesShareAFolder(t *testing.T) {
 }
 
 func shareWork(t *testing.T, dir string) {
-	l, err := OpenLocal(dir) // several processes may be laying it out at once
+	l, err := openLocal(dir) // several processes may be laying it out at once
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 10 {
 		content := bytes.Repeat([]byte{byte(i)}, 20000)
-		out, _, err := Do(t.Context(), l, NewRecipe("k", i), "o", "k", func(w io.Writer) (int64, error) {
-			_, err := w.Write(content)
-			return 0, err
-		})
+		out, _, err := compute(t.Context(), l, NewRecipe("k", i), content)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -496,7 +508,7 @@ func TestOldGarbageIsSwept(t *testing.T) {
 	if err := errors.Join(os.WriteFile(fresh, nil, 0o666), os.WriteFile(stale, nil, 0o666), os.Chtimes(stale, past, past)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLocal(l.dir); err != nil {
+	if _, err := openLocal(l.dir); err != nil {
 		t.Fatal(err)
 	}
 	if ok, _ := exists(fresh); !ok {

@@ -11,8 +11,8 @@ import (
 )
 
 // Memory is a [Store] that lives as long as the process: for tests, and for computations
-// that nobody will ask for again. It keeps the promises of [Local] except durability; the
-// suite in cachetest holds both to them.
+// that nobody will ask for again. It keeps the promises of a store in a folder except durability;
+// the suite in cachetest holds both to them.
 type Memory struct {
 	mu      sync.Mutex
 	blobs   map[Digest][]byte
@@ -68,7 +68,7 @@ func (m *Memory) Has(ctx context.Context, d Digest) (bool, error) {
 
 // Commit implements [Store].
 func (m *Memory) Commit(ctx context.Context, r *Recipe, outputs []Output) error {
-	_, err := encodeAction(r.String(), outputs) // refuses what Local could not write down
+	_, err := encodeAction(r.String(), outputs) // refuses what a store in a folder could not write down
 	if err == nil {
 		err = requireBlobs(ctx, m, outputs)
 	}

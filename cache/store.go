@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -65,39 +64,13 @@ type Store interface {
 
 	// Recall returns the recipe last remembered under name. ok is false if there is none.
 	Recall(ctx context.Context, name string) (recipe string, ok bool, err error)
-}
 
-// Do returns the one output of r's computation, from the store if it is there (hit), else
-// by calling write, which returns the number of rows that it wrote, and committing the
-// result under the output's name and kind. Where two callers race, both return what is
-// stored.
-func Do(ctx context.Context, s Store, r *Recipe, name, kind string, write func(io.Writer) (rows int64, err error)) (out Output, hit bool, err error) {
-	key := r.Key()
-	if out, hit, err = sole(ctx, s, key, name); hit || err != nil {
-		return out, hit, err
-	}
-	out = Output{Name: name, Kind: kind}
-	out.Digest, out.Bytes, err = s.Create(ctx, func(w io.Writer) error {
-		out.Rows, err = write(w)
-		return err
-	})
-	if err != nil {
-		return Output{}, false, err
-	}
-	err = s.Commit(ctx, r, []Output{out})
-	if errors.Is(err, ErrMismatch) { // another process was first, and its bytes hold
-		out, _, err = sole(ctx, s, key, name)
-	}
-	return out, false, err
-}
+	// Actions calls visit for every action, in the order of their keys. For a record
+	// that is damaged, err says so and only Key is set; visit may return nil to go on.
+	// An error that visit returns ends the listing and is returned.
+	Actions(ctx context.Context, visit func(a Action, err error) error) error
 
-func sole(ctx context.Context, s Store, key ActionKey, name string) (Output, bool, error) {
-	outputs, ok, err := s.Lookup(ctx, key)
-	if err != nil || !ok {
-		return Output{}, false, err
-	}
-	if len(outputs) != 1 || outputs[0].Name != name {
-		return Output{}, false, fmt.Errorf("look up %s: action %s has %d outputs: %w", name, key.Short(), len(outputs), ErrMismatch)
-	}
-	return outputs[0], true, nil
+	// Blobs calls visit for every blob, in the order of their digests, with the number of
+	// bytes that it takes at rest.
+	Blobs(ctx context.Context, visit func(d Digest, stored int64) error) error
 }

@@ -8,8 +8,8 @@ import (
 )
 
 func TestLocalKeepsThePromises(t *testing.T) {
-	cachetest.Run(t, func(t *testing.T) cache.Inspector {
-		s, err := cache.OpenLocal(t.TempDir() + "/made/on/demand")
+	cachetest.Run(t, func(t *testing.T) cache.Store {
+		s, err := cache.Open(t.TempDir() + "/made/on/demand")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -18,5 +18,5 @@ func TestLocalKeepsThePromises(t *testing.T) {
 }
 
 func TestMemoryKeepsThePromises(t *testing.T) {
-	cachetest.Run(t, func(*testing.T) cache.Inspector { return cache.NewMemory() })
+	cachetest.Run(t, func(*testing.T) cache.Store { return cache.NewMemory() })
 }

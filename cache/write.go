@@ -74,7 +74,7 @@ func (c *contentWriter) Write(p []byte) (int, error) {
 // install makes the temporary file durable and gives it its final name, unless a file of
 // that name exists. Linking rather than renaming never replaces what another process
 // installed in the meantime; file systems without links fall back to a rename.
-func (l *Local) install(tmp *os.File, path string) error {
+func (l *local) install(tmp *os.File, path string) error {
 	if err := l.seal(tmp); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (l *Local) install(tmp *os.File, path string) error {
 }
 
 // replace gives path new content, atomically.
-func (l *Local) replace(path string, content []byte) error {
+func (l *local) replace(path string, content []byte) error {
 	tmp, err := l.writeTemp(content)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (l *Local) replace(path string, content []byte) error {
 	return l.settle(filepath.Dir(path))
 }
 
-func (l *Local) writeTemp(content []byte) (*os.File, error) {
+func (l *local) writeTemp(content []byte) (*os.File, error) {
 	tmp, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), "text-*")
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (l *Local) writeTemp(content []byte) (*os.File, error) {
 
 // seal brings the file's bytes to the disk and takes the right to write away. Until here
 // the file has no name under which anything would look for it.
-func (l *Local) seal(tmp *os.File) error {
+func (l *local) seal(tmp *os.File) error {
 	if err := tmp.Chmod(0o444); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (l *Local) seal(tmp *os.File) error {
 }
 
 // settle brings a new name in dir to the disk.
-func (l *Local) settle(dir string) error {
+func (l *local) settle(dir string) error {
 	if err := l.step("rename"); err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (l *Local) settle(dir string) error {
 }
 
 // makeDir makes a folder of the store, if it is not there.
-func (l *Local) makeDir(dir string) error {
+func (l *local) makeDir(dir string) error {
 	err := os.Mkdir(dir, 0o777)
 	if err == nil {
 		return syncDir(filepath.Dir(dir))
@@ -176,7 +176,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func (l *Local) step(name string) error {
+func (l *local) step(name string) error {
 	if l.reached == nil {
 		return nil
 	}

@@ -173,7 +173,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 
 // resolve opens the store and reads the manifests of the stage's inputs.
 func resolve(ctx context.Context, env Env, stage Stage, keys []string) (cache.Store, []Manifest, error) {
-	store, err := openStore(env.Cache)
+	store, err := stores.get(env.Cache, func() (cache.Store, error) { return cache.Open(env.Cache) })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -287,7 +287,7 @@ func TestDoCommitsNothingOfAFailedWrite(t *testing.T) {
 
 func openTest(t *testing.T, dir string) cache.Store {
 	t.Helper()
-	s, err := cache.OpenLocal(dir)
+	s, err := cache.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,10 +82,6 @@ var (
 	decoders   lazy[*gpu.Decoder]
 )
 
-func openStore(location string) (cache.Store, error) {
-	return stores.get(location, func() (cache.Store, error) { return cache.OpenLocal(location) })
-}
-
 // Tokenizer opens a model's tokenizer.
 func (m TextModel) Tokenizer(ctx context.Context) (*tokenizer.Tokenizer, error) {
 	return tokenizers.get(m.Digest+m.Ref+m.Date, func() (*tokenizer.Tokenizer, error) {

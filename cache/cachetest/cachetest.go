@@ -15,10 +15,10 @@ import (
 )
 
 // Run tests stores made by open, which returns a fresh and empty one each time.
-func Run(t *testing.T, open func(t *testing.T) cache.Inspector) {
+func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 	for _, c := range []struct {
 		name string
-		test func(*testing.T, cache.Inspector)
+		test func(*testing.T, cache.Store)
 	}{
 		{"BlobsComeBack", blobsComeBack},
 		{"AbsentBlobIsNotExist", absentBlob},
@@ -30,7 +30,6 @@ func Run(t *testing.T, open func(t *testing.T) cache.Inspector) {
 		{"CommitNeedsItsBlobs", commitNeedsBlobs},
 		{"CommitRefusesWhatItCannotWrite", commitRefuses},
 		{"RecallExplains", recallExplains},
-		{"DoComputesOnce", doComputesOnce},
 		{"ListingsAreSorted", listingsAreSorted},
 		{"ManyWritersAgree", manyWriters},
 	} {
@@ -62,7 +61,7 @@ func contents() [][]byte {
 	return [][]byte{{}, []byte("a"), []byte("residual\n"), noise, make([]byte, 12<<20)}
 }
 
-func blobsComeBack(t *testing.T, s cache.Inspector) {
+func blobsComeBack(t *testing.T, s cache.Store) {
 	for _, want := range contents() {
 		d := Put(t, s, want)
 		got, err := s.Read(t.Context(), d)
@@ -87,7 +86,7 @@ func blobsComeBack(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func absentBlob(t *testing.T, s cache.Inspector) {
+func absentBlob(t *testing.T, s cache.Store) {
 	d := cache.Sum([]byte("never stored"))
 	if _, err := s.Open(t.Context(), d); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open = %v, want fs.ErrNotExist", err)
@@ -100,7 +99,7 @@ func absentBlob(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func failedWrite(t *testing.T, s cache.Inspector) {
+func failedWrite(t *testing.T, s cache.Store) {
 	cause := errors.New("model ran away")
 	_, _, err := s.Create(t.Context(), func(w io.Writer) error {
 		if _, err := w.Write([]byte("half")); err != nil {
@@ -114,7 +113,7 @@ func failedWrite(t *testing.T, s cache.Inspector) {
 	mustBeEmpty(t, s)
 }
 
-func ignoredWriteError(t *testing.T, s cache.Inspector) {
+func ignoredWriteError(t *testing.T, s cache.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, _, err := s.Create(ctx, func(w io.Writer) error {
 		w.Write([]byte("first"))
@@ -128,7 +127,7 @@ func ignoredWriteError(t *testing.T, s cache.Inspector) {
 	mustBeEmpty(t, s)
 }
 
-func cancelled(t *testing.T, s cache.Inspector) {
+func cancelled(t *testing.T, s cache.Store) {
 	d := Put(t, s, []byte("before"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -143,7 +142,7 @@ func cancelled(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func mustBeEmpty(t *testing.T, s cache.Inspector) {
+func mustBeEmpty(t *testing.T, s cache.Store) {
 	t.Helper()
 	total, err := cache.Size(t.Context(), s)
 	if err != nil || total != (cache.Totals{}) {
@@ -155,7 +154,7 @@ func recipe(lambda float64) *cache.Recipe {
 	return cache.NewRecipe("fit", 2).Float("lambda", lambda).Input("source", cache.Sum([]byte("x")))
 }
 
-func actionsComeBack(t *testing.T, s cache.Inspector) {
+func actionsComeBack(t *testing.T, s cache.Store) {
 	r := recipe(0.1)
 	if _, ok, err := s.Lookup(t.Context(), r.Key()); ok || err != nil {
 		t.Fatalf("Lookup before Commit = %t, %v", ok, err)
@@ -182,7 +181,7 @@ func actionsComeBack(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func firstActionStays(t *testing.T, s cache.Inspector) {
+func firstActionStays(t *testing.T, s cache.Store) {
 	first := []cache.Output{{Name: "map", Kind: "m", Digest: Put(t, s, []byte("1")), Bytes: 1}}
 	other := []cache.Output{{Name: "map", Kind: "m", Digest: Put(t, s, []byte("2")), Bytes: 1}}
 	if err := s.Commit(t.Context(), recipe(1), first); err != nil {
@@ -196,7 +195,7 @@ func firstActionStays(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func commitNeedsBlobs(t *testing.T, s cache.Inspector) {
+func commitNeedsBlobs(t *testing.T, s cache.Store) {
 	lost := []cache.Output{{Name: "map", Kind: "m", Digest: cache.Sum([]byte("lost"))}}
 	if err := s.Commit(t.Context(), recipe(1), lost); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Commit = %v, want fs.ErrNotExist", err)
@@ -204,7 +203,7 @@ func commitNeedsBlobs(t *testing.T, s cache.Inspector) {
 	mustBeEmpty(t, s)
 }
 
-func commitRefuses(t *testing.T, s cache.Inspector) {
+func commitRefuses(t *testing.T, s cache.Store) {
 	d := Put(t, s, []byte("x"))
 	for _, o := range [][]cache.Output{
 		{{Name: "", Kind: "m", Digest: d}},
@@ -220,7 +219,7 @@ func commitRefuses(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func recallExplains(t *testing.T, s cache.Inspector) {
+func recallExplains(t *testing.T, s cache.Store) {
 	ctx := t.Context()
 	if _, ok, err := s.Recall(ctx, "fit/1"); ok || err != nil {
 		t.Errorf("Recall of nothing = %t, %v", ok, err)
@@ -246,29 +245,7 @@ func recallExplains(t *testing.T, s cache.Inspector) {
 	}
 }
 
-func doComputesOnce(t *testing.T, s cache.Inspector) {
-	calls := 0
-	for i, wantHit := range []bool{false, true, true} {
-		out, hit, err := cache.Do(t.Context(), s, recipe(3), "map", "transfer-map", func(w io.Writer) (int64, error) {
-			calls++
-			_, err := io.WriteString(w, "content")
-			return 7, err
-		})
-		want := cache.Output{Name: "map", Kind: "transfer-map", Digest: cache.Sum([]byte("content")), Bytes: 7, Rows: 7}
-		if err != nil || hit != wantHit || out != want || calls != 1 {
-			t.Errorf("call %d: Do = %+v, %t, %v after %d computations; want %+v, %t", i, out, hit, err, calls, want, wantHit)
-		}
-	}
-	cause := errors.New("no device")
-	if _, _, err := cache.Do(t.Context(), s, recipe(4), "map", "m", func(io.Writer) (int64, error) { return 0, cause }); !errors.Is(err, cause) {
-		t.Errorf("Do = %v, want %v", err, cause)
-	}
-	if _, ok, _ := s.Lookup(t.Context(), recipe(4).Key()); ok {
-		t.Error("a failed computation was committed")
-	}
-}
-
-func listingsAreSorted(t *testing.T, s cache.Inspector) {
+func listingsAreSorted(t *testing.T, s cache.Store) {
 	for i := range 20 {
 		d := Put(t, s, []byte{byte(i)})
 		if err := s.Commit(t.Context(), recipe(float64(i)), []cache.Output{{Name: "o", Kind: "k", Digest: d, Bytes: 1}}); err != nil {
@@ -305,22 +282,26 @@ func listingsAreSorted(t *testing.T, s cache.Inspector) {
 }
 
 // manyWriters races goroutines on few blobs and one action each: all must see one result.
-func manyWriters(t *testing.T, s cache.Inspector) {
+func manyWriters(t *testing.T, s cache.Store) {
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
 			for j := range 8 {
 				content := bytes.Repeat([]byte{byte(j)}, 10000+j)
 				r := recipe(float64(j))
-				out, _, err := cache.Do(t.Context(), s, r, "o", "k", func(w io.Writer) (int64, error) {
-					_, err := w.Write(content)
-					return int64(j), err
-				})
-				if err != nil || out.Digest != cache.Sum(content) {
+				d, n, err := s.Create(t.Context(), func(w io.Writer) error { _, err := w.Write(content); return err })
+				out := cache.Output{Name: "o", Kind: "k", Digest: d, Bytes: n, Rows: int64(j)}
+				if err == nil {
+					err = s.Commit(t.Context(), r, []cache.Output{out})
+				}
+				if err != nil || d != cache.Sum(content) {
 					t.Errorf("writer %d: %+v, %v", i, out, err)
 					return
 				}
-				if got, err := s.Read(t.Context(), out.Digest); err != nil || !bytes.Equal(got, content) {
+				if got, ok, err := s.Lookup(t.Context(), r.Key()); err != nil || !ok || len(got) != 1 || got[0] != out {
+					t.Errorf("writer %d: looked up %+v, %t, %v, want %+v", i, got, ok, err, out)
+				}
+				if got, err := s.Read(t.Context(), d); err != nil || !bytes.Equal(got, content) {
 					t.Errorf("writer %d: read %d bytes, %v", i, len(got), err)
 				}
 				if err := s.Remember(t.Context(), "shared", r.Key()); err != nil {

@@ -95,7 +95,7 @@ func (x *experimentFlags) store() (cache.Store, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, dir)
 	}
-	store, err := cache.OpenLocal(dir)
+	store, err := cache.Open(dir)
 	if err != nil {
 		return nil, storeProblem(err)
 	}

@@ -93,7 +93,7 @@ func addToken(folder, id string) error {
 
 // damage flips a bit of one stored output of a kind.
 func damage(dir, kind string) error {
-	s, err := cache.OpenLocal(dir)
+	s, err := cache.Open(dir)
 	if err != nil {
 		return err
 	}

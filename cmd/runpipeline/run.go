@@ -58,7 +58,11 @@ func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelin
 // folder is where the store is.
 func (x *experimentFlags) folder() (string, error) {
 	if x.cache != "" {
-		return filepath.Abs(x.cache)
+		at, err := cache.Location(x.cache)
+		if err != nil {
+			return "", storeProblem(err)
+		}
+		return at, nil
 	}
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -111,7 +115,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err := writable(e.OutputDir); err != nil {
 		return err
 	}
-	store, err := cache.OpenLocal(o.Cache)
+	store, err := cache.Open(o.Cache)
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -279,7 +283,7 @@ func openForPlan(dir string) (cache.Store, error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return cache.NewMemory(), nil
 	}
-	return cache.OpenLocal(dir)
+	return cache.Open(dir)
 }
 
 // warn prints a line of warning, if there is one.
