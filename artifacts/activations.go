@@ -17,7 +17,6 @@ type Activations struct {
 	End      []int32  // byte offset in the text just after the token
 	Token    []string // the token's own text, to see what was captured
 	Fold     []int32  // of the text's document; see [Text]
-	Status   []string // empty, or why there is no residual; its row is then all zero
 	Residual []float32
 }
 
@@ -34,13 +33,11 @@ func (a *Activations) columns() []column {
 		numbers[int32]{"end", &a.End, false},
 		texts{"token", &a.Token},
 		numbers[int32]{"fold", &a.Fold, false},
-		texts{"status", &a.Status},
 		vectors{"residual", a.Dim, &a.Residual},
 	}
 }
 
-// Encode writes the activations as an Arrow file. It refuses NaN and infinities: such a
-// position has a status instead.
+// Encode writes the activations as an Arrow file. It refuses NaN and infinities.
 func (a *Activations) Encode(w io.Writer) error {
 	f := newFacts(KindActivations)
 	f.setNotes(a.Notes)
@@ -66,23 +63,10 @@ func (a *Activations) validate() error {
 	if len(a.Residual)%a.Dim != 0 {
 		return fmt.Errorf("%d values in rows of %d", len(a.Residual), a.Dim)
 	}
-	if len(a.Status) != len(a.Residual)/a.Dim {
-		return fmt.Errorf("%d statuses for %d rows", len(a.Status), len(a.Residual)/a.Dim)
-	}
 	for _, column := range [][]int32{a.Text, a.End, a.Fold} {
 		for i, v := range column {
 			if v < 0 {
 				return fmt.Errorf("row %d has an index of %d", i, v)
-			}
-		}
-	}
-	for i, status := range a.Status {
-		if status == "" {
-			continue
-		}
-		for _, v := range a.Row(i) {
-			if v != 0 {
-				return fmt.Errorf("row %d has a status and a residual", i)
 			}
 		}
 	}
@@ -100,7 +84,6 @@ func DecodeActivations(r io.Reader) (*Activations, error) {
 		all.End = append(all.End, batch.End...)
 		all.Token = append(all.Token, batch.Token...)
 		all.Fold = append(all.Fold, batch.Fold...)
-		all.Status = append(all.Status, batch.Status...)
 		all.Residual = append(all.Residual, batch.Residual...)
 		return nil
 	})
@@ -136,7 +119,7 @@ func ReadActivations(r io.Reader, visit func(batch *Activations) error) error {
 		}
 		a = Activations{Meta: a.Meta, Notes: a.Notes, Dim: a.Dim,
 			Document: a.Document[:0], Text: a.Text[:0], End: a.End[:0], Token: a.Token[:0],
-			Fold: a.Fold[:0], Status: a.Status[:0], Residual: a.Residual[:0]}
+			Fold: a.Fold[:0], Residual: a.Residual[:0]}
 		return nil
 	})
 }

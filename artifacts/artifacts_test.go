@@ -58,7 +58,7 @@ func samples() []sampleValue {
 	}}
 	activations := &Activations{Meta: source(), Dim: 3,
 		Document: []string{"d0", "d0", "d1"}, Text: []int32{0, 0, 1}, End: []int32{3, 8, 0},
-		Token: []string{"Ein", " Igel", ""}, Fold: []int32{0, 0, 1}, Status: []string{"", "", "tokenises to nothing"},
+		Token: []string{"Ein", " Igel", ""}, Fold: []int32{0, 0, 1},
 		Residual: []float32{1, -2, 3.5, 0, 1e-30, 4, 0, 0, 0}}
 	matrices := &Matrices{Source: source(), Target: target(), Notes: map[string]string{"permutations": "5"}}
 	matrices.Add("fold.0.n", 1, 1, []float64{17})
@@ -71,17 +71,16 @@ func samples() []sampleValue {
 		W: []float32{1, 2, 3, 4, 5, 6}, Intercept: []float32{0.5, -0.5}, Notes: map[string]string{"lambda_unit": "relative"}}
 	generations := &Generations{Meta: target(), Rows: []Generation{
 		{Condition: "ridge", Persona: "silly", Alpha: 0.3, AlphaAbsolute: 3.75, Prompt: 4, PromptText: "Tell me\nabout", Seed: 1 << 63, Text: " ♪ la", Tokens: []int32{5, 6, 7}, Ended: true},
-		{Condition: "none", Prompt: 5, PromptText: "?", Status: "tokenises to nothing"},
+		{Condition: "none", Prompt: 5, PromptText: "?"},
 	}}
 	scores := &Scores{Meta: target(), Generations: "3f9a", Rows: []Score{
-		{Row: 0, NLL: 2.5, Tokens: 3, Perplexity: math.Exp(2.5), Collapse: []string{"repeats: 4-gram 3 times", "short: 2 tokens"}},
-		{Row: 1, NLL: math.NaN(), Perplexity: math.NaN(), Status: "no tokens"},
+		{Row: 0, NLL: 2.5, Tokens: 3, Perplexity: math.Exp(2.5)},
+		{Row: 1, NLL: math.NaN(), Perplexity: math.NaN()},
 	}}
 	evaluation := &Evaluation{Rows: []Sample{
 		{Persona: "silly", Condition: "ridge", Layer: 2, Alpha: 0.3, AlphaUnit: "residual", AlphaAbsolute: 3.75, Prompt: 4, PromptText: "Tell <me>", Seed: 42, Text: "\u2028\"la\"", Tokens: 3, Ended: true, Trait: 3.25, Coherence: 4, Perplexity: 12, NLL: 2.5, Collapse: []string{"short"}, Vector: "aa", Generations: "bb"},
-		{Condition: "none", Trait: math.NaN(), Coherence: math.NaN(), Perplexity: math.NaN(), NLL: math.NaN(), Status: "judge did not answer"},
+		{Condition: "none", Trait: math.NaN(), Coherence: math.NaN(), Perplexity: math.NaN(), NLL: math.NaN(), Status: "trait is missing: no scorer"},
 	}}
-	scorer := &Scorer{JSON: []byte(`{"weights":{"silly":1.5}}`)}
 	return []sampleValue{
 		{KindTexts, texts.Encode, adapt(DecodeTexts), texts},
 		{KindActivations, activations.Encode, adapt(DecodeActivations), activations},
@@ -91,7 +90,6 @@ func samples() []sampleValue {
 		{KindGenerations, generations.Encode, adapt(DecodeGenerations), generations},
 		{KindScores, scores.Encode, adapt(DecodeScores), scores},
 		{KindEvaluation, evaluation.Encode, adapt(DecodeEvaluation), evaluation},
-		{KindScorer, scorer.Encode, adapt(DecodeScorer), scorer},
 	}
 }
 

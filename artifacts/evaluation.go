@@ -23,10 +23,9 @@ type Sample struct {
 	Perplexity    float64  `json:"perplexity" missing:"ok"`
 	NLL           float64  `json:"nll" missing:"ok"`   // nats per token
 	Collapse      []string `json:"collapse"`           // flags with reasons
-	Judge         string   `json:"judge"`              // which judge gave trait and coherence; empty: the built-in ones
 	Vector        string   `json:"vector_digest"`      // of the artifact that holds the vector
 	Generations   string   `json:"generations_digest"` // of the artifact that holds the text
-	Status        string   `json:"status"`             // empty, or what went wrong
+	Status        string   `json:"status"`             // empty, or why the trait is missing
 }
 
 // Evaluation is all samples of an experiment, in the driver's order.

@@ -25,23 +25,18 @@ type facts map[string]string
 // extraPrefix begins the facts that a caller adds for people; their keys are free.
 const extraPrefix = "note."
 
-// formatVersion is the layout of a kind.
-func formatVersion(kind string) string {
-	if kind == KindVectors {
-		return "2" // 2: scales as facts of their own
-	}
-	return "1" // 1: Arrow file without nulls or compression, facts in the schema
-}
+// formatVersion is the layout of every kind, raised together.
+const formatVersion = "2" // 2: scales as facts, no columns that were always empty; 1: Arrow file without nulls or compression, facts in the schema
 
-func newFacts(kind string) facts { return facts{"kind": kind, "version": formatVersion(kind)} }
+func newFacts(kind string) facts { return facts{"kind": kind, "version": formatVersion} }
 
 // expect takes kind and version out.
 func (f facts) expect(kind string) error {
 	if got := f.take("kind"); got != kind {
 		return fmt.Errorf("its kind is %.40q, want %q", got, kind)
 	}
-	if got := f.take("version"); got != formatVersion(kind) {
-		return fmt.Errorf("its version is %.40q, want %q", got, formatVersion(kind))
+	if got := f.take("version"); got != formatVersion {
+		return fmt.Errorf("its version is %.40q, want %q", got, formatVersion)
 	}
 	return nil
 }

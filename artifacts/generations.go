@@ -19,7 +19,6 @@ type Generation struct {
 	Text          string  `json:"text"`   // the continuation, without the prompt
 	Tokens        []int32 `json:"tokens"` // of the continuation
 	Ended         bool    `json:"ended"`  // the model ended the text itself
-	Status        string  `json:"status"` // empty, or why there is no text
 }
 
 // Generations are the continuations of one batch or one stage, in the order that the driver
@@ -69,12 +68,10 @@ func DecodeGenerations(r io.Reader) (*Generations, error) {
 
 // A Score is what the unsteered target says about one generation.
 type Score struct {
-	Row        int32    `json:"row"`                     // of the generations it belongs to
-	NLL        float64  `json:"nll" missing:"ok"`        // mean −log p per token of the continuation, nats; NaN if it has none
-	Tokens     int32    `json:"tokens"`                  // how many tokens NLL is the mean of
-	Perplexity float64  `json:"perplexity" missing:"ok"` // exp(NLL)
-	Collapse   []string `json:"collapse"`                // flags, each with its reason; none: not collapsed
-	Status     string   `json:"status"`                  // empty, or why there is no score
+	Row        int32   `json:"row"`                     // of the generations it belongs to
+	NLL        float64 `json:"nll" missing:"ok"`        // mean −log p per token of the continuation, nats; NaN if it has none
+	Tokens     int32   `json:"tokens"`                  // how many tokens NLL is the mean of
+	Perplexity float64 `json:"perplexity" missing:"ok"` // exp(NLL)
 }
 
 // Scores belong to one [Generations], named by its digest, row by row.

@@ -19,9 +19,6 @@ import (
 func TestColumnsOfUnequalLengthAreRefused(t *testing.T) {
 	expectsLeaks = true
 	for _, s := range samples() {
-		if s.name == KindScorer {
-			continue
-		}
 		content := encoded(t, s.encode)
 		at := 16 + int(binary.LittleEndian.Uint32(content[12:])) + 8 // after magic, schema and the batch's frame
 		f := &flat{b: content[at:]}
@@ -91,9 +88,6 @@ func TestDescriptionsThatArrowReadsOtherwiseAreRefused(t *testing.T) {
 // Even a table without rows has a batch; a file without one was not written here.
 func TestATableWithoutBatchesIsRefused(t *testing.T) {
 	for _, s := range samples() {
-		if s.name == KindScorer {
-			continue
-		}
 		table, err := openTable(bytes.NewReader(encoded(t, s.encode)), s.name)
 		if err != nil {
 			t.Fatal(err)
@@ -121,7 +115,7 @@ func TestATableWithoutBatchesIsRefused(t *testing.T) {
 func TestDamageIsNotTakenForAnotherFormat(t *testing.T) {
 	const rows, dim = 3 * maxBatchRows, 16
 	a := &Activations{Meta: Meta{Hidden: dim}, Dim: dim, Document: make([]string, rows), Text: make([]int32, rows), End: make([]int32, rows),
-		Token: make([]string, rows), Fold: make([]int32, rows), Status: make([]string, rows)}
+		Token: make([]string, rows), Fold: make([]int32, rows)}
 	state := uint32(1)
 	for range rows * dim { // bits that do not compress
 		state = state*1664525 + 1013904223

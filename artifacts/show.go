@@ -19,19 +19,11 @@ const (
 	shownText  = 200
 )
 
-// Show writes any artifact of this package as text for people: kind, facts in order, and
+// Show writes any table of this package as text for people: kind, facts in order, and
 // its first rows, at most limit of them (all, if limit is negative). Long lists and texts
 // are cut. The whole artifact is read, so that a store can vouch for it.
 func Show(w io.Writer, r io.Reader, kind string, limit int) error {
 	out := bufio.NewWriter(w)
-	if kind == KindScorer {
-		s, err := DecodeScorer(r)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "kind scorer\n%s\n", s.JSON)
-		return out.Flush()
-	}
 	t, err := openTable(r, kind)
 	if err != nil {
 		return err

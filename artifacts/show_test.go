@@ -15,9 +15,8 @@ func TestShowTellsWhatIsInside(t *testing.T) {
 		KindVectors:     "  values [3 4]\n",
 		KindMap:         "  part \"w\"\n  values [1 2]\n",
 		KindGenerations: "  seed 9223372036854775808\n",
-		KindScores:      `  collapse ["repeats: 4-gram 3 times" "short: 2 tokens"]`,
-		KindEvaluation:  "  trait 3.25\n",
-		KindScorer:      `{"weights":{"silly":1.5}}`,
+		KindScores:      "  nll 2.5\n",
+		KindEvaluation:  "  collapse [\"short\"]\n",
 	}
 	for _, s := range samples() {
 		var b strings.Builder

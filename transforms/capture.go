@@ -17,7 +17,7 @@ type Capture struct {
 	Positions string `json:"positions"` // recorded in the shards, so that a vector of another rule is refused
 }
 
-const captureVersion = 3 // 2: texts without a position are not run, which changes the batches of the others; 3: as pairs 2
+const captureVersion = 4 // 4: artifacts of format 2; 2: texts without a position are not run, which changes the batches of the others; 3: as pairs 2
 
 func init() { register("capture", captureVersion, many, capture) }
 
@@ -94,7 +94,7 @@ func (s Capture) read(t *tokenizer.Tokenizer, texts *artifacts.Texts, acts *arti
 			}
 			at = append(at, p)
 			acts.Document, acts.Text, acts.End = append(acts.Document, row.Document), append(acts.Text, int32(i)), append(acts.End, end)
-			acts.Token, acts.Fold, acts.Status = append(acts.Token, t.Token(read.tokens[p])), append(acts.Fold, row.Fold), append(acts.Status, "")
+			acts.Token, acts.Fold = append(acts.Token, t.Token(read.tokens[p])), append(acts.Fold, row.Fold)
 		}
 		tokens, positions = append(tokens, read.tokens), append(positions, at)
 	}

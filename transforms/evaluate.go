@@ -81,7 +81,7 @@ type AnchorReport struct {
 	Positive    map[string]trial.Number `json:"positive_logit"`      // of held-out positive texts
 }
 
-const evaluateVersion = 4 // 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 5 // 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 

@@ -22,7 +22,7 @@ type Fit struct {
 	Self     bool      `json:"self"`
 }
 
-const fitVersion = 3 // 2: cross-validates the method that is fitted, not ridge in its place; 3: learning curve
+const fitVersion = 4 // 4: artifacts of format 2; 2: cross-validates the method that is fitted, not ridge in its place; 3: learning curve
 
 func init() { register("fit", fitVersion, whole, fit) }
 

@@ -25,7 +25,7 @@ func pairedShards(t *testing.T, store cache.Store, n, documents int, s Gram) Man
 	for i := range n {
 		for _, a := range []*artifacts.Activations{x, y} {
 			a.Document, a.Fold = append(a.Document, fmt.Sprint(i%documents)), append(a.Fold, int32(i%documents))
-			a.Text, a.End, a.Token, a.Status = append(a.Text, int32(i)), append(a.End, 1), append(a.Token, "x"), append(a.Status, "")
+			a.Text, a.End, a.Token = append(a.Text, int32(i)), append(a.End, 1), append(a.Token, "x")
 		}
 		for j := range d {
 			x.Residual = append(x.Residual, float32(r.NormFloat64()*float64(1+10*j)))

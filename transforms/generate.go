@@ -79,7 +79,7 @@ func Batches(conditions []Condition, personas []string, alphas []float64, prompt
 	return batches
 }
 
-const generateVersion = 3 // 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
+const generateVersion = 4 // 4: artifacts of format 2; 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
 
 func init() { register("generate", generateVersion, many, generate) }
 

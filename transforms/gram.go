@@ -19,7 +19,7 @@ type Gram struct {
 	Seed     uint64 `json:"seed"`
 }
 
-const gramVersion = 1
+const gramVersion = 2 // 2: artifacts of format 2
 
 func init() { register("gram", gramVersion, many, gram) }
 

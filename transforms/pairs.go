@@ -46,7 +46,7 @@ type Text struct {
 	Text     string `json:"text"`
 }
 
-const pairsVersion = 3 // 3: texts drawn by seed and text; 2: word ends in scripts without spaces; texts in a chat template are found by marks, not by search
+const pairsVersion = 4 // 4: artifacts of format 2; 3: texts drawn by seed and text; 2: word ends in scripts without spaces; texts in a chat template are found by marks, not by search
 
 func init() { register("pairs", pairsVersion, whole, pairs) }
 

@@ -41,7 +41,7 @@ func half(texts []string, odd bool) []string {
 	return out
 }
 
-const personasVersion = 5 // 5: vectors with scales as facts; 2: a vector of length 0 is refused; texts are read 500 at a time; 3: as capture 2; 4: as pairs 2
+const personasVersion = 5 // 5: artifacts of format 2; 2: a vector of length 0 is refused; texts are read 500 at a time; 3: as capture 2; 4: as pairs 2
 
 func init() { register("personas", personasVersion, many, personas) }
 

@@ -16,7 +16,7 @@ type Score struct {
 	Model Model `json:"model"`
 }
 
-const scoreVersion = 2 // 2: end tokens that a prompt was given
+const scoreVersion = 3 // 3: artifacts of format 2; 2: end tokens that a prompt was given
 
 func init() { register("score", scoreVersion, many, score) }
 

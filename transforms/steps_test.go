@@ -143,7 +143,7 @@ func TestTraitScorerSeesOddTextsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := trial.FitScorer(odd[0], odd[1], trial.Combined)
+	want, err := trial.FitScorer(odd[0], odd[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func pairsOf(t *testing.T, store cache.Store, s Gram, shards ...[][3]float32) Ma
 		for j, row := range rows { // document, source, target
 			for k, a := range []*artifacts.Activations{x, y} {
 				a.Document, a.Fold, a.Residual = append(a.Document, "d"), append(a.Fold, int32(row[0])), append(a.Residual, row[1+k])
-				a.Text, a.End, a.Token, a.Status = append(a.Text, int32(j)), append(a.End, 1), append(a.Token, "x"), append(a.Status, "")
+				a.Text, a.End, a.Token = append(a.Text, int32(j)), append(a.End, 1), append(a.Token, "x")
 			}
 		}
 		source = append(source, keep(t, store, unitName(i, "activations"), artifacts.KindActivations, x.Encode))

@@ -177,7 +177,7 @@ func TestAnchorsAreAlsoScoredShuffled(t *testing.T) {
 
 // handScorer gives a text with the word "boing" the logit 1 and any other −1; its held-out texts had 3
 // and −5. The word is the only known term, so its feature is √½.
-const handScorer = `{"version":1,"kind":"words","auroc":0.95,"held_out_positive":3,"held_out_negative":-5,"positives":9,"negatives":9,"terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1}`
+const handScorer = `{"version":2,"lexicon":"ee56260012f26951c7b9f39db0fdf83756218308de4d6d4ba3c02db7aaeec5eb","auroc":0.95,"held_out_positive":3,"held_out_negative":-5,"positives":9,"negatives":9,"terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1}`
 
 // A spoken is one text of a batch with its likelihood.
 type spoken struct {

@@ -16,7 +16,7 @@ type Trait struct {
 	Personas []PersonaRef `json:"personas"`
 }
 
-const traitVersion = 2 // 2: few texts have a scorer too
+const traitVersion = 3 // 3: scorers of one kind; 2: few texts have a scorer too
 
 func init() { register("trait", traitVersion, many, trait) }
 
@@ -47,7 +47,7 @@ func fitScorer(texts PersonaTexts) (*trial.Scorer, error) {
 	positive, negative := half(texts.Positive, true), half(texts.Negative, true)
 	switch {
 	case min(len(positive), len(negative)) >= trial.MinTexts:
-		return trial.FitScorer(positive, negative, trial.Combined)
+		return trial.FitScorer(positive, negative)
 	case min(len(texts.Positive), len(texts.Negative)) >= trial.MinFewTexts:
 		return trial.FitFew(texts.Positive, texts.Negative)
 	}

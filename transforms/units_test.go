@@ -236,7 +236,7 @@ func TestMapElsewhereIsRefused(t *testing.T) {
 			return Manifest{keep(t, store, unitName(0, "vector"), artifacts.KindVectors, v.Encode)}
 		}
 		activations := func(at artifacts.Meta) Manifest {
-			a := &artifacts.Activations{Meta: at, Dim: at.Hidden, Document: []string{"d"}, Text: []int32{0}, End: []int32{1}, Token: []string{"x"}, Fold: []int32{0}, Status: []string{""}, Residual: append([]float32{2}, make([]float32, at.Hidden-1)...)}
+			a := &artifacts.Activations{Meta: at, Dim: at.Hidden, Document: []string{"d"}, Text: []int32{0}, End: []int32{1}, Token: []string{"x"}, Fold: []int32{0}, Residual: append([]float32{2}, make([]float32, at.Hidden-1)...)}
 			return Manifest{keep(t, store, unitName(0, "activations"), artifacts.KindActivations, a.Encode)}
 		}
 		m := &artifacts.Map{Source: c.from, Target: c.to, Method: "ridge", Lambda: 1, Rows: 2, Cols: 3, W: []float32{1, 0, 0, 0, 1, 0}}

@@ -17,7 +17,7 @@ type VectorSettings struct {
 	Seed       uint64   `json:"seed"`
 }
 
-const vectorsVersion = 2 // 2: scales as facts
+const vectorsVersion = 2 // 2: artifacts of format 2
 
 func init() { register("vectors", vectorsVersion, whole, vectors) }
 

@@ -68,7 +68,7 @@ func residuals(t *testing.T, store cache.Store, at artifacts.Meta, rows [][]floa
 		a := &artifacts.Activations{Meta: at, Dim: at.Hidden}
 		for j, row := range part {
 			a.Document, a.Text, a.End = append(a.Document, "d"), append(a.Text, int32(j)), append(a.End, 1)
-			a.Token, a.Fold, a.Status = append(a.Token, "x"), append(a.Fold, 0), append(a.Status, "")
+			a.Token, a.Fold = append(a.Token, "x"), append(a.Fold, 0)
 			a.Residual = append(a.Residual, row...)
 		}
 		m = append(m, keep(t, store, unitName(i, "activations"), artifacts.KindActivations, a.Encode))

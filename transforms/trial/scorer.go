@@ -10,19 +10,6 @@ import (
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
 
-// A ScorerKind says what a scorer reads.
-type ScorerKind string
-
-const (
-	// Combined reads words, character n-grams and the sentiment lexicon, and lets one regression
-	// weigh them. It is the rule for every persona: nothing is chosen per persona.
-	Combined ScorerKind = "combined"
-	// Words reads words and character n-grams only.
-	Words ScorerKind = "words"
-	// Lexicon reads the valence and the intensity of the sentiment lexicon only.
-	Lexicon ScorerKind = "lexicon"
-)
-
 // MinTexts is the smallest number of texts a side that a scorer is fitted on: half of the eight a
 // side below which a persona has no trait, since the other half fits the vectors.
 const MinTexts = 4
@@ -31,11 +18,10 @@ const MinTexts = 4
 // told from the others.
 const MinFewTexts = 3
 
-// A Scorer tells a persona's positive texts from its negative ones: logistic regression on the
-// features of its kind. It is fitted on texts that made neither vector nor map and sees no
-// activation, so it owes nothing to what was injected.
+// A Scorer tells a persona's positive texts from its negative ones: logistic regression on words,
+// character n-grams and the sentiment lexicon, the same for every persona. It is fitted on texts that
+// made neither vector nor map and sees no activation, so it owes nothing to what was injected.
 type Scorer struct {
-	Kind ScorerKind
 	// AUROC is the area under the ROC of out-of-fold scores ([AUROC]), on the texts it was fitted
 	// on. HeldOutPositive and HeldOutNegative are the mean out-of-fold logits of each side, and the
 	// first is the upper anchor of [Trait].
@@ -50,18 +36,14 @@ type Scorer struct {
 	bias       float64
 }
 
-// FitScorer fits a scorer of the given kind and cross-validates it: K = min(5, texts a side) folds,
-// text i of either side in fold i mod K, so that a matched pair is never torn apart. Everything,
-// the vocabulary included, is fitted again in every fold. It returns an error if a side has fewer
-// than [MinTexts] texts or the kind is unknown.
-func FitScorer(positive, negative []string, kind ScorerKind) (*Scorer, error) {
+// FitScorer fits a scorer and cross-validates it: K = min(5, texts a side) folds, text i of either side
+// in fold i mod K, so that a matched pair is never torn apart. Everything, the vocabulary included, is
+// fitted again in every fold. It returns an error if a side has fewer than [MinTexts] texts.
+func FitScorer(positive, negative []string) (*Scorer, error) {
 	if len(positive) < MinTexts || len(negative) < MinTexts {
 		return nil, fmt.Errorf("trait scorer: %d positive and %d negative texts, want at least %d each", len(positive), len(negative), MinTexts)
 	}
-	if kind != Combined && kind != Words && kind != Lexicon {
-		return nil, fmt.Errorf("trait scorer: unknown kind %q, want %q, %q or %q", kind, Combined, Words, Lexicon)
-	}
-	return crossValidated(positive, negative, kind, min(5, len(positive), len(negative)))
+	return crossValidated(positive, negative, min(5, len(positive), len(negative)))
 }
 
 // FitFew fits a scorer where there are too few texts for halves: on all of them, and judged by leaving
@@ -72,7 +54,7 @@ func FitFew(positive, negative []string) (*Scorer, error) {
 	if len(positive) < MinFewTexts || len(negative) < MinFewTexts {
 		return nil, fmt.Errorf("trait scorer: %d positive and %d negative texts, want at least %d each", len(positive), len(negative), MinFewTexts)
 	}
-	s, err := crossValidated(positive, negative, Combined, max(len(positive), len(negative)))
+	s, err := crossValidated(positive, negative, max(len(positive), len(negative)))
 	if err == nil {
 		s.Few = true
 	}
@@ -80,8 +62,8 @@ func FitFew(positive, negative []string) (*Scorer, error) {
 }
 
 // crossValidated fits a scorer on all texts, and one for each fold on the texts outside it.
-func crossValidated(positive, negative []string, kind ScorerKind, folds int) (*Scorer, error) {
-	s, err := fitOnce(positive, negative, kind)
+func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
+	s, err := fitOnce(positive, negative)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +71,7 @@ func crossValidated(positive, negative []string, kind ScorerKind, folds int) (*S
 	for k := range folds {
 		inP, outP := split(positive, k, folds)
 		inN, outN := split(negative, k, folds)
-		f, err := fitOnce(inP, inN, kind)
+		f, err := fitOnce(inP, inN)
 		if err != nil {
 			return nil, err
 		}
@@ -111,12 +93,9 @@ func split(texts []string, k, folds int) (in, out []string) {
 	return in, out
 }
 
-func fitOnce(positive, negative []string, kind ScorerKind) (*Scorer, error) {
+func fitOnce(positive, negative []string) (*Scorer, error) {
 	texts := slices.Concat(positive, negative)
-	s := &Scorer{Kind: kind, Positives: len(positive), Negatives: len(negative), vocabulary: newVocabulary(nil)}
-	if kind != Lexicon {
-		s.vocabulary = newVocabulary(texts)
-	}
+	s := &Scorer{Positives: len(positive), Negatives: len(negative), vocabulary: newVocabulary(texts)}
 	samples := make([]sample, len(texts))
 	for i, t := range texts {
 		samples[i] = sample{s.features(t), i < len(positive)}
@@ -131,13 +110,9 @@ func fitOnce(positive, negative []string, kind ScorerKind) (*Scorer, error) {
 
 // features returns the representation of a text: TF-IDF, then valence and intensity.
 func (s *Scorer) features(text string) []feature {
-	out := s.vocabulary.tfidf(text)
-	if s.Kind != Words {
-		valence, intensity := sentiment(text)
-		n := len(s.vocabulary.terms)
-		out = append(out, feature{n, lexiconWeight * valence}, feature{n + 1, lexiconWeight * intensity})
-	}
-	return out
+	valence, intensity := sentiment(text)
+	n := len(s.vocabulary.terms)
+	return append(s.vocabulary.tfidf(text), feature{n, lexiconWeight * valence}, feature{n + 1, lexiconWeight * intensity})
 }
 
 // Score returns the logit that text is positive: 0 means undecided. It is always finite.
@@ -158,20 +133,19 @@ func (s *Scorer) scores(texts []string) []float64 {
 }
 
 // scorerVersion is the format and the meaning of a stored scorer.
-const scorerVersion = 1
+const scorerVersion = 2 // 2: there is one kind, which is not named
 
 // storedScorer is a scorer as JSON. Terms are sorted and floats are written shortest, so the same
 // scorer has the same bytes and reads back to the bit.
 type storedScorer struct {
 	Version         int        `json:"version"`
-	Kind            ScorerKind `json:"kind"`
 	AUROC           Number     `json:"auroc"`
 	HeldOutPositive Number     `json:"held_out_positive"`
 	HeldOutNegative Number     `json:"held_out_negative"`
 	Positives       int        `json:"positives"`
 	Negatives       int        `json:"negatives"`
 	Few             bool       `json:"few,omitempty"`
-	Lexicon         string     `json:"lexicon,omitempty"`
+	Lexicon         string     `json:"lexicon"` // digest
 	Terms           []string   `json:"terms"`
 	IDF             *[]float64 `json:"idf"` // null without terms
 	Weights         []float64  `json:"weights"`
@@ -183,16 +157,12 @@ func (s *Scorer) MarshalJSON() ([]byte, error) {
 	if s.vocabulary == nil {
 		return nil, errors.New("trait scorer: not fitted")
 	}
-	stored := storedScorer{
-		Version: scorerVersion, Kind: s.Kind, AUROC: Number(s.AUROC),
+	return json.Marshal(storedScorer{
+		Version: scorerVersion, AUROC: Number(s.AUROC),
 		HeldOutPositive: Number(s.HeldOutPositive), HeldOutNegative: Number(s.HeldOutNegative),
-		Positives: s.Positives, Negatives: s.Negatives, Few: s.Few,
+		Positives: s.Positives, Negatives: s.Negatives, Few: s.Few, Lexicon: lexiconDigest(),
 		Terms: s.vocabulary.terms, IDF: &s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
-	}
-	if s.Kind != Words {
-		stored.Lexicon = lexiconDigest()
-	}
-	return json.Marshal(stored)
+	})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. Unknown fields, another version, another lexicon than
@@ -209,7 +179,7 @@ func (s *Scorer) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("trait scorer: %w", err)
 	}
 	*s = Scorer{
-		Kind: stored.Kind, AUROC: float64(stored.AUROC),
+		AUROC:           float64(stored.AUROC),
 		HeldOutPositive: float64(stored.HeldOutPositive), HeldOutNegative: float64(stored.HeldOutNegative),
 		Positives: stored.Positives, Negatives: stored.Negatives, Few: stored.Few,
 		vocabulary: &vocabulary{terms: stored.Terms, idf: *stored.IDF},
@@ -220,19 +190,11 @@ func (s *Scorer) UnmarshalJSON(data []byte) error {
 }
 
 func (s *storedScorer) check() error {
-	wantLexicon := lexiconDigest()
-	switch s.Kind {
-	case Words:
-		wantLexicon = ""
-	case Combined, Lexicon:
-	default:
-		return fmt.Errorf("unknown kind %q", s.Kind)
-	}
 	switch {
 	case s.Version != scorerVersion:
 		return fmt.Errorf("version %d, want %d", s.Version, scorerVersion)
-	case s.Lexicon != wantLexicon:
-		return fmt.Errorf("made with lexicon %.12q, this is %.12q", s.Lexicon, wantLexicon)
+	case s.Lexicon != lexiconDigest():
+		return fmt.Errorf("made with lexicon %.12q, this is %.12q", s.Lexicon, lexiconDigest())
 	case len(*s.IDF) != len(s.Terms) || len(s.Weights) != len(s.Terms)+2:
 		return fmt.Errorf("%d terms, %d frequencies, %d weights", len(s.Terms), len(*s.IDF), len(s.Weights))
 	}

@@ -39,20 +39,20 @@ func part(texts []string, odd int) (out []string) {
 	return out
 }
 
-func fitScorer(t testing.TB, p texts, kind ScorerKind) *Scorer {
+func fitScorer(t testing.TB, p texts) *Scorer {
 	t.Helper()
-	s, err := FitScorer(part(p.Positive, 1), part(p.Negative, 1), kind)
+	s, err := FitScorer(part(p.Positive, 1), part(p.Negative, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// One kind for all personas, fitted on the 24 odd-numbered texts a side, passes 0.9 on held-out
+// One rule for all personas, fitted on the 24 odd-numbered texts a side, passes 0.9 on held-out
 // texts: in cross-validation, and on the even-numbered texts, which it never saw.
-func TestCombinedScorerPassesForEveryPersona(t *testing.T) {
+func TestScorerPassesForEveryPersona(t *testing.T) {
 	for name, p := range readPersonas(t) {
-		s := fitScorer(t, p, Combined)
+		s := fitScorer(t, p)
 		other := AUROC(s.scores(part(p.Positive, 0)), s.scores(part(p.Negative, 0)))
 		t.Logf("%s: cross-validated %.3f, even-numbered texts %.3f", name, s.AUROC, other)
 		if s.AUROC < 0.95 || other < 0.9 {
@@ -64,21 +64,30 @@ func TestCombinedScorerPassesForEveryPersona(t *testing.T) {
 	}
 }
 
-// What the kinds are for: words cannot see the mood of a sentence, the lexicon cannot see a manner.
-func TestScorerKindsDiffer(t *testing.T) {
-	p := readPersonas(t)
-	if s := fitScorer(t, p["joyful"], Lexicon); s.AUROC < 0.95 {
-		t.Errorf("joyful by lexicon: %.3f", s.AUROC)
-	}
-	if s := fitScorer(t, p["pirate"], Lexicon); s.AUROC > 0.9 {
-		t.Errorf("pirate by lexicon: %.3f", s.AUROC)
-	}
-	if s := fitScorer(t, p["pirate"], Words); s.AUROC < 0.95 {
-		t.Errorf("pirate by words: %.3f", s.AUROC)
+// What the two parts of the features are for: words cannot see the mood of a sentence, the lexicon cannot
+// see a manner. A scorer of one part has the other's weights at zero.
+func TestScorerNeedsBothParts(t *testing.T) {
+	for name, p := range readPersonas(t) {
+		s := fitScorer(t, p)
+		n := len(s.vocabulary.terms)
+		lexicon, manner := *s, *s
+		lexicon.weights = append(make([]float64, n), s.weights[n:]...)
+		manner.weights = append(slices.Clone(s.weights[:n]), 0, 0)
+		by := func(s *Scorer) float64 { return AUROC(s.scores(part(p.Positive, 0)), s.scores(part(p.Negative, 0))) }
+		switch l, m := by(&lexicon), by(&manner); name {
+		case "joyful":
+			if l < 0.9 || m > l {
+				t.Errorf("joyful: by lexicon %.3f, by words %.3f", l, m)
+			}
+		case "pirate":
+			if l > 0.9 || m < 0.95 {
+				t.Errorf("pirate: by lexicon %.3f, by words %.3f", l, m)
+			}
+		}
 	}
 }
 
-// On planted markers every kind that reads words is perfect; on labels without meaning none is.
+// On planted markers a scorer is perfect; on labels without meaning it is not.
 func TestScorerOnPlantedData(t *testing.T) {
 	r := newRand([32]byte{5})
 	vocabulary := strings.Fields("river stone paper window garden engine yellow morning carpet silver number table")
@@ -95,7 +104,7 @@ func TestScorerOnPlantedData(t *testing.T) {
 		negative = append(negative, sentence(""))
 		a, b = append(a, sentence("")), append(b, sentence(""))
 	}
-	s, err := FitScorer(positive, negative, Combined)
+	s, err := FitScorer(positive, negative)
 	if err != nil || s.AUROC < 0.99 {
 		t.Errorf("planted markers: AUROC %.3f, %v", s.AUROC, err)
 	}
@@ -103,7 +112,7 @@ func TestScorerOnPlantedData(t *testing.T) {
 		t.Error("a marker does not raise the score")
 	}
 	// The standard error of an AUROC at chance with 30 a side is about 0.075.
-	s, err = FitScorer(a, b, Combined)
+	s, err = FitScorer(a, b)
 	if err != nil || math.Abs(s.AUROC-0.5) > 0.25 {
 		t.Errorf("no signal: AUROC %.3f, %v, want about 0.5", s.AUROC, err)
 	}
@@ -111,28 +120,26 @@ func TestScorerOnPlantedData(t *testing.T) {
 
 func TestScorerSurvivesJSONToTheBit(t *testing.T) {
 	p := readPersonas(t)["joyful"]
-	for _, kind := range []ScorerKind{Combined, Words, Lexicon} {
-		s := fitScorer(t, p, kind)
-		first, err := json.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, _ := json.Marshal(fitScorer(t, p, kind))
-		if !bytes.Equal(first, again) {
-			t.Errorf("%s: the same texts gave other bytes", kind)
-		}
-		var back Scorer
-		if err := json.Unmarshal(first, &back); err != nil {
-			t.Fatal(err)
-		}
-		second, _ := json.Marshal(&back)
-		if !bytes.Equal(first, second) || back.AUROC != s.AUROC || back.HeldOutPositive != s.HeldOutPositive {
-			t.Errorf("%s: read back differently", kind)
-		}
-		for _, text := range append(part(p.Positive, 0), "", "\xff日本 !!! don’t") {
-			if got, want := back.Score(text), s.Score(text); got != want {
-				t.Errorf("%s: Score(%q) = %g after reading, want %g", kind, text, got, want)
-			}
+	s := fitScorer(t, p)
+	first, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := json.Marshal(fitScorer(t, p))
+	if !bytes.Equal(first, again) {
+		t.Error("the same texts gave other bytes")
+	}
+	var back Scorer
+	if err := json.Unmarshal(first, &back); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := json.Marshal(&back)
+	if !bytes.Equal(first, second) || back.AUROC != s.AUROC || back.HeldOutPositive != s.HeldOutPositive {
+		t.Error("read back differently")
+	}
+	for _, text := range append(part(p.Positive, 0), "", "\xff日本 !!! don’t") {
+		if got, want := back.Score(text), s.Score(text); got != want {
+			t.Errorf("Score(%q) = %g after reading, want %g", text, got, want)
 		}
 	}
 	if _, err := json.Marshal(&Scorer{}); err == nil {
@@ -143,26 +150,22 @@ func TestScorerSurvivesJSONToTheBit(t *testing.T) {
 func TestScorerRefusesBadInput(t *testing.T) {
 	few := []string{"a", "b", "c"}
 	enough := []string{"a b", "b c", "c d", "d e"}
-	if _, err := FitScorer(few, enough, Combined); err == nil {
+	if _, err := FitScorer(few, enough); err == nil {
 		t.Error("three texts were accepted")
 	}
-	if _, err := FitScorer(enough, enough, "guess"); err == nil {
-		t.Error("an unknown kind was accepted")
-	}
-	s, err := FitScorer(enough, []string{"", "", "", ""}, Words)
+	s, err := FitScorer(enough, []string{"", "", "", ""})
 	if err != nil || math.IsNaN(s.Score("")) {
 		t.Errorf("empty texts: %v", err)
 	}
 	good, _ := json.Marshal(s)
 	for name, change := range map[string][2]string{
-		"version":      {`"version":1`, `"version":2`},
-		"kind":         {`"kind":"words"`, `"kind":"combined"`},
-		"unknown kind": {`"kind":"words"`, `"kind":"magic"`},
-		"extra field":  {`{"version"`, `{"extra":1,"version"`},
-		"lost weight":  {`"weights":[`, `"weights":[1,`},
-		"huge bias":    {`"bias":`, `"bias":1e300,"x":`},
-		"unsorted":     {`"terms":["`, `"terms":["zzz`},
-		"not JSON":     {`{`, ``},
+		"version":         {`"version":2`, `"version":1`},
+		"another lexicon": {`"lexicon":"`, `"lexicon":"0`},
+		"extra field":     {`{"version"`, `{"extra":1,"version"`},
+		"lost weight":     {`"weights":[`, `"weights":[1,`},
+		"huge bias":       {`"bias":`, `"bias":1e300,"x":`},
+		"unsorted":        {`"terms":["`, `"terms":["zzz`},
+		"not JSON":        {`{`, ``},
 	} {
 		data := strings.Replace(string(good), change[0], change[1], 1)
 		var back Scorer
@@ -176,13 +179,13 @@ func TestScorerRefusesBadInput(t *testing.T) {
 }
 
 func FuzzScorerJSON(f *testing.F) {
-	s, err := FitScorer([]string{"a b", "b c", "c d", "d e"}, []string{"x", "y", "z", "w"}, Combined)
+	s, err := FitScorer([]string{"a b", "b c", "c d", "d e"}, []string{"x", "y", "z", "w"})
 	if err != nil {
 		f.Fatal(err)
 	}
 	good, _ := json.Marshal(s)
 	f.Add(good)
-	f.Add([]byte(`{"version":1,"kind":"words","terms":[],"idf":[],"weights":[0,0],"bias":0}`))
+	f.Add([]byte(`{"version":2,"lexicon":"` + lexiconDigest() + `","terms":[],"idf":[],"weights":[0,0],"bias":0}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s Scorer
@@ -345,7 +348,7 @@ func BenchmarkFitScorer(b *testing.B) {
 				p.Positive, p.Negative = append(p.Positive, p.Positive...), append(p.Negative, p.Negative...)
 			}
 			for b.Loop() {
-				if _, err := FitScorer(p.Positive[:n], p.Negative[:n], Combined); err != nil {
+				if _, err := FitScorer(p.Positive[:n], p.Negative[:n]); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -294,7 +294,7 @@ func TestScorerOfFewTextsLeavesOneOut(t *testing.T) {
 	for i := range 6 {
 		inP, outP := without(positive, i)
 		inN, outN := without(negative, i)
-		f, err := fitOnce(inP, inN, Combined)
+		f, err := fitOnce(inP, inN)
 		if err != nil {
 			t.Fatal(err)
 		}

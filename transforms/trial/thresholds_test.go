@@ -108,7 +108,7 @@ func TestFeaturesByHand(t *testing.T) {
 			t.Errorf("idf of %s is %g, want %g", term, idf(term), want)
 		}
 	}
-	s := &Scorer{Kind: Combined, vocabulary: v}
+	s := &Scorer{vocabulary: v}
 	got := map[int]float64{}
 	for _, f := range s.features("boat, good boat: bad") {
 		got[f.index] = f.value
@@ -123,12 +123,6 @@ func TestFeaturesByHand(t *testing.T) {
 			t.Errorf("feature %d is %g, want %g", i, got[i], want)
 		}
 	}
-	s.Kind = Words
-	for _, f := range s.features("boat, good boat: bad") {
-		if f.index >= n {
-			t.Errorf("a scorer of words reads the lexicon: %+v", f)
-		}
-	}
 }
 
 // TestHeldOutScoresAreHeldOut fits the scorer of each fold from scratch: AUROC and both anchors are of
@@ -136,7 +130,7 @@ func TestFeaturesByHand(t *testing.T) {
 func TestHeldOutScoresAreHeldOut(t *testing.T) {
 	positive := strings.Split("ahoy the sea|the boat sinks|matey sings|a red sail|ahoy again now", "|")
 	negative := strings.Split("see the sea|the boat floats|a man sings|a red roof|look again now|one more table", "|")
-	s, err := FitScorer(positive, negative, Words)
+	s, err := FitScorer(positive, negative)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +147,7 @@ func TestHeldOutScoresAreHeldOut(t *testing.T) {
 				inN = append(inN, text)
 			}
 		}
-		f, err := fitOnce(inP, inN, Words)
+		f, err := fitOnce(inP, inN)
 		if err != nil {
 			t.Fatal(err)
 		}
