@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
+	"github.com/persona-transfer/runpipeline/format/files"
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/format/text"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
@@ -77,7 +78,7 @@ func readFile(path string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := regular(info); err != nil {
+	if err := files.Regular(info.Mode()); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have taken its place
@@ -86,7 +87,7 @@ func readFile(path string, limit int) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err == nil {
-		err = regular(info)
+		err = files.Regular(info.Mode())
 	}
 	if err != nil {
 		return nil, err
@@ -100,20 +101,6 @@ func readFile(path string, limit int) ([]byte, error) {
 
 // withoutMark drops a byte order mark.
 func withoutMark(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\uFEFF")) }
-
-func regular(info fs.FileInfo) error {
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		return nil
-	case mode.IsDir():
-		return errors.New("a folder, want a file")
-	case mode&fs.ModeNamedPipe != 0:
-		return errors.New("a pipe, want a file")
-	case mode&fs.ModeDevice != 0:
-		return errors.New("a device, want a file")
-	}
-	return errors.New("not a regular file")
-}
 
 // readPersonas reads the file form of persona_datasets.
 func readPersonas(b []byte) (map[string]Persona, error) {

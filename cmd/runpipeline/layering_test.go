@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"cache/cachetest":     {"cache"},
 	"artifacts":           {"cache", "github.com/apache/arrow/go/v17/"},
 	"artifacts/export":    {"artifacts", "format"},
+	"format/files":        {},
 	"format/strictjson":   {},
 	"format/text":         {},
 	"gpu":                 {"github.com/gomlx/", "golang.org/x/sys/"},

@@ -33,8 +33,8 @@ func openBlob(fsys fs.FS, name string) (*blob, error) {
 		return nil, err
 	}
 	info, err := f.Stat() // of what was opened: the name may be another file's by now
-	if err == nil && !info.Mode().IsRegular() {
-		err = notRegular(name, info.Mode())
+	if err == nil {
+		err = checkMode(name, info.Mode())
 	}
 	if err != nil {
 		f.Close()

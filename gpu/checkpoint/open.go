@@ -36,7 +36,7 @@ func Open(ctx context.Context, ref string, opts Options) (*Checkpoint, error) {
 	case err == nil && info.IsDir():
 		return openFolder(os.DirFS(ref), ref, opts.MetadataOnly)
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("open %w", notRegular(ref, info.Mode()))
+		return nil, fmt.Errorf("open %w", checkMode(ref, info.Mode()))
 	case err == nil && isGGUF(ref):
 		return openGGUF(ref, ref)
 	case err == nil:

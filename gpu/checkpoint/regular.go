@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/persona-transfer/runpipeline/format/files"
 	"github.com/persona-transfer/runpipeline/format/text"
 )
 
@@ -15,13 +16,12 @@ import (
 // a tokenizer.json of 33 MB (Gemma 3).
 const maxText = 64 << 20
 
-// regular reports a name of fsys that is no regular file: opening a pipe would wait for its
-// other end for ever, and a device has no end. The error wraps [fs.ErrNotExist] if there is
+// regular reports a name of fsys that is no regular file. The error wraps [fs.ErrNotExist] if there is
 // nothing of that name, [ErrNotFound] if it is a link to nothing, else [ErrFormat].
 func regular(fsys fs.FS, name string) (fs.FileInfo, error) {
 	info, err := fs.Stat(fsys, name)
-	if err == nil && !info.Mode().IsRegular() {
-		err = notRegular(name, info.Mode())
+	if err == nil {
+		err = checkMode(name, info.Mode())
 	}
 	if err != nil {
 		err = cmp.Or(linkToNowhere(fsys, name), err)
@@ -43,20 +43,12 @@ func linkToNowhere(fsys fs.FS, name string) error {
 	return fmt.Errorf("%s: a link to %.200s, which is not there: %w", name, target, ErrNotFound)
 }
 
-// notRegular names what lies where a file should.
-func notRegular(name string, mode fs.FileMode) error {
-	kind := "not a regular file"
-	switch {
-	case mode.IsDir():
-		kind = "a folder, not a file"
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a pipe, not a file"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket, not a file"
-	case mode&fs.ModeDevice != 0:
-		kind = "a device, not a file"
+// checkMode reports what lies where a file should. The error wraps [ErrFormat].
+func checkMode(name string, mode fs.FileMode) error {
+	if other := files.Regular(mode); other != nil {
+		return fmt.Errorf("%s: %w: %w", name, other, ErrFormat)
 	}
-	return fmt.Errorf("%s: %s: %w", name, kind, ErrFormat)
+	return nil
 }
 
 // readText reads one of the small files of fsys as a whole.

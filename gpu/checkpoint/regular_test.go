@@ -65,7 +65,7 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 				}()
 				select {
 				case err := <-done:
-					if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), name+": "+kind+", not a file") {
+					if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), name+": "+kind+", want a file") {
 						t.Errorf("%v; want %q", err, kind)
 					}
 				case <-time.After(10 * time.Second):
