@@ -39,9 +39,9 @@ func TestByteOrderMarksAreNoText(t *testing.T) {
 			t.Errorf("%s: %q, %v, want The pier and The boat", name, list, err)
 		}
 	}
-	personas := mark + `{"p": {"positive_texts": ["a", "b"], "negative_texts": ["c", "d"]}}`
-	c, err := ParseConfig(pair().with("persona_datasets", save("personas.json", personas)).bytes(), "")
-	if err != nil && strings.Contains(err.Error(), "persona_datasets: "+dir) || len(c.PersonaDatasets.Sets) != 1 {
+	save("personas.json", mark+`{"p": {"positive_texts": ["a", "b"], "negative_texts": ["c", "d"]}}`)
+	c, err := LoadConfig(t.Context(), save("c.json", mark+`{"persona_datasets": "personas.json"}`), nil)
+	if err != nil || len(c.PersonaDatasets.Sets["p"].Positive) != 2 {
 		t.Errorf("personas: %v, %v", c.PersonaDatasets.Sets, err)
 	}
 	m := openTiny(t)
@@ -52,5 +52,21 @@ func TestByteOrderMarksAreNoText(t *testing.T) {
 	s := &Session{Model: m, Steer: Steering{File: save("vector.json", mark+string(content)), Layer: -1, Unit: "absolute"}}
 	if _, err := s.Resolve(); err != nil {
 		t.Errorf("vector: %v", err)
+	}
+}
+
+// TestTextsInOtherGuisesAreNamed: a list of texts would make three texts of a pointer's lines.
+func TestTextsInOtherGuisesAreNamed(t *testing.T) {
+	for content, want := range map[string]string{
+		"\xff\xfeo\x00n\x00e\x00": "UTF-16",
+		"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n": "git lfs pull",
+	} {
+		path := filepath.Join(t.TempDir(), "a.txt")
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := readTexts(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v, want an error that says %s", content, list, err, want)
+		}
 	}
 }
