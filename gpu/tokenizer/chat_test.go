@@ -23,39 +23,70 @@ func withTemplate(t testing.TB, source string) *Tokenizer {
 }
 
 // TestChatTemplatesMatchHuggingFace renders templates of the families in use as Hugging Face's
-// apply_chat_template does (testdata/chat.py).
+// apply_chat_template does (jinja/testdata/templates.py): those of its conversations that are messages of text
+// and nothing else, which is what a Message holds.
 func TestChatTemplatesMatchHuggingFace(t *testing.T) {
 	var file struct {
-		Templates map[string]string
-		Cases     []struct {
-			Template string
-			Messages []Message
-			Prompt   bool
-			Text     *string
-			Error    *string
+		Templates     map[string]string
+		Conversations []struct {
+			Messages  []map[string]any
+			Variables map[string]any
+		}
+		Cases []struct {
+			Template            string
+			Conversation        int
+			Prompt              bool
+			Text, Error, Raised *string
 		}
 	}
-	if err := json.Unmarshal(readFile(t, "testdata/chat.json"), &file); err != nil {
+	if err := json.Unmarshal(unzip(t, "../jinja/testdata/templates.json.gz"), &file); err != nil {
 		t.Fatal(err)
 	}
-	if len(file.Cases) < 150 {
-		t.Fatalf("%d cases", len(file.Cases))
+	talks := map[int][]Message{}
+	for i, c := range file.Conversations {
+		if m, ok := plainMessages(c.Messages); ok && len(c.Variables) == 0 {
+			talks[i] = m
+		}
 	}
 	toks := map[string]*Tokenizer{}
 	for name, source := range file.Templates {
 		toks[name] = withTemplate(t, source)
 	}
+	rendered := 0
 	for _, c := range file.Cases {
-		got, err := toks[c.Template].Chat(c.Messages, c.Prompt)
-		switch {
-		case c.Error != nil && (err == nil || !strings.Contains(err.Error(), *c.Error)):
-			t.Errorf("%s of %v: %q, %v; want error %q", c.Template, c.Messages, got, err, *c.Error)
-		case c.Text != nil && err != nil:
-			t.Errorf("%s of %v: %v", c.Template, c.Messages, err)
-		case c.Text != nil && got != *c.Text:
-			t.Errorf("%s of %v, %t:\n     %q\nwant %q", c.Template, c.Messages, c.Prompt, got, *c.Text)
+		messages, ok := talks[c.Conversation]
+		if !ok {
+			continue
 		}
+		got, err := toks[c.Template].Chat(messages, c.Prompt)
+		switch {
+		case c.Raised != nil && (err == nil || !strings.Contains(err.Error(), *c.Raised)):
+			t.Errorf("%s of %v: %q, %v; want error %q", c.Template, messages, got, err, *c.Raised)
+		case c.Error != nil && err == nil:
+			t.Errorf("%s of %v: %q, want an error as Python's: %s", c.Template, messages, got, *c.Error)
+		case c.Text != nil && err != nil:
+			t.Errorf("%s of %v: %v", c.Template, messages, err)
+		case c.Text != nil && got != *c.Text:
+			t.Errorf("%s of %v, %t:\n     %q\nwant %q", c.Template, messages, c.Prompt, got, *c.Text)
+		}
+		rendered++
 	}
+	if len(toks) < 60 || rendered < 1000 {
+		t.Fatalf("%d templates, %d cases", len(toks), rendered)
+	}
+}
+
+// plainMessages returns messages that have a role and a text and nothing else.
+func plainMessages(all []map[string]any) (out []Message, ok bool) {
+	for _, m := range all {
+		role, ok1 := m["role"].(string)
+		text, ok2 := m["content"].(string)
+		if !ok1 || !ok2 || len(m) != 2 {
+			return nil, false
+		}
+		out = append(out, Message{role, text})
+	}
+	return out, true
 }
 
 func TestNamedTemplatesUseTheDefault(t *testing.T) {

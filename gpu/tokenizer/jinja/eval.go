@@ -217,12 +217,18 @@ func (r *run) args(of arguments) (args, error) {
 	return a, nil
 }
 
-func (e *callExpr) eval(r *run) (value, error) {
-	of, err := r.eval(e.of)
+// withArgs returns the values of an expression and of the arguments behind it.
+func (r *run) withArgs(of expr, list arguments) (value, args, error) {
+	v, err := r.eval(of)
 	if err != nil {
-		return nil, err
+		return nil, args{}, err
 	}
-	a, err := r.args(e.args)
+	a, err := r.args(list)
+	return v, a, err
+}
+
+func (e *callExpr) eval(r *run) (value, error) {
+	of, a, err := r.withArgs(e.of, e.args)
 	if err != nil {
 		return nil, err
 	}
@@ -233,11 +239,7 @@ func (e *filterExpr) eval(r *run) (value, error) {
 	if e.of == nil {
 		return nil, fmt.Errorf("a filter without a value")
 	}
-	of, err := r.eval(e.of)
-	if err != nil {
-		return nil, err
-	}
-	a, err := r.args(e.args)
+	of, a, err := r.withArgs(e.of, e.args)
 	if err != nil {
 		return nil, err
 	}
@@ -245,11 +247,7 @@ func (e *filterExpr) eval(r *run) (value, error) {
 }
 
 func (e *testExpr) eval(r *run) (value, error) {
-	of, err := r.eval(e.of)
-	if err != nil {
-		return nil, err
-	}
-	a, err := r.args(e.args)
+	of, a, err := r.withArgs(e.of, e.args)
 	if err != nil {
 		return nil, err
 	}

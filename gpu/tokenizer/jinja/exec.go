@@ -122,23 +122,27 @@ func (s setStmt) exec(r *run) (signal, error) {
 }
 
 func (s setBlockStmt) exec(r *run) (signal, error) {
-	var sig signal
-	var v value
-	err := r.inside(r.scope, func() error {
+	v, sig, err := r.filtered(s.body, s.filter)
+	if err != nil || sig != proceed {
+		return sig, err
+	}
+	return proceed, r.assign(s.target, v)
+}
+
+// filtered returns what a block writes, in a scope of its own, with filters applied to it.
+func (r *run) filtered(body *block, filter expr) (v value, sig signal, err error) {
+	err = r.inside(r.scope, func() error {
 		text, err := r.capture(func() (err error) {
-			sig, err = r.execBlock(s.body)
+			sig, err = r.execBlock(body)
 			return err
 		})
 		if err != nil || sig != proceed {
 			return err
 		}
-		v, err = r.applyFilters(s.filter, text)
+		v, err = r.applyFilters(filter, text)
 		return err
 	})
-	if err != nil || sig != proceed {
-		return sig, err
-	}
-	return proceed, r.assign(s.target, v)
+	return v, sig, err
 }
 
 // applyFilters applies the filters of a block to its text.
@@ -159,19 +163,7 @@ func (r *run) applyFilters(e expr, text string) (value, error) {
 }
 
 func (s filterStmt) exec(r *run) (signal, error) {
-	var sig signal
-	var v value
-	err := r.inside(r.scope, func() error {
-		text, err := r.capture(func() (err error) {
-			sig, err = r.execBlock(s.body)
-			return err
-		})
-		if err != nil || sig != proceed {
-			return err
-		}
-		v, err = r.applyFilters(s.filter, text)
-		return err
-	})
+	v, sig, err := r.filtered(s.body, s.filter)
 	if err != nil || sig != proceed {
 		return sig, err
 	}
@@ -223,11 +215,7 @@ func (s callStmt) exec(r *run) (signal, error) {
 	if err != nil {
 		return proceed, err
 	}
-	of, err := r.eval(s.call.of)
-	if err != nil {
-		return proceed, err
-	}
-	a, err := r.args(s.call.args)
+	of, a, err := r.withArgs(s.call.of, s.call.args)
 	if err != nil {
 		return proceed, err
 	}

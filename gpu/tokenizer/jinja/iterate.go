@@ -26,6 +26,21 @@ func (r *run) newIterator(next func() (value, bool, error)) (value, error) {
 	}}, nil
 }
 
+// onDemand pays for an iterator that next makes of the one over a value, at which nothing looks before the
+// first element is asked for.
+func (r *run) onDemand(of value, next func(*iterator) (value, bool, error)) (value, error) {
+	var it *iterator
+	return r.newIterator(func() (value, bool, error) {
+		if it == nil {
+			var err error
+			if it, err = r.iterate(of); err != nil {
+				return nil, false, err
+			}
+		}
+		return next(it)
+	})
+}
+
 // at returns element i of a sequence whose elements have places, and false for other values.
 func at(v value, i int) (value, bool) {
 	switch v := v.(type) {

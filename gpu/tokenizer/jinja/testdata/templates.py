@@ -1176,6 +1176,57 @@ T["dbrx"] = "{% if messages[0]['role'] == 'system' %}{% set loop_messages = mess
 T["crlf"] = "{% for m in messages %}\r\n<|{{ m.role }}|>\r\n{{ m.content }}\r\n{% endfor %}\r\n{% if add_generation_prompt %}\r\n<|assistant|>\r\n{% endif %}\r\n"
 T["nous-pro"] = "{% for m in messages %}{%- set parts = m.content.split('\\n') -%}{% for p in parts %}{{ '> ' if m.role == 'user' else '< ' }}{{ p.rstrip() }}{{ '\\n' if not loop.last else '' }}{% endfor %}{{ '\\n---\\n' }}{% endfor %}"
 T["lfm2"] = "{{- bos_token -}}\n{%- set system_prompt = '' -%}\n{%- set ns = namespace(system_prompt='') -%}\n{%- if messages[0]['role'] == 'system' -%}\n\t{%- set ns.system_prompt = messages[0]['content'] -%}\n\t{%- set messages = messages[1:] -%}\n{%- endif -%}\n{%- if tools -%}\n\t{%- set ns.system_prompt = ns.system_prompt + ('\\n' if ns.system_prompt else '') + 'List of tools: <|tool_list_start|>[' -%}\n\t{%- for tool in tools -%}\n\t\t{%- if tool is not string -%}\n\t\t\t{%- set tool = tool | tojson -%}\n\t\t{%- endif -%}\n\t\t{%- set ns.system_prompt = ns.system_prompt + tool -%}\n\t\t{%- if not loop.last -%}\n\t\t\t{%- set ns.system_prompt = ns.system_prompt + ', ' -%}\n\t\t{%- endif -%}\n\t{%- endfor -%}\n\t{%- set ns.system_prompt = ns.system_prompt + ']<|tool_list_end|>' -%}\n{%- endif -%}\n{%- if ns.system_prompt -%}\n\t{{- '<|im_start|>system\\n' + ns.system_prompt + '<|im_end|>\\n' -}}\n{%- endif -%}\n{%- for message in messages -%}\n\t{{- '<|im_start|>' + message['role'] + '\\n' -}}\n\t{%- set content = message['content'] -%}\n\t{%- if content is not string -%}\n\t\t{%- set content = content | tojson -%}\n\t{%- endif -%}\n\t{%- if message['role'] == 'tool' -%}\n\t\t{%- set content = '<|tool_response_start|>' + content + '<|tool_response_end|>' -%}\n\t{%- endif -%}\n\t{{- content + '<|im_end|>\\n' -}}\n{%- endfor -%}\n{%- if add_generation_prompt -%}\n\t{{- '<|im_start|>assistant\\n' -}}\n{%- endif -%}"
+T["smollm2"] = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+T["llama3.2"] = """{{- bos_token }}
+{%- if custom_tools is defined %}
+    {%- set tools = custom_tools %}
+{%- endif %}
+{%- if not tools_in_user_message is defined %}
+    {%- set tools_in_user_message = true %}
+{%- endif %}
+{%- if not date_string is defined %}
+    {%- set date_string = "26 Jul 2024" %}
+{%- endif %}
+{%- if not tools is defined %}
+    {%- set tools = none %}
+{%- endif %}
+{#- This block extracts the system message, so we can slot it into the right place. #}
+{%- if messages[0]['role'] == 'system' %}
+    {%- set system_message = messages[0]['content']|trim %}
+    {%- set messages = messages[1:] %}
+{%- else %}
+    {%- set system_message = "" %}
+{%- endif %}
+{{- "<|start_header_id|>system<|end_header_id|>\\n\\n" }}
+{%- if tools is not none %}
+    {{- "Environment: ipython\\n" }}
+{%- endif %}
+{{- "Cutting Knowledge Date: December 2023\\n" }}
+{{- "Today Date: " + date_string + "\\n\\n" }}
+{{- system_message }}
+{{- "<|eot_id|>" }}
+{%- for message in messages %}
+    {%- if not (message.role == 'ipython' or message.role == 'tool' or 'tool_calls' in message) %}
+        {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>' }}
+    {%- elif 'tool_calls' in message %}
+        {%- if not message.tool_calls|length == 1 %}
+            {{- raise_exception("This model only supports single tool-calls at once!") }}
+        {%- endif %}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
+{%- endif %}
+"""
+
+# One feature each.
+T["blocks"] = "{% if true %}\n  a\n  {% for m in messages %}\n    {{ loop.index }}: {{ m.content }}\n  {% endfor %}\n{% endif %}\nend\n"
+T["json"] = "{% for m in messages %}{{ m.content | tojson }}{% endfor %}{{ [1, 2.5, true, none, 'é<&>'] | tojson }}"
+T["methods"] = "{% for m in messages %}{{ m.role.upper() }}|{{ m['content'].strip().split(' ')[0] }}|{{ m.content.replace('e', 'E') }}|{{ m.content | length }}|{{ m.get('name', 'none') }}{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}"
+T["loops"] = "{% for m in messages %}{% if m.role == 'system' %}{% continue %}{% endif %}{{ m.content }}{% if loop.index > 2 %}{% break %}{% endif %}{% endfor %}{% for i in range(3) %}{{ i }}{% endfor %}"
+T["macros"] = "{% macro turn(role, content='x') -%}<{{ role }}>{{ content }}{%- endmacro %}{% for m in messages %}{{ turn(m.role, m.content) }}{% endfor %}{{ turn('end') }}"
+T["conditions"] = "{{ ('a' if messages|length > 1 else 'b') + ('c' if false else 'd' if messages[0].role == 'user' else 'e') }}{% set x = 'if' if messages else raise_exception('no') %}{{ x }}{{ 'y' if x == 'else' }}{% for m in messages if m.role == 'user' %}{{ [m.content if true else 1, {'k': 'v' if false else 'w'}['k']] | join('-') }}{% endfor %}{{ raise_exception('never') if false else '}}' }}{% if ('p' if true else '') %}q{% endif %}{% raw %}{{ a if b else c }}{% endraw %}{# a if b #}"
+T["clock"] = "{% if strftime_now is defined %}{% set d = strftime_now('%Y') %}{% else %}{% set d = '26 Jul 2024' %}{% endif %}{{ messages[0].role }}"
 
 user, assistant, system = (lambda r: lambda c, **k: {"role": r, "content": c, **k})("user"), (lambda c, **k: {"role": "assistant", "content": c, **k}), (lambda c: {"role": "system", "content": c})
 TOOLS = [
