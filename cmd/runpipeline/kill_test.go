@@ -33,6 +33,27 @@ func process(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return c
 }
 
+// start starts a command that the test ends; one that hangs is killed after limit.
+func start(t *testing.T, c *exec.Cmd, limit time.Duration) {
+	t.Helper()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(limit, func() { c.Process.Kill() })
+	t.Cleanup(func() { stop.Stop() })
+}
+
+// startHeard is start for a command whose standard error the test reads as it comes.
+func startHeard(t *testing.T, c *exec.Cmd) io.Reader {
+	t.Helper()
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, c, time.Minute)
+	return stderr
+}
+
 // finish runs the command to its end and gives what it printed.
 func finish(t *testing.T, dir string) (stdout []byte, took time.Duration) {
 	t.Helper()
@@ -170,11 +191,7 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 	c := process(t, dir)
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop := time.AfterFunc(5*time.Minute, func() { c.Process.Kill() })
-	defer stop.Stop()
+	start(t, c, 5*time.Minute)
 	for interrupted := false; !interrupted && c.ProcessState == nil; time.Sleep(2 * time.Millisecond) {
 		for _, line := range readTrace(t, dir) {
 			interrupted = interrupted || line.Stage == "generate"
@@ -219,15 +236,7 @@ func TestInterruptsAreHeardWhileNothingRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stdin.Close()
-	stderr, err := c.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
-	defer stop.Stop()
+	stderr := startHeard(t, c)
 	var said []byte
 	for part := make([]byte, 1000); !bytes.HasSuffix(said, []byte("> ")); {
 		n, err := stderr.Read(part)
@@ -253,15 +262,7 @@ func TestInterruptsAreHeardWhileNothingRuns(t *testing.T) {
 func TestSecondInterruptStopsAtOnce(t *testing.T) {
 	c := process(t, t.TempDir())
 	c.Env = append(c.Env, deafCommand+"=1")
-	stderr, err := c.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
-	defer stop.Stop()
+	stderr := startHeard(t, c)
 	lines := bufio.NewScanner(stderr)
 	for _, want := range []string{"working", "interrupted; finishing the current units; again to stop at once"} {
 		if !lines.Scan() || lines.Text() != want {
