@@ -22,10 +22,9 @@ type CheckResult struct {
 
 // Check runs the sanity checks on the experiment's models, calling report after each.
 func (e *Experiment) Check(ctx context.Context, report func(CheckResult)) error {
-	for i, m := range []transforms.Model{e.Source, e.Target} {
-		layer := []int{e.SourceLayer(), e.TargetLayer()}[i]
-		if err := e.checkModel(ctx, m, layer, report); err != nil {
-			return fmt.Errorf("check %s: %w", modelName(m.Ref), err)
+	for _, s := range e.sides() {
+		if err := e.checkModel(ctx, s.Model, s.Layer, report); err != nil {
+			return fmt.Errorf("check %s: %w", modelName(s.Ref), err)
 		}
 	}
 	report(checkPlanted())

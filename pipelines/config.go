@@ -200,16 +200,17 @@ func (c *Config) TargetLayer() int { return or(c.TargetLayerIdx, c.LayerIdx) }
 const depth = 0.6
 
 // resolveLayers puts the layers that nobody chose at a relative depth of each model.
-func (c *Config) resolveLayers(blocks [2]int) {
+func (c *Config) resolveLayers(sourceBlocks, targetBlocks int) {
 	if !slices.Contains(c.assumed, "layer_idx") {
 		return
 	}
-	for i, p := range []**int{&c.SourceLayerIdx, &c.TargetLayerIdx} {
-		if *p == nil {
-			layer := int(math.Round(depth * float64(blocks[i]-1)))
-			*p = &layer
+	chosen := func(idx *int, blocks int) *int {
+		if idx != nil {
+			return idx
 		}
+		return new(int(math.Round(depth * float64(blocks-1))))
 	}
+	c.SourceLayerIdx, c.TargetLayerIdx = chosen(c.SourceLayerIdx, sourceBlocks), chosen(c.TargetLayerIdx, targetBlocks)
 }
 
 func or(p *int, otherwise int) int {

@@ -235,7 +235,7 @@ func TestLayersThatNobodyChoseRun(t *testing.T) {
 	}
 	for blocks, want := range map[int]int{1: 0, 2: 1, 18: 10, 30: 17} {
 		c := Config{assumed: []string{"layer_idx"}}
-		c.resolveLayers([2]int{blocks, blocks})
+		c.resolveLayers(blocks, blocks)
 		if c.SourceLayer() != want || c.TargetLayer() != want {
 			t.Errorf("%d blocks: layers %d and %d, want %d", blocks, c.SourceLayer(), c.TargetLayer(), want)
 		}

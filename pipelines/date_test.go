@@ -52,7 +52,7 @@ func TestATemplateThatWritesTheDateNeedsOne(t *testing.T) {
 	for _, c := range []struct {
 		model transforms.Model
 		want  string
-	}{{e.Source, "27 Nov 2026: The boat"}, {e.Target, "2026 The boat"}, {experiment("").Target, "2024 The boat"}} {
+	}{{e.Source.Model, "27 Nov 2026: The boat"}, {e.Target.Model, "2026 The boat"}, {experiment("").Target.Model, "2024 The boat"}} {
 		tok, err := c.model.Text().Tokenizer(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -137,15 +137,15 @@ func (e *Experiment) Export(ctx context.Context, store cache.Store, o ExportOpti
 // identify adds to a stored place what files say of a model so that others can tell it: a stored
 // artifact knows its model by digest alone.
 func (e *Experiment) identify(ctx context.Context, place *artifacts.Meta) error {
-	model, shape := e.Target, e.shapes[1]
+	side := e.Target
 	if place.ModelDigest == e.Source.Digest && place.ModelDigest != e.Target.Digest {
-		model, shape = e.Source, e.shapes[0]
+		side = e.Source
 	}
-	t, err := model.Text().Tokenizer(ctx)
+	t, err := side.Text().Tokenizer(ctx)
 	if err != nil {
 		return err
 	}
-	place.Model, place.ModelType, place.Blocks = modelName(model.Ref), shape.ModelType, shape.Layers
+	place.Model, place.ModelType, place.Blocks = modelName(side.Ref), side.shape.ModelType, side.shape.Layers
 	place.Tokenizer, err = t.Fingerprint()
 	return err
 }

@@ -24,15 +24,15 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) (
 	if slices.Contains(e.assumed, "layer_idx") {
 		chosen = fmt.Sprintf(" (about %g of the depth where the configuration names none)", depth)
 	}
-	for i, c := range e.shapes {
-		layer := []int{e.SourceLayer(), e.TargetLayer()}[i]
-		add([]string{"source", "target"}[i], "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d%s",
-			modelName([]string{e.Source.Ref, e.Target.Ref}[i]), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), layer, chosen)
+	for _, s := range e.sides() {
+		c := s.shape
+		add(s.name, "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d%s",
+			modelName(s.Ref), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), s.Layer, chosen)
 	}
 	for _, note := range e.notes {
 		add("note", "%s", note)
 	}
-	add("map", "%d → %d from %d pairs (%s), %d folds, lambda %v (%s%s)", e.shapes[0].Hidden, e.shapes[1].Hidden, e.NTraining, e.Positions, e.Folds, e.LambdaValues, e.LambdaUnit, e.whyAbsolute("lambda"))
+	add("map", "%d → %d from %d pairs (%s), %d folds, lambda %v (%s%s)", e.Source.shape.Hidden, e.Target.shape.Hidden, e.NTraining, e.Positions, e.Folds, e.LambdaValues, e.LambdaUnit, e.whyAbsolute("lambda"))
 	batches, rows := e.work()
 	add("texts", "%d generations of at most %d tokens in %d batches: %d personas, %d conditions, alpha %v (%s%s)",
 		rows, e.MaxNewTokens, batches, len(e.personas), len(e.Conditions), e.AlphaValues, e.AlphaUnit, e.whyAbsolute("alpha"))
@@ -80,8 +80,8 @@ func (e *Experiment) work() (batches, rows int) {
 // memory is the larger model's weights, the embedding counted once, and one batch's key-value cache.
 func (e *Experiment) memory(rows int) int {
 	most := 0
-	for _, c := range e.shapes {
-		length := 64 + e.MaxNewTokens
+	for _, s := range e.sides() {
+		c, length := s.shape, 64+e.MaxNewTokens
 		most = max(most, 4*c.Parameters()+8*c.Layers*c.KVDim()*length*rows)
 	}
 	return most
@@ -92,11 +92,11 @@ func (e *Experiment) memory(rows int) int {
 func (e *Experiment) operations(rows int) int {
 	const tokensPerText = 20
 	total := 0
-	for i, c := range e.shapes {
-		share := float64([]int{e.SourceLayer(), e.TargetLayer()}[i]+1) / float64(c.Layers)
-		total += int(share * float64(2*body(c)*tokensPerText*e.NTraining))
+	for _, s := range e.sides() {
+		share := float64(s.Layer+1) / float64(s.shape.Layers)
+		total += int(share * float64(2*body(s.shape)*tokensPerText*e.NTraining))
 	}
-	t := e.shapes[1]
+	t := e.Target.shape
 	return total + 2*2*(body(t)+t.Vocab*t.Hidden)*e.MaxNewTokens*rows
 }
 

@@ -200,34 +200,30 @@ func runName() string {
 // checkTexts reports prompts and persona texts that a model reads as nothing, before any work.
 func (e *Experiment) checkTexts(ctx context.Context) error {
 	var problems Problems
-	var first [2]*tokenizer.Tokenizer
-	for i, m := range []transforms.Model{e.Source, e.Target} {
-		t, err := m.Text().Tokenizer(ctx)
+	for _, s := range e.sides() {
+		t, err := s.Text().Tokenizer(ctx)
 		if err != nil {
 			return err
 		}
-		first[i] = t
-		if m.Template && t.ChatTemplate() == "" {
-			problems = append(problems, fmt.Sprintf("chat_template: model %s has none", modelName(m.Ref)))
+		if s.Template && t.ChatTemplate() == "" {
+			problems = append(problems, fmt.Sprintf("chat_template: model %s has none", modelName(s.Ref)))
 			continue
 		}
-		if m.Template && asksForDate(t) {
-			problems = append(problems, fmt.Sprintf("template_date: the chat template of model %s writes today's date, and a run must give the same tomorrow: set it to a date, YYYY-MM-DD", modelName(m.Ref)))
+		if s.Template && asksForDate(t) {
+			problems = append(problems, fmt.Sprintf("template_date: the chat template of model %s writes today's date, and a run must give the same tomorrow: set it to a date, YYYY-MM-DD", modelName(s.Ref)))
 			continue
 		}
 		for _, name := range e.PersonaDatasets.Names() {
 			set := e.PersonaDatasets.Sets[name]
 			for _, text := range slices.Concat(set.Positive, set.Negative) {
-				problems = append(problems, unreadable(t, m.Template, "persona_datasets."+name, text)...)
+				problems = append(problems, unreadable(t, s.Template, "persona_datasets."+name, text)...)
 			}
 		}
-	}
-	prompts := e.TestPrompts.List[:e.NTestPrompts]
-	if e.ChatTemplate && (first[1].ChatTemplate() == "" || asksForDate(first[1])) {
-		prompts = nil // said already
-	}
-	for _, p := range prompts {
-		problems = append(problems, unreadable(first[1], e.ChatTemplate, "test_prompts", p.Text)...)
+		if s == &e.Target { // the source reads no prompt
+			for _, p := range e.TestPrompts.List[:e.NTestPrompts] {
+				problems = append(problems, unreadable(t, s.Template, "test_prompts", p.Text)...)
+			}
+		}
 	}
 	if len(problems) > 0 {
 		slices.Sort(problems)

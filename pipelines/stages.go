@@ -34,11 +34,27 @@ const (
 	draws = 3
 )
 
+// A Side is one of the two models, found, and where in it residuals are read.
+type Side struct {
+	transforms.Model
+	Layer      int         // block number from 0
+	name       string      // "source" or "target"
+	configured string      // the model as the configuration names it
+	shape      *gpu.Config // nil if its files were not found
+}
+
+// blocks is how many the model has, 0 if that is not known.
+func (s *Side) blocks() int {
+	if s.shape == nil {
+		return 0
+	}
+	return s.shape.Layers
+}
+
 // An Experiment is a configuration with its models found: everything that its recipes need.
 type Experiment struct {
 	Config
-	Source, Target transforms.Model
-	shapes         [2]*gpu.Config
+	Source, Target Side
 	notes          []string // what is odd about the models' files
 
 	inputs   map[cache.Digest][]byte // texts of the configuration, which stages read from the store
@@ -51,21 +67,16 @@ type Experiment struct {
 // metadataOnly the weights need not be there.
 func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experiment, error) {
 	e := &Experiment{Config: c, inputs: map[cache.Digest][]byte{}}
+	e.Source, e.Target = Side{name: "source", configured: c.SourceModel}, Side{name: "target", configured: c.TargetModel}
 	var problems Problems
 	var missing error
-	for i, ref := range []string{c.SourceModel, c.TargetModel} {
-		m, shape, err := e.find(ctx, ref, metadataOnly)
+	for _, s := range e.sides() {
+		err := e.find(ctx, s, metadataOnly)
 		switch {
 		case errors.Is(err, ErrMissing):
 			missing = errors.Join(missing, err)
 		case err != nil:
-			problems = append(problems, fmt.Sprintf("%s: %v", []string{"source_model", "target_model"}[i], err))
-		}
-		e.shapes[i] = shape
-		if i == 0 {
-			e.Source = m
-		} else {
-			e.Target = m
+			problems = append(problems, fmt.Sprintf("%s_model: %v", s.name, err))
 		}
 	}
 	problems = append(problems, e.layers()...)
@@ -79,19 +90,17 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 	return e, ctx.Err()
 }
 
+// sides are the two models, the source first.
+func (e *Experiment) sides() []*Side { return []*Side{&e.Source, &e.Target} }
+
 // layers settles which layers are read, of the models that were found, and reports those that they have
 // not.
 func (e *Experiment) layers() (problems Problems) {
-	var blocks [2]int
-	for i, shape := range e.shapes {
-		if shape != nil {
-			blocks[i] = shape.Layers
-		}
-	}
-	e.resolveLayers(blocks)
-	for i, layer := range []int{e.SourceLayer(), e.TargetLayer()} {
-		if n := blocks[i]; n > 0 && layer >= n {
-			problems = append(problems, fmt.Sprintf("layer_idx: layer %d of %s, which has %d blocks (0 to %d)", layer, []string{e.SourceModel, e.TargetModel}[i], n, n-1))
+	e.resolveLayers(e.Source.blocks(), e.Target.blocks())
+	e.Source.Layer, e.Target.Layer = e.SourceLayer(), e.TargetLayer()
+	for _, s := range e.sides() {
+		if n := s.blocks(); n > 0 && s.Layer >= n {
+			problems = append(problems, fmt.Sprintf("layer_idx: layer %d of %s, which has %d blocks (0 to %d)", s.Layer, s.configured, n, n-1))
 		}
 	}
 	return problems
@@ -111,56 +120,55 @@ func (e *Experiment) Notes() []string { return e.notes }
 
 // VocabularyWarnings are lines for the user about models whose texts may have other tokens than they know.
 func (e *Experiment) VocabularyWarnings(ctx context.Context) (lines []string, err error) {
-	for _, m := range []transforms.Model{e.Source, e.Target} {
-		t, err := m.Text().Tokenizer(ctx)
+	for _, s := range e.sides() {
+		t, err := s.Text().Tokenizer(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if text := t.Warning(); text != "" {
-			lines = append(lines, fmt.Sprintf("model %s: %s", modelName(m.Ref), text))
+			lines = append(lines, fmt.Sprintf("model %s: %s", modelName(s.Ref), text))
 		}
 	}
 	return slices.Compact(lines), nil
 }
 
 // find opens a model's files for as long as it takes to know what they are.
-func (e *Experiment) find(ctx context.Context, ref string, metadataOnly bool) (transforms.Model, *gpu.Config, error) {
-	m := transforms.Model{Ref: ref, Open: e.Device, Template: e.ChatTemplate, Date: e.TemplateDate}
-	if path, ok := e.modelFile(ref); ok {
-		m.Ref = path
+func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error {
+	s.Model = transforms.Model{Ref: s.configured, Open: e.Device, Template: e.ChatTemplate, Date: e.TemplateDate}
+	if path, ok := e.modelFile(s.configured); ok {
+		s.Ref = path
 	}
-	c, err := transforms.OpenFiles(ctx, m.Ref, metadataOnly)
+	c, err := transforms.OpenFiles(ctx, s.Ref, metadataOnly)
 	if err != nil {
 		if errors.Is(err, checkpoint.ErrNotFound) {
 			err = fmt.Errorf("%w: %w", ErrMissing, err)
 		}
-		return m, nil, err
+		return err
 	}
 	defer c.Close()
-	shape, err := gpu.ParseConfig(c.Config())
-	if err != nil {
-		return m, nil, err
+	if s.shape, err = gpu.ParseConfig(c.Config()); err != nil {
+		return err
 	}
 	if missing := c.MissingShards(); len(missing) > 0 {
 		if metadataOnly {
-			m.Digest = "weights missing"
-			return m, shape, nil
+			s.Digest = "weights missing"
+			return nil
 		}
-		return m, shape, fmt.Errorf("%w: model %s: weight files are not there: %s", ErrMissing, ref, strings.Join(missing, ", "))
+		return fmt.Errorf("%w: model %s: weight files are not there: %s", ErrMissing, s.configured, strings.Join(missing, ", "))
 	}
-	if m.Digest, err = c.Digest(); err != nil {
-		return m, shape, err
+	if s.Digest, err = c.Digest(); err != nil {
+		return err
 	}
 	notes, err := gpu.Examine(c)
 	if err != nil {
-		return m, shape, err
+		return err
 	}
 	for _, note := range notes {
-		e.notes = append(e.notes, modelName(ref)+": "+note)
+		e.notes = append(e.notes, modelName(s.configured)+": "+note)
 	}
 	device, err := gpu.DeviceFor(e.Device)
-	m.Device = device.String()
-	return m, shape, err
+	s.Device = device.String()
+	return err
 }
 
 // input registers bytes that a stage will read, and gives their digest.
@@ -180,8 +188,8 @@ func (e *Experiment) lay() {
 			Texts: e.input(transforms.PersonaTexts{Positive: set.Positive, Negative: set.Negative})})
 	}
 	shards := transforms.Shards(e.NTraining)
-	source := transforms.Capture{Model: e.Source, Layer: e.SourceLayer(), Positions: e.Positions}
-	target := transforms.Capture{Model: e.Target, Layer: e.TargetLayer(), Positions: e.Positions}
+	source := transforms.Capture{Model: e.Source.Model, Layer: e.Source.Layer, Positions: e.Positions}
+	target := transforms.Capture{Model: e.Target.Model, Layer: e.Target.Layer, Positions: e.Positions}
 	generation := e.generation(calibration)
 	shuffles, self := 0, false // what only some conditions need is made only for them
 	for _, c := range e.conditions() {
@@ -197,13 +205,13 @@ func (e *Experiment) lay() {
 			shards, "capture.source", "capture.target"),
 		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
 			Folds: e.Folds, Shuffles: shuffles, Self: self}, 1, "gram"),
-		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target), len(e.personas)),
-		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source), len(e.personas)),
+		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target.Model), len(e.personas)),
+		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
 		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed},
 			1, "fit", "personas.source", "personas.target", "capture.source", "capture.target"),
 		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
 		transforms.NewStage("generate", "generate", generation, units, "vectors"),
-		transforms.NewStage("score", "score", transforms.Score{Model: e.Target}, units, "generate"),
+		transforms.NewStage("score", "score", transforms.Score{Model: e.Target.Model}, units, "generate"),
 		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "generate", "score", "trait", "vectors", "fit", "pairs"),
 	}
 	for i := range e.stages { // a first run has nothing in common with one of other models
@@ -262,7 +270,7 @@ func (e *Experiment) calibration() []transforms.Text {
 }
 
 func (e *Experiment) generation(calibration []transforms.Text) transforms.Generate {
-	g := transforms.Generate{Model: e.Target, Layer: e.TargetLayer(), Seeds: e.NSeeds, AlphaUnit: e.AlphaUnit, Positions: e.SteerPositions,
+	g := transforms.Generate{Model: e.Target.Model, Layer: e.Target.Layer, Seeds: e.NSeeds, AlphaUnit: e.AlphaUnit, Positions: e.SteerPositions,
 		Sampling: transforms.Sampling{MaxNewTokens: e.MaxNewTokens, Temperature: e.Temperature, TopP: e.TopP, TopK: e.TopK, StopAtEOS: e.StopAtEOS},
 		Seed:     e.Seed, Anchors: e.anchorPrompts(calibration)}
 	for _, t := range e.TestPrompts.List[:e.NTestPrompts] {
@@ -300,7 +308,7 @@ func opening(text string) string {
 }
 
 func (e *Experiment) evaluation(g transforms.Generate) transforms.Evaluate {
-	return transforms.Evaluate{SourceModel: modelName(e.Source.Ref), TargetModel: modelName(e.Target.Ref), SourceLayer: e.SourceLayer(), TargetLayer: e.TargetLayer(),
+	return transforms.Evaluate{SourceModel: modelName(e.Source.Ref), TargetModel: modelName(e.Target.Ref), SourceLayer: e.Source.Layer, TargetLayer: e.Target.Layer,
 		Personas: e.PersonaDatasets.Names(), Conditions: e.Conditions, Alphas: e.AlphaValues, AlphaUnit: e.AlphaUnit, Positions: e.Positions,
 		Primary: transforms.Primary(e.Primary), Batches: g.Batches, EndAllowed: e.StopAtEOS, Samples: e.NTraining, Seed: e.Seed}
 }

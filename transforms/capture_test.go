@@ -12,7 +12,6 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
-	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // templated is a folder of the embedded source with a chat template.
@@ -51,12 +50,11 @@ func TestABadTextStopsNoOther(t *testing.T) {
 		for _, text := range append([]string{c.bad}, good...) {
 			texts = append(texts, Text{Text: text})
 		}
-		a := aligner{models: [2]TextModel{c.model.Text(), {}}, positions: "last"}
 		tok, err := c.model.Text().Tokenizer(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.tokenizers[0] = tok
+		a := aligner{readers: []reader{{tok, c.model.Template}}, positions: "last"}
 		shards, err := a.shards(t.Context(), texts, len(good))
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +114,7 @@ func TestPositionsAreInTheUsersTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := aligner{models: [2]TextModel{m.Text()}, tokenizers: [2]*tokenizer.Tokenizer{tok}, positions: "last"}
+		a := aligner{readers: []reader{{tok, m.Template}}, positions: "last"}
 		ends, status := a.ends(c.text)
 		if len(ends) != 1 {
 			t.Errorf("%q in %q: ends %v, status %q, want one", c.text, c.template, ends, status)
@@ -135,7 +133,7 @@ func TestPositionsAreInTheUsersTurn(t *testing.T) {
 // TestATextThatIsLeftOutIsNotRun: attention over a text that is too long would take gigabytes.
 func TestATextThatIsLeftOutIsNotRun(t *testing.T) {
 	tok := tokenizerOf(t, "tiny:qwen2")
-	a := aligner{tokenizers: [2]*tokenizer.Tokenizer{tok, tok}, positions: "last"}
+	a := aligner{readers: []reader{{tokenizer: tok}}, positions: "last"}
 	long := strings.Repeat("the old boat waits ", maxTokens)
 	shards, err := a.shards(t.Context(), []Text{{Text: "A dog sings."}, {Text: long}, {Text: "The needle is tired."}}, 2)
 	if err != nil {

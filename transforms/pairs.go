@@ -59,17 +59,15 @@ func pairs(ctx context.Context, u *Unit, s Pairs) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		source, err := s.Source.Tokenizer(ctx)
-		if err != nil {
-			return nil, err
+		both := aligner{positions: s.Positions}
+		for _, m := range []TextModel{s.Source, s.Target} {
+			t, err := m.Tokenizer(ctx)
+			if err != nil {
+				return nil, err
+			}
+			both.readers = append(both.readers, reader{t, m.Template})
 		}
-		target, err := s.Target.Tokenizer(ctx)
-		if err != nil {
-			return nil, err
-		}
-		texts = drawn(texts, s.Seed)
-		both := aligner{models: [2]TextModel{s.Source, s.Target}, tokenizers: [2]*tokenizer.Tokenizer{source, target}, positions: s.Positions}
-		shards, err := both.shards(ctx, texts, s.Samples)
+		shards, err := both.shards(ctx, drawn(texts, s.Seed), s.Samples)
 		if err != nil {
 			return nil, err
 		}
@@ -106,15 +104,20 @@ func drawn(texts []Text, seed uint64) []Text {
 	return order
 }
 
-// An aligner finds the positions at which two models have read the same characters.
-type aligner struct {
-	models     [2]TextModel
-	tokenizers [2]*tokenizer.Tokenizer
-	positions  string
+// A reader is a model as far as it turns texts into tokens.
+type reader struct {
+	tokenizer *tokenizer.Tokenizer
+	template  bool // texts stand in its chat template
 }
 
-// ends gives the byte offsets in text, in order, at which a position of the rule ends in both
-// models. An empty list comes with the reason, which is a status and no error: one row of a corpus
+// An aligner finds the positions at which its readers, one or two, have read the same characters.
+type aligner struct {
+	readers   []reader
+	positions string
+}
+
+// ends gives the byte offsets in text, in order, at which a position of the rule ends in all
+// readers. An empty list comes with the reason, which is a status and no error: one row of a corpus
 // must not stop the others.
 func (a aligner) ends(text string) (ends []int32, status string) {
 	if strings.TrimSpace(text) == "" {
@@ -122,11 +125,8 @@ func (a aligner) ends(text string) (ends []int32, status string) {
 	}
 	var readings []reading
 	stop := len(text)
-	for i, t := range a.tokenizers {
-		if t == nil {
-			continue
-		}
-		read, err := readText(t, a.models[i].Template, text)
+	for _, r := range a.readers {
+		read, err := readText(r.tokenizer, r.template, text)
 		if err != nil {
 			return nil, err.Error()
 		}

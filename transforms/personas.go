@@ -78,16 +78,17 @@ func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error)
 // mean is the mean residual over all positions of the texts, accumulated in float64; ShardRows texts
 // are in memory at a time. name is what the configuration calls them.
 func (u *Unit) mean(ctx context.Context, s Personas, texts []string, name string) ([]float64, error) {
-	a := aligner{models: [2]TextModel{s.Capture.Model.Text(), s.Partner}, positions: s.Capture.Positions}
 	d, err := u.decoder(ctx, s.Capture.Model)
 	if err != nil {
 		return nil, err
 	}
-	a.tokenizers[0] = d.Tokenizer()
+	a := aligner{readers: []reader{{d.Tokenizer(), s.Capture.Model.Template}}, positions: s.Capture.Positions}
 	if s.Partner != (TextModel{}) {
-		if a.tokenizers[1], err = s.Partner.Tokenizer(ctx); err != nil {
+		t, err := s.Partner.Tokenizer(ctx)
+		if err != nil {
 			return nil, err
 		}
+		a.readers = append(a.readers, reader{t, s.Partner.Template})
 	}
 	shard := &artifacts.Texts{}
 	for i, text := range texts {

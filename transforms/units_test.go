@@ -27,10 +27,16 @@ func tokenizerOf(t *testing.T, ref string) *tokenizer.Tokenizer {
 	return tok
 }
 
+// embeddedPair reads with both models of the embedded pair.
+func embeddedPair(t *testing.T) []reader {
+	t.Helper()
+	return []reader{{tokenizer: tokenizerOf(t, "tiny:qwen2")}, {tokenizer: tokenizerOf(t, "tiny:llama")}}
+}
+
 // TestPositionsAreThoseOfBothModels aligns the embedded pair: every end must be a token's end in
 // both, and "last" must be the end of the text.
 func TestPositionsAreThoseOfBothModels(t *testing.T) {
-	both := aligner{tokenizers: [2]*tokenizer.Tokenizer{tokenizerOf(t, "tiny:qwen2"), tokenizerOf(t, "tiny:llama")}}
+	both := aligner{readers: embeddedPair(t)}
 	for _, text := range append(tiny.CalibrationTexts(1, 20), "An odd one: naïve café, 日本語 and 😀 at the end") {
 		both.positions = "last"
 		ends, status := both.ends(text)
@@ -42,8 +48,8 @@ func TestPositionsAreThoseOfBothModels(t *testing.T) {
 		if len(ends) == 0 || !slices.IsSorted(ends) {
 			t.Errorf("word ends of %q: %v, %q", text, ends, status)
 		}
-		for _, tok := range both.tokenizers {
-			ids, at, err := tok.EncodeEnds(text)
+		for _, r := range both.readers {
+			ids, at, err := r.tokenizer.EncodeEnds(text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +64,7 @@ func TestPositionsAreThoseOfBothModels(t *testing.T) {
 
 // TestShardsHoldExactlyWhatIsAsked cuts texts of several positions into shards.
 func TestShardsHoldExactlyWhatIsAsked(t *testing.T) {
-	both := aligner{tokenizers: [2]*tokenizer.Tokenizer{tokenizerOf(t, "tiny:qwen2"), tokenizerOf(t, "tiny:llama")}, positions: "word_ends"}
+	both := aligner{readers: embeddedPair(t), positions: "word_ends"}
 	var texts []Text
 	for i, text := range tiny.CalibrationTexts(3, 300) {
 		texts = append(texts, Text{Document: fmt.Sprint("d", i/3), Text: text})
@@ -94,7 +100,7 @@ func TestShardsHoldExactlyWhatIsAsked(t *testing.T) {
 
 // TestAShardKeepsARowThatGivesNothing looks for the reason in the status column.
 func TestAShardKeepsARowThatGivesNothing(t *testing.T) {
-	both := aligner{tokenizers: [2]*tokenizer.Tokenizer{tokenizerOf(t, "tiny:qwen2"), tokenizerOf(t, "tiny:llama")}, positions: "word_ends"}
+	both := aligner{readers: embeddedPair(t), positions: "word_ends"}
 	shards, err := both.shards(t.Context(), []Text{{Text: "too short"}, {Text: ""}, {Text: strings.Repeat("the old boat waits ", 2000)}, {Text: "this one has enough words"}}, 3)
 	if err != nil {
 		t.Fatal(err)
