@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,8 +92,8 @@ func addToken(folder, id string) error {
 	return os.WriteFile(path, b, 0o644)
 }
 
-// damage flips a bit of one stored output of a kind.
-func damage(dir, kind string) error {
+// damage flips a bit of one stored output of a kind, of the last stage of a kind that is stored.
+func damage(dir, stage, kind string) error {
 	s, err := cache.Open(dir)
 	if err != nil {
 		return err
@@ -100,14 +101,14 @@ func damage(dir, kind string) error {
 	var digest string
 	err = s.Actions(context.Background(), func(a cache.Action, err error) error {
 		for _, o := range a.Outputs {
-			if o.Kind == kind {
+			if o.Kind == kind && strings.HasPrefix(a.Recipe, fmt.Sprintf("kind %d:%s\n", len(stage), stage)) {
 				digest = o.Digest.String()
 			}
 		}
 		return err
 	})
 	if err != nil || digest == "" {
-		return fmt.Errorf("no output of kind %s in %s: %v", kind, dir, err)
+		return fmt.Errorf("no output of kind %s of %s in %s: %v", kind, stage, dir, err)
 	}
 	path := filepath.Join(dir, "blobs", digest[:2], digest+".zst")
 	b, err := os.ReadFile(path)

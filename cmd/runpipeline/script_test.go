@@ -22,7 +22,7 @@ import (
 //	[!] grep REGEXP FILE
 //	[!] exists PATH…
 //	cp, cmp, rm, mkdir       files; stdout and stderr are the last command's
-//	damage KIND              a bit of a stored output of that kind
+//	damage STAGE KIND        a bit of a stored output of that kind, of a stage of that kind
 //	model NAME FOLDER        copies a model of the embedded pair
 //	truncate FILE BYTES
 //	spoil FOLDER             makes every weight of a model NaN
@@ -174,7 +174,7 @@ func (s *script) do(name string, args []string, want bool) error {
 	case "mkdir":
 		return os.MkdirAll(args[0], 0o755)
 	case "damage":
-		return damage("cache", args[0])
+		return damage("cache", args[0], args[1])
 	case "model":
 		return copyModel(args[0], args[1])
 	case "truncate":
