@@ -1,27 +1,18 @@
 package gpu
 
 import (
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
-
-// A kvCache gives attention the keys and values of earlier tokens and takes the new ones.
-//
-// Keys and values of the M new tokens come as k, v [B·K, S, h]. extend returns what the new
-// tokens look at: keys [B·K, T, h], or [B·K, h, T] with turned, and values [B·K, T, h].
-type kvCache interface {
-	extend(l int, k, v *node) (keys, values *node, turned bool)
-}
 
 // attention is grouped-query attention over the earlier and the new tokens.
 //
 //	x [M, d]   → [M, H·h]
 func (f *forward) attention(l int, x *node) *node {
 	q, k, v := f.project(l, x)
-	keys, values, turned := f.cache.extend(l, k, v)
+	keys, values, transposed := f.cache.extend(l, k, v)
 	axis := 2
-	if turned {
+	if transposed {
 		axis = 1
 	}
 	scores := graph.Dot(q, keys).General([]int{2}, []int{0}, []int{axis}, []int{0}) // [B·K, G·S, T]
@@ -39,7 +30,7 @@ func (f *forward) attention(l int, x *node) *node {
 	return joined
 }
 
-// project makes queries, scaled, and keys, both turned by their positions, and values:
+// project makes queries, scaled, and keys, both rotated by their positions, and values:
 // q [B·K, G·S, h], k and v [B·K, S, h].
 func (f *forward) project(l int, x *node) (q, k, v *node) {
 	c, w := f.c, f.w.block(l)
@@ -51,7 +42,7 @@ func (f *forward) project(l int, x *node) (q, k, v *node) {
 		qk = f.normHeads(qk, w("qk_norm"))
 	}
 	rope := f.ropes[c.rope(l)]
-	qk = rope.turn(qk)
+	qk = rope.rotate(qk)
 	q = graph.MulScalar(heads(qk, 0, c.Heads), c.QueryScale)
 	if f.logn != nil {
 		ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, c.QueryDim()))
@@ -132,41 +123,6 @@ func concat(axis int, parts ...*node) *node {
 	return graph.Concatenate(parts, axis)
 }
 
-// angles are the cosines and sines of the new tokens' positions, [M, H+K, Dim/2].
-type angles struct{ cos, sin *node }
-
-// newAngles repeats cos and sin [M, Dim/2] for every head that turns.
-func newAngles(c *Config, cos, sin *node) angles {
-	spread := func(x *node) *node {
-		d := x.Shape().Dimensions
-		x = graph.Reshape(x, d[0], 1, d[1])
-		parts := make([]*node, c.Heads+c.KVHeads)
-		for i := range parts {
-			parts[i] = x
-		}
-		return concat(1, parts...)
-	}
-	return angles{spread(cos), spread(sin)}
-}
-
-// back turns the other way.
-func (a angles) back(x *node) *node { return angles{a.cos, graph.Neg(a.sin)}.turn(x) }
-
-// turn rotates the pairs (i, i+Dim/2) of the heads of x [M, n, h].
-func (a angles) turn(x *node) *node {
-	half := a.cos.Shape().Dimensions[2]
-	width := x.Shape().Dimensions[2]
-	x1, x2 := columns(x, 0, half), columns(x, half, 2*half)
-	parts := []*node{
-		graph.Sub(graph.Mul(x1, a.cos), graph.Mul(x2, a.sin)),
-		graph.Add(graph.Mul(x2, a.cos), graph.Mul(x1, a.sin)),
-	}
-	if 2*half < width {
-		parts = append(parts, columns(x, 2*half, width))
-	}
-	return concat(2, parts...)
-}
-
 // masked is added to a score that must not count: eˣ of it is 0 after any maximum is taken off.
 const masked = -1e9
 
@@ -187,65 +143,4 @@ func causalMask(g *graph.Graph, c *Config, b, s, window int) *node {
 		parts[i] = one
 	}
 	return graph.Reshape(concat(0, parts...), b*c.KVHeads, c.Heads/c.KVHeads*s, s)
-}
-
-// noPast is the cache of a pass over whole texts; it keeps the keys and values if keep is set.
-type noPast struct {
-	keep bool
-	kv   []*node // k₀, v₀, k₁, …, each [B·K, S, h]
-}
-
-func (n *noPast) extend(_ int, k, v *node) (*node, *node, bool) {
-	if n.keep {
-		n.kv = append(n.kv, k, v)
-	}
-	return k, v, false
-}
-
-// pastThenNew continues texts whose first tokens' keys and values are k₀, v₀, … [B·K, P, h].
-type pastThenNew struct{ kv []*node }
-
-func (p pastThenNew) extend(l int, k, v *node) (*node, *node, bool) {
-	return concat(1, p.kv[2*l], k), concat(1, p.kv[2*l+1], v), false
-}
-
-// slotCache has T slots, of which the new token fills one: the cache of generation. Keys are kept turned,
-// [B·K, h, T], which makes the product with one query twice as fast; values are [B·K, T, h].
-type slotCache struct {
-	kv    []*node
-	slot  *node // [1, 1] int64: where the new token goes; still zero there
-	after []*node
-}
-
-func (s *slotCache) extend(l int, k, v *node) (*node, *node, bool) {
-	d := k.Shape().Dimensions
-	rows, h := d[0], d[2]
-	// A sum into zeros is the only write that the backend does in place.
-	put := func(cache, x *node, axis int) *node {
-		return graph.BackendScatterSum(cache, s.slot, graph.Reshape(x, 1, rows, h), 1,
-			[]int{1, 2}, []int{axis}, []int{axis}, true, true)
-	}
-	keys, values := put(s.kv[2*l], k, 2), put(s.kv[2*l+1], v, 1)
-	s.after = append(s.after, keys, values)
-	return keys, values, true
-}
-
-// pushes steer: vectors [R, d] are added to the residual stream after their layers [R], on
-// the tokens that select [M, R] names with ones. All three are inputs, so another vector,
-// layer or position needs no new graph.
-type pushes struct {
-	vectors, layers, selects *node
-}
-
-// apply adds what is to be added after block l. A token that nothing is added to keeps its
-// bits: it gets plus zero.
-func (p *pushes) apply(l int, x *node) *node {
-	if p == nil {
-		return x
-	}
-	on := graph.ConvertDType(graph.Equal(p.layers, graph.Const(x.Graph(), int32(l))), dtypes.Float32)
-	r := p.vectors.Shape().Dimensions
-	on = graph.Reshape(on, r[0], 1)
-	ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, r[1]))
-	return graph.Add(x, matmul(p.selects, graph.Mul(p.vectors, matmul(on, ones))))
 }

@@ -82,7 +82,7 @@ func BenchmarkScore(b *testing.B) {
 		continuations = append(continuations, r.Text(28, uint64(len(prompts))))
 	}
 	for b.Loop() {
-		if _, err := d.Score(context.Background(), prompts, continuations); err != nil {
+		if _, err := d.NLL(context.Background(), prompts, continuations); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -125,7 +125,7 @@ func (d *Decoder) runFull(plan batch, tokens [][]int32, layers []int, push *push
 	c := &call{dev: d.dev}
 	d.addTexts(c, plan, tokens, 0)
 	push.add(c)
-	c.keep(d.params...)
+	c.keep(d.values...)
 	return c.run(program)
 }
 
@@ -161,7 +161,7 @@ func (d *Decoder) buildFull(v variant) (string, func([]*graph.Node) []*graph.Nod
 		x := in.next()
 		dims := x.Shape().Dimensions
 		f := in.forward(d.config, dims[0], dims[1], false, v.pushed)
-		f.w, f.cache = bind(d.slots, in.nodes), &noPast{}
+		f.w, f.cache = bind(d.params, in.nodes), &noPast{}
 		x = graph.Reshape(x, dims[0]*dims[1], dims[2])
 		var out []*node
 		for l := range v.last + 1 {

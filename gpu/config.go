@@ -71,7 +71,7 @@ func (c *Config) QueryDim() int { return c.Heads * c.HeadDim }
 func (c *Config) KVDim() int { return c.KVHeads * c.HeadDim }
 
 // Longest is the most tokens that the model can make sense of, prompt and continuation together. Position
-// encodings that stretch with the prompt have no such number of their own.
+// encodings that are scaled by the length of the prompt have no such number of their own.
 func (c *Config) Longest() int {
 	for _, r := range c.Ropes {
 		if r.Type == ropeDynamic || r.Type == ropeQwen {
@@ -98,7 +98,7 @@ func (c *Config) Parameters() int {
 // Face's names and shapes: a linear weight is [out, in].
 func (c *Config) Tensors() map[string][]int {
 	out := map[string][]int{}
-	for _, s := range c.slots() {
+	for _, s := range c.params() {
 		for _, p := range s.parts {
 			out[p.tensor] = slices.Clone(p.shape)
 		}

@@ -61,7 +61,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"odd head":           {map[string]any{"head_dim": 7}, []string{"head_dim 7 is odd"}},
 		"epsilon":            {map[string]any{"rms_norm_eps": 0}, []string{"epsilon is 0"}},
 		"theta":              {map[string]any{"rope_theta": -1}, []string{"rope_theta is -1"}},
-		"partial rotary":     {map[string]any{"partial_rotary_factor": 0.1}, []string{"1 of 12 elements of a head turn"}},
+		"partial rotary":     {map[string]any{"partial_rotary_factor": 0.1}, []string{"1 of 12 elements of a head are rotated"}},
 		"everything at once": {map[string]any{"hidden_act": "relu", "rope_scaling": map[string]any{"type": "x"}, "vocab_size": 0}, []string{"relu", `"x"`, "vocab_size"}},
 	} {
 		_, err := gpu.ParseConfig(with(t, c.changes))

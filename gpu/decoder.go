@@ -20,8 +20,8 @@ type Decoder struct {
 	dev    *device
 	notes  []string
 
-	slots  []slot            // those that graphs take, in order
-	params []*tensors.Tensor // their values
+	params []param           // those that graphs take, in order
+	values []*tensors.Tensor // of params
 	embed  embedding
 
 	positions    positionsOf
@@ -70,18 +70,18 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 	if _, err := config.checkTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	slots := config.slots()
-	d := &Decoder{config: config, dev: dev, slots: slots}
+	params := config.params()
+	d := &Decoder{config: config, dev: dev, params: params}
 	if !config.Tied {
-		d.slots = slots[:len(slots)-1]
-		if d.embed.rows, err = loadTable(src, slots[len(slots)-1]); err != nil {
+		d.params = params[:len(params)-1]
+		if d.embed.rows, err = loadTable(src, params[len(params)-1]); err != nil {
 			return nil, err
 		}
 	}
-	if d.params, err = loadWeights(dev, src, d.slots); err != nil {
+	if d.values, err = loadWeights(dev, src, d.params); err != nil {
 		return nil, err
 	}
-	if err := d.embed.init(config, d.slots, d.params); err != nil {
+	if err := d.embed.init(config, d.params, d.values); err != nil {
 		return nil, err
 	}
 	d.positions.c = config
@@ -107,7 +107,7 @@ func (d *Decoder) Close() error {
 	var errs []error
 	d.lastPrefixes.free()
 	d.lastPrefixes = nil
-	for _, p := range d.params {
+	for _, p := range d.values {
 		errs = append(errs, p.FinalizeAll())
 	}
 	for _, p := range []*lazyProgram{&d.full, &d.prefix, &d.step, &d.extend, &d.head} {
@@ -116,7 +116,7 @@ func (d *Decoder) Close() error {
 		}
 		p.made = nil
 	}
-	d.params = nil
+	d.values = nil
 	return errors.Join(errs...)
 }
 

@@ -205,7 +205,7 @@ func TestScoreIsTheReferences(t *testing.T) {
 			prompts = append(prompts, r.Text([]int{1, 6, 20}[i%3], uint64(i%3)))
 			continuations = append(continuations, r.Text([]int{0, 1, 5, 28, 37}[i%5], uint64(10+i)))
 		}
-		got, err := d.Score(context.Background(), prompts, continuations)
+		got, err := d.NLL(context.Background(), prompts, continuations)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func (d Device) Warning() string {
 type device struct {
 	Device
 	backend compute.Backend
-	turn    chan struct{} // holds a token while a call runs
+	busy    chan struct{} // full while a call runs
 }
 
 var cpu = sync.OnceValues(func() (*device, error) {
@@ -71,7 +71,7 @@ var cpu = sync.OnceValues(func() (*device, error) {
 		return nil, fmt.Errorf("open device cpu: %w", err)
 	}
 	d, err := DeviceFor("cpu")
-	return &device{Device: d, backend: backend, turn: make(chan struct{}, 1)}, err
+	return &device{Device: d, backend: backend, busy: make(chan struct{}, 1)}, err
 })
 
 // openDevice opens a device by name, once per process.
@@ -88,8 +88,8 @@ func (v *device) take(ctx context.Context) (free func(), err error) {
 		return nil, err
 	}
 	select {
-	case v.turn <- struct{}{}:
-		return func() { <-v.turn }, nil
+	case v.busy <- struct{}{}:
+		return func() { <-v.busy }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

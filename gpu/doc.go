@@ -20,7 +20,7 @@
 // [Device.String] names. It does not depend on the number of cores. Batches are shaped by
 // the arguments alone:
 //
-//	Capture, Score, prefixes  texts of the same padded length; full batches have a fixed
+//	Capture, NLL, prefixes    texts of the same padded length; full batches have a fixed
 //	                          number of rows, the last one a power of two
 //	Generate                  the rows of one call, in lanes of equal size
 //

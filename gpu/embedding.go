@@ -16,8 +16,8 @@ type embedding struct {
 	blocks [][]float32 // the output matrix [d, ≤2048] in blocks; nil unless tied
 }
 
-// loadTable reads a slot that is kept as it is stored.
-func loadTable(src source, s slot) ([]float32, error) {
+// loadTable reads a param that is kept as it is stored.
+func loadTable(src source, s param) ([]float32, error) {
 	out := make([]float32, s.size())
 	if err := src.ReadRows(s.parts[0].tensor, 0, s.dims[0], out); err != nil {
 		return nil, err
@@ -26,14 +26,14 @@ func loadTable(src source, s slot) ([]float32, error) {
 }
 
 // init finds the output matrix if the model is tied.
-func (e *embedding) init(c *Config, slots []slot, params []*tensors.Tensor) error {
+func (e *embedding) init(c *Config, params []param, values []*tensors.Tensor) error {
 	e.d, e.scale = c.Hidden, c.EmbedScale
 	if e.rows != nil {
 		return nil
 	}
-	first := slices.IndexFunc(slots, func(s slot) bool { return s.name == headSlot(0) })
+	first := slices.IndexFunc(params, func(s param) bool { return s.name == headParam(0) })
 	for i := range c.headBlocks() {
-		t := params[first+i]
+		t := values[first+i]
 		err := t.ConstFlatData(func(flat any) {
 			data := flat.([]float32)
 			if !t.IsShared() {

@@ -37,13 +37,13 @@ func Gradient(c *Config, src source, rows, length int, tokens []int32) (float64,
 	if err != nil {
 		return 0, nil, err
 	}
-	weights, err := loadWeights(t.dev, src, t.slots)
+	weights, err := loadWeights(t.dev, src, t.params)
 	if err != nil {
 		return 0, nil, err
 	}
 	p, err := t.dev.newProgram("gradient", func(in []*node) []*node {
 		tape := newTape()
-		w := bind(t.slots, in[1:])
+		w := bind(t.params, in[1:])
 		out := []*node{t.loss(tape, w, in[0])}
 		for _, x := range in[1:] {
 			out = append(out, tape.grads[x])

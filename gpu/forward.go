@@ -13,13 +13,13 @@ import (
 //	h  HeadDim                T  positions that a new token may look at
 type node = graph.Node
 
-// weights gives a graph's weights by slot name.
+// weights gives a graph's weights by the name of the param.
 type weights map[string]*node
 
 // bind names the weights among a graph's inputs.
-func bind(slots []slot, inputs []*node) weights {
+func bind(params []param, inputs []*node) weights {
 	w := weights{}
-	for i, s := range slots {
+	for i, s := range params {
 		w[s.name] = inputs[i]
 	}
 	return w
@@ -27,7 +27,7 @@ func bind(slots []slot, inputs []*node) weights {
 
 // block returns the weights of block l.
 func (w weights) block(l int) func(name string) *node {
-	return func(name string) *node { return w[blockSlot(l, name)] }
+	return func(name string) *node { return w[blockParam(l, name)] }
 }
 
 // A forward is one pass of M = B·S new tokens through the blocks.
@@ -130,10 +130,10 @@ func dotRows(x, y *node) *node {
 
 // logits is the output matrix's product with the final norm of x [M, d], in blocks [M, ≤2048].
 func (f *forward) logits(x *node) []*node {
-	x = f.norm(x, f.w[slotNorm])
+	x = f.norm(x, f.w[paramNorm])
 	var out []*node
 	for i := range f.c.headBlocks() {
-		y := matmul(x, f.w[headSlot(i)])
+		y := matmul(x, f.w[headParam(i)])
 		if limit := f.c.LogitCap; limit > 0 {
 			y = softcap(y, limit)
 		}

@@ -55,8 +55,8 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	for i, r := range rows {
 		tasks[i].Row = r
 	}
-	for d.nextStretch(tasks, s) {
-		if err := d.runStretch(ctx, tasks, s); err != nil {
+	for d.nextSegment(tasks, s) {
+		if err := d.runSegment(ctx, tasks, s); err != nil {
 			return nil, fmt.Errorf("generate: %w", err)
 		}
 	}
@@ -67,20 +67,20 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	return out, nil
 }
 
-// A task is a row under way. Most are done in one stretch; where the length of the text changes
-// how its tokens turn, another begins, from keys and values that are computed anew.
+// A task is a row under way. Most are done in one segment; where the length of the text changes the
+// position encoding of its tokens, another begins, from keys and values that are computed anew.
 type task struct {
 	Row
 	out   Output
-	text  []int32 // the prompt and what was generated before this stretch
-	until int     // length of out.Tokens at which the stretch ends
-	done  bool    // in this stretch
+	text  []int32 // the prompt and what was generated before this segment
+	until int     // length of out.Tokens at which the segment ends
+	done  bool    // in this segment
 }
 
-// nextStretch prepares tasks for a stretch and reports whether any needs one. Tasks that have
+// nextSegment prepares tasks for a segment and reports whether any needs one. Tasks that have
 // ended keep their places, with a text of one token, so that a row's batch does not depend on
 // its neighbours.
-func (d *Decoder) nextStretch(tasks []task, s Sampling) bool {
+func (d *Decoder) nextSegment(tasks []task, s Sampling) bool {
 	more := false
 	for i := range tasks {
 		t := &tasks[i]
@@ -91,13 +91,13 @@ func (d *Decoder) nextStretch(tasks []task, s Sampling) bool {
 		}
 		more = true
 		t.text = slices.Concat(t.Prompt, t.out.Tokens)
-		t.until = min(s.MaxNewTokens, have+d.config.turnsAlike(len(t.text)))
+		t.until = min(s.MaxNewTokens, have+d.config.encodedAlike(len(t.text)))
 	}
 	return more
 }
 
-// runStretch continues every task that is not done.
-func (d *Decoder) runStretch(ctx context.Context, tasks []task, s Sampling) error {
+// runSegment continues every task that is not done.
+func (d *Decoder) runSegment(ctx context.Context, tasks []task, s Sampling) error {
 	past, err := d.runPrefixes(ctx, tasks)
 	if err != nil {
 		return err

@@ -334,7 +334,7 @@ func TestBadArguments(t *testing.T) {
 	if _, err := d.Capture(ctx, [][]int32{{1}}, [][]int{{0}}, []gpu.Site{{Layer: -1}}); err == nil {
 		t.Error("a negative layer was accepted")
 	}
-	if out, err := d.Score(ctx, [][]int32{{1}}, [][]int32{nil}); err != nil || len(out[0]) != 0 {
+	if out, err := d.NLL(ctx, [][]int32{{1}}, [][]int32{nil}); err != nil || len(out[0]) != 0 {
 		t.Errorf("an empty continuation: %v, %v", out, err)
 	}
 }

@@ -83,7 +83,7 @@ func (l *lane) fillCache() error {
 		}
 		for i := l.from; i < l.to; i++ {
 			at := (i - l.from) * size
-			if err := l.past.copyTurned(c, layer, i, keys[at:at+size], values[at:at+size], l.t); err != nil {
+			if err := l.past.copyTransposed(c, layer, i, keys[at:at+size], values[at:at+size], l.t); err != nil {
 				return err
 			}
 		}
@@ -162,7 +162,7 @@ func (l *lane) step(step int) ([]*tensors.Tensor, error) {
 	c.index(l.s + step)
 	c.donate(l.cache...)
 	l.cache = nil
-	c.keep(d.params...)
+	c.keep(d.values...)
 	out, err := c.run(program)
 	if err != nil {
 		return nil, err
@@ -256,7 +256,7 @@ func (d *Decoder) buildStep(v variant) (string, func([]*graph.Node) []*graph.Nod
 		x := in.next()
 		f := in.forward(d.config, x.Shape().Dimensions[0], 1, true, v.pushed)
 		cache := &slotCache{slot: in.next(), kv: in.take(2 * d.config.Layers)}
-		f.w, f.cache = bind(d.slots, in.nodes), cache
+		f.w, f.cache = bind(d.params, in.nodes), cache
 		for l := range d.config.Layers {
 			x = f.block(l, x)
 		}

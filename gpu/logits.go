@@ -88,7 +88,7 @@ func (d *Decoder) headRows(x *tensors.Tensor, lines []line, use func(l line, log
 				}
 			}))
 		}, size, width)
-		c.keep(d.params...)
+		c.keep(d.values...)
 		logits, err := c.run(program)
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (d *Decoder) headRows(x *tensors.Tensor, lines []line, use func(l line, log
 // buildHead is the graph of headRows.
 func (d *Decoder) buildHead(variant) (string, func([]*graph.Node) []*graph.Node) {
 	return "head", func(nodes []*graph.Node) []*graph.Node {
-		f := &forward{c: d.config, w: bind(d.slots, nodes[1:])}
+		f := &forward{c: d.config, w: bind(d.params, nodes[1:])}
 		return f.logits(nodes[0])
 	}
 }

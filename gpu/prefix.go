@@ -174,7 +174,7 @@ func (d *Decoder) runPrefix(plan batch, owners []*task) ([]*tensors.Tensor, erro
 	c := &call{dev: d.dev}
 	d.addTexts(c, plan, texts, 1)
 	push.add(c)
-	c.keep(d.params...)
+	c.keep(d.values...)
 	return c.run(program)
 }
 
@@ -186,7 +186,7 @@ func (d *Decoder) buildPrefix(v variant) (string, func([]*graph.Node) []*graph.N
 		dims := x.Shape().Dimensions
 		f := in.forward(d.config, dims[0], dims[1], false, v.pushed)
 		cache := &noPast{keep: true}
-		f.w, f.cache = bind(d.slots, in.nodes), cache
+		f.w, f.cache = bind(d.params, in.nodes), cache
 		x = graph.Reshape(x, dims[0]*dims[1], dims[2])
 		for l := range d.config.Layers - 1 {
 			x = f.block(l, x)
@@ -205,9 +205,9 @@ func tokenKey(tokens []int32) string {
 	return string(out)
 }
 
-// copyKeys writes the turned keys of a row's prefix in layer l to dst [K, h, T] and the
+// copyTransposed writes the transposed keys of a row's prefix in layer l to dst [K, h, T] and the
 // values to values [K, T, h]; T ≥ the prefix's length.
-func (p *prefixes) copyTurned(c *Config, l, row int, dst, values []float32, t int) error {
+func (p *prefixes) copyTransposed(c *Config, l, row int, dst, values []float32, t int) error {
 	return p.visit(c, l, row, func(head int, k, v []float32) {
 		h := c.HeadDim
 		for j := range p.length[p.of[row]] {

@@ -1,5 +1,31 @@
 package gpu
 
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// pushes steer: vectors [R, d] are added to the residual stream after their layers [R], on
+// the tokens that select [M, R] names with ones. All three are inputs, so another vector,
+// layer or position needs no new graph.
+type pushes struct {
+	vectors, layers, selects *node
+}
+
+// apply adds what is to be added after block l. A token that nothing is added to keeps its
+// bits: it gets plus zero.
+func (p *pushes) apply(l int, x *node) *node {
+	if p == nil {
+		return x
+	}
+	on := graph.ConvertDType(graph.Equal(p.layers, graph.Const(x.Graph(), int32(l))), dtypes.Float32)
+	r := p.vectors.Shape().Dimensions
+	on = graph.Reshape(on, r[0], 1)
+	ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, r[1]))
+	return graph.Add(x, matmul(p.selects, graph.Mul(p.vectors, matmul(on, ones))))
+}
+
 // pushInputs are the steering inputs of one batch; see [pushes].
 type pushInputs struct {
 	tokens  int // M

@@ -2,20 +2,20 @@ package gpu
 
 import "math"
 
-// A Rope is a rotary position encoding: pair i of a head turns by position·frequency(i)
+// A Rope is a rotary position encoding: pair i of a head is rotated by position·frequency(i)
 // (Su et al. 2021, arXiv:2104.09864), in Hugging Face's layout, which pairs element i with
 // element i + Dim/2.
 type Rope struct {
 	Type  string  // one of the types below
 	Theta float64 // base of the frequencies
-	Dim   int     // elements of a head that turn; the others stay
+	Dim   int     // elements of a head that are rotated; the others stay
 
-	Factor     float64   // by how much the context is stretched
-	LowFreq    float64   // llama3: wavelengths beyond Original/LowFreq are stretched whole
+	Factor     float64   // by how much the context is extended
+	LowFreq    float64   // llama3: wavelengths beyond Original/LowFreq are multiplied by Factor
 	HighFreq   float64   // llama3: wavelengths below Original/HighFreq stay
-	BetaFast   float64   // yarn: pairs that turn more often in Original positions stay
-	BetaSlow   float64   // yarn: pairs that turn less often are stretched whole
-	Original   int       // positions before stretching
+	BetaFast   float64   // yarn: pairs that rotate more often in Original positions stay
+	BetaSlow   float64   // yarn: the wavelengths of pairs that rotate less often are multiplied by Factor
+	Original   int       // positions before the extension
 	Short      []float64 // longrope: divisors of the frequencies of texts of at most Original tokens
 	Long       []float64 // longrope: of longer ones
 	AttnFactor float64   // multiplies cosine and sine
@@ -65,15 +65,15 @@ func parseRopeOf(c *Config, f *fields, kind, key string, theta float64, scaled b
 // scaling; sub may be nil.
 func readRope(c *Config, f, sub *fields, theta float64) Rope {
 	r := Rope{Type: ropeDefault, Theta: theta, AttnFactor: 1}
-	turning := f.float("partial_rotary_factor", 1)
+	rotated := f.float("partial_rotary_factor", 1)
 	if sub != nil {
-		turning = sub.float("partial_rotary_factor", turning)
+		rotated = sub.float("partial_rotary_factor", rotated)
 		readScaling(&r, c, f, sub)
 	}
-	if !(turning > 0 && turning <= 1) {
-		f.problem("partial_rotary_factor is %g, want more than 0 and at most 1", turning)
+	if !(rotated > 0 && rotated <= 1) {
+		f.problem("partial_rotary_factor is %g, want more than 0 and at most 1", rotated)
 	}
-	r.Dim = int(float64(c.HeadDim) * turning)
+	r.Dim = int(float64(c.HeadDim) * rotated)
 	return r
 }
 
@@ -118,10 +118,10 @@ func (r Rope) check(c *Config, f *fields) {
 		f.problem("rope_theta is %g, want a positive number", r.Theta)
 	}
 	if r.Dim <= 0 || r.Dim > c.HeadDim || r.Dim%2 != 0 {
-		f.problem("%d of %d elements of a head turn, want an even number", r.Dim, c.HeadDim)
+		f.problem("%d of %d elements of a head are rotated, want an even number", r.Dim, c.HeadDim)
 	}
 	if (r.Type == ropeDynamic || r.Type == ropeQwen) && r.Dim < 4 {
-		f.problem("NTK scaling needs at least 4 turning elements, not %d", r.Dim)
+		f.problem("NTK scaling needs at least 4 rotated elements, not %d", r.Dim)
 	}
 	if r.Type != ropeDefault && r.Type != ropeQwen && r.Type != ropeLongRope && !(r.Factor >= 1) {
 		f.problem("rope factor is %g, want at least 1", r.Factor)
@@ -145,11 +145,11 @@ func (r Rope) check(c *Config, f *fields) {
 
 // frequencies are the angles per position of the Dim/2 pairs, for a text whose prompt has n
 // tokens. Only scalings that look at the length use n: it is the prompt's, so that tokens
-// generated later turn the way the prompt's do. (Longrope counts these as well; see
-// turnsAlike.)
+// generated later are encoded the way the prompt's are. (Longrope counts these as well; see
+// encodedAlike.)
 func (r Rope) frequencies(n, maxPositions int) []float64 {
 	theta := r.Theta
-	if s := r.stretch(n, maxPositions); s > 1 {
+	if s := r.extension(n, maxPositions); s > 1 {
 		// NTK: raise the base so that the longest wavelength is s times as long.
 		theta *= math.Pow(s, float64(r.Dim)/float64(r.Dim-2))
 	}
@@ -175,8 +175,8 @@ func (r Rope) frequencies(n, maxPositions int) []float64 {
 	return out
 }
 
-// stretch is how far dynamic scalings extend the context for a prompt of n tokens.
-func (r Rope) stretch(n, maxPositions int) float64 {
+// extension is how far dynamic scalings extend the context for a prompt of n tokens.
+func (r Rope) extension(n, maxPositions int) float64 {
 	switch {
 	case r.Type == ropeDynamic && n > maxPositions:
 		return r.Factor*float64(n)/float64(maxPositions) - (r.Factor - 1)
@@ -186,11 +186,11 @@ func (r Rope) stretch(n, maxPositions int) float64 {
 	return 1
 }
 
-// yarn stretches pairs that turn slowly, keeps those that turn fast and blends between
+// yarn lengthens the wavelengths of pairs that rotate slowly, keeps those of fast ones and blends between
 // (Peng et al. 2023, arXiv:2309.00071, as transformers computes it).
 func (r Rope) yarn(w float64, i int) float64 {
-	at := func(turns float64) float64 {
-		return float64(r.Dim) * math.Log(float64(r.Original)/(turns*2*math.Pi)) / (2 * math.Log(r.Theta))
+	at := func(rotations float64) float64 {
+		return float64(r.Dim) * math.Log(float64(r.Original)/(rotations*2*math.Pi)) / (2 * math.Log(r.Theta))
 	}
 	low := math.Max(math.Floor(at(r.BetaFast)), 0)
 	high := math.Min(math.Ceil(at(r.BetaSlow)), float64(r.Dim-1))
@@ -201,7 +201,7 @@ func (r Rope) yarn(w float64, i int) float64 {
 	return w/r.Factor*ramp + w*(1-ramp)
 }
 
-// llama3 stretches the long wavelengths, keeps the short ones and blends between.
+// llama3 lengthens the long wavelengths, keeps the short ones and blends between.
 func (r Rope) llama3(w float64) float64 {
 	wave := 2 * math.Pi / w
 	low, high := float64(r.Original)/r.LowFreq, float64(r.Original)/r.HighFreq
@@ -215,9 +215,9 @@ func (r Rope) llama3(w float64) float64 {
 	return (1-s)*w/r.Factor + s*w
 }
 
-// turnsAlike is how many tokens can follow a text of n before the encoding of the text itself
+// encodedAlike is how many tokens can follow a text of n before the encoding of the text itself
 // changes: longrope has other factors for texts of more than Original tokens.
-func (c *Config) turnsAlike(n int) int {
+func (c *Config) encodedAlike(n int) int {
 	most := math.MaxInt32
 	for _, r := range c.Ropes {
 		if r.Type == ropeLongRope && n <= r.Original {
@@ -227,7 +227,7 @@ func (c *Config) turnsAlike(n int) int {
 	return most
 }
 
-// class is what frequencies needs to know of n: prompts of one class turn alike.
+// class is what frequencies needs to know of n: prompts of one class are encoded alike.
 func (r Rope) class(n, maxPositions int) int {
 	switch {
 	case r.Type == ropeDynamic && n > maxPositions, r.Type == ropeQwen && n > r.Original:

@@ -6,7 +6,7 @@ import (
 )
 
 // TestFrequenciesByHand works out the angles per position of two to four pairs for each scaling. The base is
-// 10,000, so with eight turning elements pair i turns by 10⁻ⁱ.
+// 10,000, so with eight rotated elements pair i is rotated by 10⁻ⁱ.
 func TestFrequenciesByHand(t *testing.T) {
 	const pi2 = 2 * math.Pi
 	for _, c := range []struct {
@@ -18,7 +18,7 @@ func TestFrequenciesByHand(t *testing.T) {
 		{"default", Rope{Type: ropeDefault, Theta: 1e4, Dim: 8}, 1, []float64{1, .1, .01, .001}},
 		{"linear", Rope{Type: ropeLinear, Theta: 1e4, Dim: 8, Factor: 4}, 1, []float64{.25, .025, .0025, .00025}},
 		// Wavelengths are 2π·10ⁱ: 6.28, 62.8, 628, 6283. Below 100/4 = 25 they stay, above 100 they are
-		// stretched by 8; at 62.8, s = (100/62.8 − 1)/(4 − 1) = .1972 of the pair's frequency stays.
+		// multiplied by 8; at 62.8, s = (100/62.8 − 1)/(4 − 1) = .1972 of the pair's frequency stays.
 		{"llama3", Rope{Type: ropeLlama3, Theta: 1e4, Dim: 8, Factor: 8, LowFreq: 1, HighFreq: 4, Original: 100}, 1,
 			[]float64{1, .1 * ((1-(10/pi2-1)/3)/8 + (10/pi2-1)/3), .01 / 8, .001 / 8}},
 		{"longrope, short", Rope{Type: ropeLongRope, Theta: 1e4, Dim: 4, Original: 10, Short: []float64{1, 2}, Long: []float64{4, 5}}, 10, []float64{1, .01 / 2}},

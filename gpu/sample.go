@@ -47,7 +47,7 @@ type sampler struct {
 }
 
 func newSampler(s Sampling, ends []int32) *sampler {
-	p := &sampler{s: s, ends: map[int32]bool{}, pool: sync.Pool{New: func() any { return new(draft) }}}
+	p := &sampler{s: s, ends: map[int32]bool{}, pool: sync.Pool{New: func() any { return new(shortlist) }}}
 	for _, id := range ends {
 		p.ends[id] = true
 	}
@@ -87,7 +87,7 @@ func (p *sampler) choose(logits [][]float32, n Noise, step int) (token int32, ma
 	if p.s.Temperature == 0 {
 		return best, top - second, nil
 	}
-	d := p.pool.Get().(*draft)
+	d := p.pool.Get().(*shortlist)
 	defer p.pool.Put(d)
 	d.start(top, p.s.Temperature)
 	if p.s.TopK > 0 {

@@ -108,14 +108,14 @@ func (t *tape) move(y, x *node, back func(v *node) *node) {
 func (t *tape) attention(o, q, keys, values, p *node) {
 	t.on(o, func(v *node) {
 		d := p.Shape().Dimensions
-		t.give(values, turned(batched(turned(v), p)))
+		t.give(values, transposed(batched(transposed(v), p)))
 		dp := graph.Dot(v, values).General([]int{2}, []int{0}, []int{2}, []int{0})
 		rows := func(x *node) *node { return graph.Reshape(x, d[0]*d[1], d[2]) }
 		ones := graph.Ones(v.Graph(), shapes.Make(f32, 1, d[2]))
 		mean := matmul(graph.Reshape(dotRows(rows(p), rows(dp)), d[0]*d[1], 1), ones)
 		ds := graph.Mul(p, graph.Sub(dp, graph.Reshape(mean, d...)))
 		t.give(q, batched(ds, keys))
-		t.give(keys, turned(batched(turned(q), ds)))
+		t.give(keys, transposed(batched(transposed(q), ds)))
 	})
 }
 
@@ -124,8 +124,8 @@ func batched(x, y *node) *node {
 	return graph.Dot(x, y).General([]int{2}, []int{0}, []int{1}, []int{0})
 }
 
-// turned transposes every matrix of a stack.
-func turned(x *node) *node { return graph.TransposeAllAxes(x, 0, 2, 1) }
+// transposed transposes every matrix of a stack.
+func transposed(x *node) *node { return graph.TransposeAllAxes(x, 0, 2, 1) }
 
 // project is the way back from q, k and v to the matrix product that they are cut from.
 func (t *tape) project(f *forward, flat, q, k, v *node, rope angles) {

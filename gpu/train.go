@@ -83,8 +83,8 @@ type trainer struct {
 	c       *Config
 	o       TrainOptions
 	dev     *device
-	slots   []slot
-	state   []*tensors.Tensor // weights, first moments, second moments, each in the order of slots
+	params  []param
+	state   []*tensors.Tensor // weights, first moments, second moments, each in the order of params
 	program *program
 }
 
@@ -99,12 +99,12 @@ func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{c: c, o: o, dev: dev, slots: trainSlots(c)}
+	t := &trainer{c: c, o: o, dev: dev, params: trainParams(c)}
 	if t.program, err = dev.newProgram("training step", t.build); err != nil {
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
-	for _, s := range t.slots {
+	for _, s := range t.params {
 		w, err := newTensor(dev, f32, func(x []float32) { c.initial(rng, s, x) }, s.dims...)
 		if err != nil {
 			return nil, err
@@ -112,7 +112,7 @@ func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
 		t.state = append(t.state, w)
 	}
 	for range 2 {
-		for _, s := range t.slots {
+		for _, s := range t.params {
 			zero, err := newTensor(dev, f32, func([]float32) {}, s.dims...)
 			if err != nil {
 				return nil, err
@@ -123,29 +123,29 @@ func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
 	return t, nil
 }
 
-// trainSlots are the decoder's slots with embedding and output matrix as they are stored,
+// trainParams are the decoder's params with embedding and output matrix as they are stored,
 // [V, d].
-func trainSlots(c *Config) []slot {
-	var out []slot
-	for _, s := range c.slots() {
+func trainParams(c *Config) []param {
+	var out []param
+	for _, s := range c.params() {
 		if len(s.parts) == 1 && s.parts[0].shape[0] == c.Vocab && len(s.parts[0].shape) == 2 {
 			continue // a block of the output matrix, or the embedding
 		}
 		out = append(out, s)
 	}
-	whole := func(name, tensor string) slot {
+	whole := func(name, tensor string) param {
 		shape := []int{c.Vocab, c.Hidden}
-		return slot{name: name, dims: shape, kind: table, parts: []part{{tensor: tensor + ".weight", shape: shape, n: c.Vocab}}}
+		return param{name: name, dims: shape, kind: table, parts: []part{{tensor: tensor + ".weight", shape: shape, n: c.Vocab}}}
 	}
-	out = append(out, whole(slotEmbed, c.names.embed))
+	out = append(out, whole(paramEmbed, c.names.embed))
 	if !c.Tied {
-		out = append(out, whole(slotHead, c.names.head))
+		out = append(out, whole(paramHead, c.names.head))
 	}
 	return out
 }
 
 // initial draws a weight: gains are one, biases zero, matrices normal.
-func (c *Config) initial(rng *rand.Rand, s slot, x []float32) {
+func (c *Config) initial(rng *rand.Rand, s param, x []float32) {
 	std := float64(initialStd)
 	switch {
 	case s.kind == vector:
@@ -194,7 +194,7 @@ func (t *trainer) step(tokens []int32, rate float64, step int) (loss float64, er
 // tensors returns the weights as they are stored.
 func (t *trainer) tensors() (map[string][]float32, error) {
 	out := map[string][]float32{}
-	for i, s := range t.slots {
+	for i, s := range t.params {
 		err := read(t.state[i], func(x []float32) {
 			at := 0
 			for _, p := range s.parts {
@@ -208,9 +208,9 @@ func (t *trainer) tensors() (map[string][]float32, error) {
 	return out, nil
 }
 
-// storePart writes part p of slot s, whose values are x, to its tensor: from column at in a
+// storePart writes part p of param s, whose values are x, to its tensor: from column at in a
 // matrix, from value at in a vector. It returns how far at moves.
-func storePart(out map[string][]float32, s slot, p part, x []float32, at int) int {
+func storePart(out map[string][]float32, s param, p part, x []float32, at int) int {
 	width := 1
 	for _, d := range p.shape[1:] {
 		width *= d

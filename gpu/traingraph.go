@@ -12,8 +12,8 @@ const (
 // build is the graph of a step.
 func (t *trainer) build(in []*graph.Node) []*graph.Node {
 	tokens, rates := in[0], in[1]
-	n := len(t.slots)
-	w := bind(t.slots, in[2:2+n])
+	n := len(t.params)
+	w := bind(t.params, in[2:2+n])
 	tape := newTape()
 	// Halves of the rows are independent until the update, so that one's single-threaded
 	// operations run beside the other's.
@@ -47,16 +47,16 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 		cos, sin := t.angles(i, b)
 		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
 	}
-	x := graph.Gather(w[slotEmbed], seen)
-	tape.embedded(x, w[slotEmbed], seen)
+	x := graph.Gather(w[paramEmbed], seen)
+	tape.embedded(x, w[paramEmbed], seen)
 	for l := range c.Layers {
 		x = f.block(l, x)
 	}
-	head := w[slotEmbed]
+	head := w[paramEmbed]
 	if !c.Tied {
-		head = w[slotHead]
+		head = w[paramHead]
 	}
-	loss := tape.crossEntropy(f.norm(x, w[slotNorm]), head, next, t.o.Rows*s)
+	loss := tape.crossEntropy(f.norm(x, w[paramNorm]), head, next, t.o.Rows*s)
 	tape.rewind()
 	return loss
 }
@@ -78,12 +78,12 @@ func (t *trainer) angles(i, b int) (cos, sin [][]float32) {
 // update is Adam with the gradients' common norm clipped. rates are the learning rate over
 // the first moment's bias and one over the second's.
 func (t *trainer) update(tape *tape, state []*node, rates *node) []*node {
-	n := len(t.slots)
+	n := len(t.params)
 	grads := make([]*node, n)
 	var squares *node
 	for i := range grads {
 		grads[i] = tape.grads[state[i]]
-		flat := graph.Reshape(grads[i], 1, t.slots[i].size())
+		flat := graph.Reshape(grads[i], 1, t.params[i].size())
 		s := graph.Reshape(dotRows(flat, flat))
 		if squares == nil {
 			squares = s

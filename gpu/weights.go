@@ -77,21 +77,21 @@ func (c *Config) unread(name string) bool {
 		slices.ContainsFunc(c.names.unread, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
-// loadWeights reads every slot, several at a time, directly into the device's memory where
+// loadWeights reads every param, several at a time, directly into the device's memory where
 // the device shares it. A tied head of a configuration is read from the embedding's tensor.
-func loadWeights(dev *device, src source, slots []slot) ([]*tensors.Tensor, error) {
-	out := make([]*tensors.Tensor, len(slots))
-	errs := make([]error, len(slots))
+func loadWeights(dev *device, src source, params []param) ([]*tensors.Tensor, error) {
+	out := make([]*tensors.Tensor, len(params))
+	errs := make([]error, len(params))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(4, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
 			for i := range next {
-				out[i], errs[i] = loadSlot(dev, src, slots[i])
+				out[i], errs[i] = loadParam(dev, src, params[i])
 			}
 		})
 	}
-	for i := range slots {
+	for i := range params {
 		next <- i
 	}
 	close(next)
@@ -104,21 +104,21 @@ func loadWeights(dev *device, src source, slots []slot) ([]*tensors.Tensor, erro
 	return out, nil
 }
 
-func loadSlot(dev *device, src source, s slot) (t *tensors.Tensor, err error) {
+func loadParam(dev *device, src source, s param) (t *tensors.Tensor, err error) {
 	t, err = tensors.FromShapeForBackend(dev.backend, 0, shapes.Make(f32, s.dims...))
 	if err != nil {
 		return nil, fmt.Errorf("make room for weight %s: %w", s.name, err)
 	}
 	var readErr error
-	err = t.MutableFlatData(func(flat any) { readErr = fillSlot(flat.([]float32), src, s) })
+	err = t.MutableFlatData(func(flat any) { readErr = fillParam(flat.([]float32), src, s) })
 	if readErr != nil {
 		err = readErr
 	}
 	return t, err
 }
 
-// fillSlot reads the slot's parts into dst.
-func fillSlot(dst []float32, src source, s slot) error {
+// fillParam reads the param's parts into dst.
+func fillParam(dst []float32, src source, s param) error {
 	at := 0
 	for _, p := range s.parts {
 		var err error

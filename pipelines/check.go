@@ -88,7 +88,7 @@ func (s *subject) lastToken(ctx context.Context) (CheckResult, error) {
 	for i, t := range s.texts {
 		prompts[i], next[i] = t[:len(t)-1], t[len(t)-1:]
 	}
-	losses, err := s.d.Score(ctx, prompts, next)
+	losses, err := s.d.NLL(ctx, prompts, next)
 	if err != nil {
 		return r, err
 	}
@@ -98,7 +98,7 @@ func (s *subject) lastToken(ctx context.Context) (CheckResult, error) {
 		if err != nil {
 			return r, err
 		}
-		one, err := s.d.Score(ctx, prompts[i:i+1], next[i:i+1])
+		one, err := s.d.NLL(ctx, prompts[i:i+1], next[i:i+1])
 		if err != nil {
 			return r, err
 		}

@@ -97,10 +97,10 @@ func (r *referenceRun) fitReport(t *testing.T) (f transforms.FitReport) {
 func (r *referenceRun) compareCrossValidation(t *testing.T) {
 	f := r.fitReport(t)
 	const whole, single = 4 * forward, 10 * forward
-	if len(f.CV.Scores) != len(r.want.CV) {
-		t.Fatalf("%d lambdas, want %d", len(f.CV.Scores), len(r.want.CV))
+	if len(f.CV.Penalties) != len(r.want.CV) {
+		t.Fatalf("%d lambdas, want %d", len(f.CV.Penalties), len(r.want.CV))
 	}
-	for i, s := range f.CV.Scores {
+	for i, s := range f.CV.Penalties {
 		want, name := r.want.CV[i], fmt.Sprintf("lambda %g: ", s.Lambda)
 		near(t, name+"lambda", s.Lambda, want["lambda"], 0)
 		near(t, name+"absolute penalty", s.Absolute, want["absolute"], whole*want["absolute"])

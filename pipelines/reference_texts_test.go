@@ -97,7 +97,7 @@ func (r *referenceRun) compareScorers(t *testing.T) {
 		near(t, persona+", mean logit of held-out positive texts", s.HeldOutPositive, r.want.Zero.Positive[persona], logitError)
 		for _, row := range r.want.Rows {
 			if want, ok := row.Logit[persona]; ok {
-				near(t, fmt.Sprintf("%s, logit of %q", persona, row.Text), s.Score(row.Text), want, logitError)
+				near(t, fmt.Sprintf("%s, logit of %q", persona, row.Text), s.Logit(row.Text), want, logitError)
 			}
 		}
 	}

@@ -168,7 +168,7 @@ func (j *jury) prepare(ctx context.Context, u *Unit) error {
 		}
 		var logits []float64
 		for _, t := range texts.Rows {
-			logits = append(logits, scorer.Score(t.Text))
+			logits = append(logits, scorer.Logit(t.Text))
 		}
 		j.anchors.Unsteered[p], j.anchors.Positive[p] = trial.Number(trial.Mean(logits)), trial.Number(scorer.HeldOutPositive)
 	}
@@ -252,7 +252,7 @@ func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona stri
 		s.Status = "trait is missing: " + why
 	} else {
 		scorer := j.scorers[persona]
-		s.Trait = trial.Trait(scorer.Score(t.Text), float64(j.anchors.Unsteered[persona]), float64(j.anchors.Positive[persona]))
+		s.Trait = trial.Trait(scorer.Logit(t.Text), float64(j.anchors.Unsteered[persona]), float64(j.anchors.Positive[persona]))
 	}
 	return s
 }

@@ -106,10 +106,10 @@ func TestFitScoresTheMethodItFits(t *testing.T) {
 				t.Errorf("%s: penalty %g (%g), want none", method, r.Lambda, r.LambdaAbsolute)
 			}
 		}
-		if len(r.CV.Scores) != want {
-			t.Errorf("%s: %d penalties scored, want %d", method, len(r.CV.Scores), want)
+		if len(r.CV.Penalties) != want {
+			t.Errorf("%s: %d penalties scored, want %d", method, len(r.CV.Penalties), want)
 		}
-		scores[method] = r.CV.Scores[0].R2
+		scores[method] = r.CV.Penalties[0].R2
 	}
 	// The first target dimension follows a source dimension that is small beside the others, so a
 	// penalty on raw columns, a rank of one and a rotation each lose what least squares finds.

@@ -70,7 +70,7 @@ func (u *Unit) nll(ctx context.Context, m Model, rows *artifacts.Generations, co
 			return nil, err
 		}
 	}
-	losses, err := d.Score(ctx, prompts, continuations)
+	losses, err := d.NLL(ctx, prompts, continuations)
 	if err != nil {
 		return nil, err
 	}

@@ -134,13 +134,13 @@ func (r *Reference) attention(l int, prefix string, x [][]float64, prompt int) [
 	for i := range x {
 		q[i], k[i], v[i] = r.qkv(prefix, x[i])
 		for h := range c.Heads {
-			turn(freq, rope.AttnFactor, i, q[i][h*c.HeadDim:(h+1)*c.HeadDim])
+			rotate(freq, rope.AttnFactor, i, q[i][h*c.HeadDim:(h+1)*c.HeadDim])
 			if c.LognBase > 0 && i >= c.LognBase {
 				scale(q[i][h*c.HeadDim:(h+1)*c.HeadDim], math.Log(float64(i+1))/math.Log(float64(c.LognBase)))
 			}
 		}
 		for h := range c.KVHeads {
-			turn(freq, rope.AttnFactor, i, k[i][h*c.HeadDim:(h+1)*c.HeadDim])
+			rotate(freq, rope.AttnFactor, i, k[i][h*c.HeadDim:(h+1)*c.HeadDim])
 		}
 	}
 	out := make([][]float64, n)
@@ -213,8 +213,8 @@ func (r *Reference) qkv(prefix string, x []float64) (q, k, v []float64) {
 	return q, k, v
 }
 
-// turn rotates one head of token i.
-func turn(freq []float64, factor float64, i int, x []float64) {
+// rotate rotates one head of token i.
+func rotate(freq []float64, factor float64, i int, x []float64) {
 	half := len(freq)
 	for d, w := range freq {
 		s, c := math.Sincos(float64(i) * w)

@@ -59,7 +59,7 @@ func (p *printer) fit(r transforms.Report) {
 	if r.Fit.Lambda != 0 {
 		text += fmt.Sprintf(", lambda %g", r.Fit.Lambda)
 	}
-	for _, s := range r.Fit.CV.Scores {
+	for _, s := range r.Fit.CV.Penalties {
 		if s.Lambda == r.Fit.Lambda {
 			text += fmt.Sprintf(", held-out R² %.2f (standardised %.2f, median %.2f)", s.R2, s.R2Standardised, s.R2Median)
 		}

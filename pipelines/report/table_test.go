@@ -62,8 +62,8 @@ func invented(t *testing.T, blind bool) []byte {
 	r := transforms.Report{Evaluation: e, LeftOut: map[string]int{"no tokens": 2, "a reason before it": 11},
 		Experiment: transforms.Facts{SourceModel: "tiny:qwen2", TargetModel: "tiny:llama", SourceLayer: 1, TargetLayer: 2, Positions: "last", Pairs: 5000, Alphas: []float64{.5, 1.5}, AlphaUnit: "residual", Generations: 360},
 		Fit: transforms.FitReport{Method: "ridge", Lambda: .01, LambdaAbsolute: 3, DegreesOfFreedom: 81.4, Pairs: 5000, Warnings: []string{"a note about the fit"},
-			LearningCurve: []linear.CurvePoint{{N: 400, Held: linear.Score{R2: .52}}, {N: 4000, Held: linear.Score{R2: .7}}},
-			CV:            &linear.CV{Scores: []linear.LambdaScore{{Lambda: .001, R2: .6}, {Lambda: .01, R2: .71, R2Standardised: .66, R2Median: .69}}}},
+			LearningCurve: []linear.CurvePoint{{N: 400, Held: linear.Goodness{R2: .52}}, {N: 4000, Held: linear.Goodness{R2: .7}}},
+			CV:            &linear.CV{Penalties: []linear.PenaltyFit{{Lambda: .001, R2: .6}, {Lambda: .01, R2: .71, R2Standardised: .66, R2Median: .69}}}},
 		Vectors: []transforms.VectorReport{
 			{Persona: "angry", Condition: "ridge", Cosine: []trial.Number{.91}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}},
 			{Persona: "silly", Condition: "ridge", Cosine: []trial.Number{.87}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}}}}

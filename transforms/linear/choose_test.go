@@ -30,7 +30,7 @@ func TestChoiceOfLambda(t *testing.T) {
 	} {
 		cv := &CV{}
 		for i, r2 := range c.r2 {
-			cv.Scores = append(cv.Scores, LambdaScore{Lambda: float64(i + 1), R2: r2, StandardError: c.se})
+			cv.Penalties = append(cv.Penalties, PenaltyFit{Lambda: float64(i + 1), R2: r2, StandardError: c.se})
 		}
 		cv.choose()
 		if cv.Best != c.best || cv.OneStandardError != c.simple || cv.AtEdge != c.edge || !slices.Equal(cv.Warnings, c.warnings) {
@@ -49,7 +49,7 @@ func TestPenaltiesAreScoredInOrderAndOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []float64
-	for _, s := range cv.Scores {
+	for _, s := range cv.Penalties {
 		got = append(got, s.Lambda)
 	}
 	if !slices.Equal(got, []float64{.1, 1, 10}) || cv.N != 60 || cv.Folds != 3 {
@@ -66,6 +66,6 @@ func TestUnpredictableRowsAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(strings.Join(cv.Warnings, ";"), "no better than their mean") {
-		t.Errorf("R² %.3f and %.3f: warnings %q", cv.Scores[0].R2, cv.Scores[1].R2, cv.Warnings)
+		t.Errorf("R² %.3f and %.3f: warnings %q", cv.Penalties[0].R2, cv.Penalties[1].R2, cv.Warnings)
 	}
 }

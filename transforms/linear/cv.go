@@ -32,9 +32,9 @@ func (u LambdaUnit) absolute(lambda float64, m *moments) (float64, error) {
 	return 0, fmt.Errorf("unknown penalty unit %q, want %q or %q", u, Relative, Absolute)
 }
 
-// A LambdaScore is how well one penalty predicts rows that were not fitted. R² are means over
+// A PenaltyFit is how well one penalty predicts rows that were not fitted. R² are means over
 // folds and compare with the mean of the held-out fold itself, as scikit-learn's r2_score does.
-type LambdaScore struct {
+type PenaltyFit struct {
 	Lambda           float64 `json:"lambda"`             // as configured
 	Absolute         float64 `json:"absolute"`           // mean over folds of the penalty added to the diagonal
 	R2               float64 `json:"r2"`                 // 1 − ΣSSE/ΣSST over dimensions ("variance_weighted")
@@ -46,13 +46,13 @@ type LambdaScore struct {
 	DegreesOfFreedom float64 `json:"degrees_of_freedom"` // mean over folds of Σ s/(s+λ)
 }
 
-// A CV is the result of a cross-validation: one score per penalty, in increasing order, and two
+// A CV is the result of a cross-validation: one fit per penalty, in increasing order, and two
 // choices among them.
 type CV struct {
-	Unit   LambdaUnit    `json:"unit"`
-	Folds  int           `json:"folds"`
-	N      int           `json:"n"`
-	Scores []LambdaScore `json:"scores"`
+	Unit      LambdaUnit   `json:"unit"`
+	Folds     int          `json:"folds"`
+	N         int          `json:"n"`
+	Penalties []PenaltyFit `json:"scores"`
 	// Best is the penalty with the highest R2.
 	Best float64 `json:"best"`
 	// OneStandardError is the largest penalty whose R2 is within one standard error of the best.
@@ -125,9 +125,9 @@ func crossValidate(folds []*Gram, lambdas []float64, spec Spec, open func(train,
 			cv.Warnings = append(cv.Warnings, fmt.Sprintf("λ=%g left out: a fold's Gram matrix is ill-conditioned", lambda))
 			continue
 		}
-		cv.Scores = append(cv.Scores, tally[i].result(lambda, cv.N))
+		cv.Penalties = append(cv.Penalties, tally[i].result(lambda, cv.N))
 	}
-	if len(cv.Scores) == 0 {
+	if len(cv.Penalties) == 0 {
 		return nil, fmt.Errorf("cross-validate %s, λ=%g…%g, %d samples in %d dimensions: %w",
 			spec.Method, grid[0], grid[len(grid)-1], cv.N, folds[0].D, ErrIllConditioned)
 	}
@@ -138,19 +138,19 @@ func crossValidate(folds []*Gram, lambdas []float64, spec Spec, open func(train,
 // choose sets the best penalty, the one-standard-error choice and the warnings about them.
 func (cv *CV) choose() {
 	best := 0
-	for i, s := range cv.Scores {
-		if s.R2 > cv.Scores[best].R2 {
+	for i, s := range cv.Penalties {
+		if s.R2 > cv.Penalties[best].R2 {
 			best = i
 		}
 	}
 	simple := best
-	for i := best; i < len(cv.Scores); i++ {
-		if cv.Scores[i].R2 >= cv.Scores[best].R2-cv.Scores[best].StandardError {
+	for i := best; i < len(cv.Penalties); i++ {
+		if cv.Penalties[i].R2 >= cv.Penalties[best].R2-cv.Penalties[best].StandardError {
 			simple = i
 		}
 	}
-	cv.Best, cv.OneStandardError = cv.Scores[best].Lambda, cv.Scores[simple].Lambda
-	if len(cv.Scores) > 1 && (best == 0 || best == len(cv.Scores)-1) {
+	cv.Best, cv.OneStandardError = cv.Penalties[best].Lambda, cv.Penalties[simple].Lambda
+	if len(cv.Penalties) > 1 && (best == 0 || best == len(cv.Penalties)-1) {
 		cv.AtEdge = true
 		side, word := "smallest", "smaller"
 		if best > 0 {
@@ -158,7 +158,7 @@ func (cv *CV) choose() {
 		}
 		cv.Warnings = append(cv.Warnings, fmt.Sprintf("best λ=%g is the %s of the grid: a %s one may be better", cv.Best, side, word))
 	}
-	if cv.Scores[best].R2 <= 0 {
-		cv.Warnings = append(cv.Warnings, fmt.Sprintf("best λ=%g predicts held-out rows no better than their mean (R² %.3f)", cv.Best, cv.Scores[best].R2))
+	if cv.Penalties[best].R2 <= 0 {
+		cv.Warnings = append(cv.Warnings, fmt.Sprintf("best λ=%g predicts held-out rows no better than their mean (R² %.3f)", cv.Best, cv.Penalties[best].R2))
 	}
 }

@@ -78,7 +78,7 @@ func TestCrossValidationEqualsRefitting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range cv.Scores {
+		for _, s := range cv.Penalties {
 			var folds []float64
 			for f := range k {
 				folds = append(folds, bruteForce(xs, ys, d, e, f, s.Lambda, centre))
@@ -103,14 +103,14 @@ func TestFitAndCrossValidateAgree(t *testing.T) {
 	for f := range k {
 		train, _ := Sum(slices.Concat(grams[:f], grams[f+1:]))
 		m := fit(t, train, Spec{Method: Ridge, Centre: true, Lambda: 0.05, Unit: Relative})
-		s, err := m.Score(grams[f])
+		s, err := m.Goodness(grams[f])
 		if err != nil {
 			t.Fatal(err)
 		}
 		r2, dof = append(r2, s.R2), append(dof, m.DegreesOfFreedom)
 		standard, half = append(standard, s.R2Standardised), append(half, s.R2Median)
 	}
-	got := cv.Scores[0]
+	got := cv.Penalties[0]
 	for name, pair := range map[string][2]float64{
 		"R²": {got.R2, mean(r2)}, "standardised": {got.R2Standardised, mean(standard)},
 		"median": {got.R2Median, mean(half)}, "degrees of freedom": {got.DegreesOfFreedom, mean(dof)},
@@ -146,8 +146,8 @@ func TestCrossValidationFindsThePlantedPenalty(t *testing.T) {
 	}
 	// From the definition: the largest penalty whose R² is within the best one's standard error.
 	want := cv.Best
-	for _, s := range cv.Scores {
-		if s.R2 >= cv.Scores[2].R2-cv.Scores[2].StandardError {
+	for _, s := range cv.Penalties {
+		if s.R2 >= cv.Penalties[2].R2-cv.Penalties[2].StandardError {
 			want = max(want, s.Lambda)
 		}
 	}
@@ -182,8 +182,8 @@ func TestCrossValidationWarns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cv.Scores) != 1 || !strings.Contains(strings.Join(cv.Warnings, ";"), "λ=0 left out") {
-		t.Errorf("scores %v, warnings %q, want λ=0 left out", cv.Scores, cv.Warnings)
+	if len(cv.Penalties) != 1 || !strings.Contains(strings.Join(cv.Warnings, ";"), "λ=0 left out") {
+		t.Errorf("scores %v, warnings %q, want λ=0 left out", cv.Penalties, cv.Warnings)
 	}
 	if _, err := CrossValidate(small, []float64{0}, Absolute, true); !errors.Is(err, ErrIllConditioned) {
 		t.Errorf("only λ=0: %v, want ErrIllConditioned", err)

@@ -33,7 +33,7 @@ func TestCrossEqualsFittingShuffledRows(t *testing.T) {
 			t.Fatalf("W[%d] = %g, want %g", i, a.W[i], b.W[i])
 		}
 	}
-	if s, _ := a.Score(gramOf(t, d, e, x, y)); s.R2 > 0.2 {
+	if s, _ := a.Goodness(gramOf(t, d, e, x, y)); s.R2 > 0.2 {
 		t.Errorf("a map of mismatched pairs predicts the true ones: R² %g", s.R2)
 	}
 }

@@ -30,8 +30,8 @@ func TestEveryMethodIsCrossValidatedByItself(t *testing.T) {
 		if !spec.penalised() {
 			want = []float64{0}
 		}
-		if len(cv.Scores) != len(want) {
-			t.Fatalf("%s: %d scores, want penalties %v", method, len(cv.Scores), want)
+		if len(cv.Penalties) != len(want) {
+			t.Fatalf("%s: %d scores, want penalties %v", method, len(cv.Penalties), want)
 		}
 		for i, lambda := range want {
 			spec.Lambda = lambda
@@ -40,7 +40,7 @@ func TestEveryMethodIsCrossValidatedByItself(t *testing.T) {
 				m := fit(t, gramOf(t, d, e, slices.Concat(slices.Concat(xs[:f], xs[f+1:])...), slices.Concat(slices.Concat(ys[:f], ys[f+1:])...)), spec)
 				r2 = append(r2, heldOut(m, xs[f], ys[f]))
 			}
-			if got := cv.Scores[i]; got.Lambda != lambda || math.Abs(got.R2-mean(r2)) > 1e-9 {
+			if got := cv.Penalties[i]; got.Lambda != lambda || math.Abs(got.R2-mean(r2)) > 1e-9 {
 				t.Errorf("%s, λ=%g: R² %.12f at λ=%g, want %.12f", method, lambda, got.R2, got.Lambda, mean(r2))
 			}
 		}

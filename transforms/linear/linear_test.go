@@ -209,7 +209,7 @@ func TestFitRecoversPlantedMap(t *testing.T) {
 				t.Fatalf("%s: W[%d] = %g, want %g", spec.Method, i, got, want)
 			}
 		}
-		s, err := m.Score(g)
+		s, err := m.Goodness(g)
 		if err != nil || s.R2 < 1-1e-9 {
 			t.Errorf("%s: R² %g, %v, want 1", spec.Method, s.R2, err)
 		}
@@ -347,19 +347,19 @@ func TestNewMapRefusesWhatDoesNotFit(t *testing.T) {
 
 // A map scores as its definition says, and a target dimension that does not vary counts as
 // scikit-learn counts it: 1 if it is predicted exactly, else 0.
-func TestScore(t *testing.T) {
+func TestGoodness(t *testing.T) {
 	m, err := NewMap(1, 3, []float32{2, 0, 0}, nil, []float64{0, 7, 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Errors: 1, −1, 0 in dimension 0 (total squares 6 about the mean 2); none in 1; 1 each in 2.
 	g := gramOf(t, 1, 3, []float32{0, 1, 2}, []float32{1, 7, 2, 1, 7, 2, 4, 7, 2})
-	s, err := m.Score(g)
+	s, err := m.Goodness(g)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first := 1 - 2.0/6
-	want := Score{N: 3, R2: 1 - 5.0/6, R2Standardised: (first + 1) / 3, R2Median: first, MeanSquaredError: 5.0 / 9}
+	want := Goodness{N: 3, R2: 1 - 5.0/6, R2Standardised: (first + 1) / 3, R2Median: first, MeanSquaredError: 5.0 / 9}
 	for name, p := range map[string][2]float64{
 		"R²": {s.R2, want.R2}, "standardised": {s.R2Standardised, want.R2Standardised},
 		"median": {s.R2Median, want.R2Median}, "mean squared error": {s.MeanSquaredError, want.MeanSquaredError},
@@ -368,10 +368,10 @@ func TestScore(t *testing.T) {
 			t.Errorf("%s = %g, want %g", name, p[0], p[1])
 		}
 	}
-	if _, err := m.Score(NewGram(1, 3)); err == nil {
+	if _, err := m.Goodness(NewGram(1, 3)); err == nil {
 		t.Error("a score of no rows")
 	}
-	if _, err := m.Score(NewGram(3, 1)); err == nil {
+	if _, err := m.Goodness(NewGram(3, 1)); err == nil {
 		t.Error("a score on another shape")
 	}
 }

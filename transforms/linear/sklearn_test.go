@@ -94,7 +94,7 @@ func TestGroupedScoresEqualScikitLearn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := cv.Scores[0]
+		s := cv.Penalties[0]
 		for name, pair := range map[string][2]float64{
 			"R²": {s.R2, c.R2}, "standard error": {s.StandardError, c.StandardError},
 			"standardised": {s.R2Standardised, c.R2Standardised}, "median": {s.R2Median, c.R2Median},

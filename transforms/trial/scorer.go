@@ -75,7 +75,7 @@ func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, n = append(p, f.scores(outP)...), append(n, f.scores(outN)...)
+		p, n = append(p, f.logits(outP)...), append(n, f.logits(outN)...)
 	}
 	s.AUROC, s.HeldOutPositive, s.HeldOutNegative = AUROC(p, n), Mean(p), Mean(n)
 	return s, nil
@@ -115,8 +115,8 @@ func (s *Scorer) features(text string) []feature {
 	return append(s.vocabulary.tfidf(text), feature{n, lexiconWeight * valence}, feature{n + 1, lexiconWeight * intensity})
 }
 
-// Score returns the logit that text is positive: 0 means undecided. It is always finite.
-func (s *Scorer) Score(text string) float64 {
+// Logit returns the logit that text is positive: 0 means undecided. It is always finite.
+func (s *Scorer) Logit(text string) float64 {
 	z := s.bias
 	for _, f := range s.features(text) {
 		z += s.weights[f.index] * f.value
@@ -124,10 +124,10 @@ func (s *Scorer) Score(text string) float64 {
 	return z
 }
 
-func (s *Scorer) scores(texts []string) []float64 {
+func (s *Scorer) logits(texts []string) []float64 {
 	out := make([]float64, len(texts))
 	for i, t := range texts {
-		out[i] = s.Score(t)
+		out[i] = s.Logit(t)
 	}
 	return out
 }

@@ -53,7 +53,7 @@ func fitScorer(t testing.TB, p texts) *Scorer {
 func TestScorerPassesForEveryPersona(t *testing.T) {
 	for name, p := range readPersonas(t) {
 		s := fitScorer(t, p)
-		other := AUROC(s.scores(part(p.Positive, 0)), s.scores(part(p.Negative, 0)))
+		other := AUROC(s.logits(part(p.Positive, 0)), s.logits(part(p.Negative, 0)))
 		t.Logf("%s: cross-validated %.3f, even-numbered texts %.3f", name, s.AUROC, other)
 		if s.AUROC < 0.95 || other < 0.9 {
 			t.Errorf("%s: AUROC %.3f cross-validated, %.3f on the other texts", name, s.AUROC, other)
@@ -73,7 +73,7 @@ func TestScorerNeedsBothParts(t *testing.T) {
 		lexicon, manner := *s, *s
 		lexicon.weights = append(make([]float64, n), s.weights[n:]...)
 		manner.weights = append(slices.Clone(s.weights[:n]), 0, 0)
-		by := func(s *Scorer) float64 { return AUROC(s.scores(part(p.Positive, 0)), s.scores(part(p.Negative, 0))) }
+		by := func(s *Scorer) float64 { return AUROC(s.logits(part(p.Positive, 0)), s.logits(part(p.Negative, 0))) }
 		switch l, m := by(&lexicon), by(&manner); name {
 		case "joyful":
 			if l < 0.9 || m > l {
@@ -108,7 +108,7 @@ func TestScorerOnPlantedData(t *testing.T) {
 	if err != nil || s.AUROC < 0.99 {
 		t.Errorf("planted markers: AUROC %.3f, %v", s.AUROC, err)
 	}
-	if s.Score("ahoy there, the river") <= s.Score("the river and the stone") {
+	if s.Logit("ahoy there, the river") <= s.Logit("the river and the stone") {
 		t.Error("a marker does not raise the score")
 	}
 	// The standard error of an AUROC at chance with 30 a side is about 0.075.
@@ -138,7 +138,7 @@ func TestScorerSurvivesJSONToTheBit(t *testing.T) {
 		t.Error("read back differently")
 	}
 	for _, text := range append(part(p.Positive, 0), "", "\xff日本 !!! don’t") {
-		if got, want := back.Score(text), s.Score(text); got != want {
+		if got, want := back.Logit(text), s.Logit(text); got != want {
 			t.Errorf("Score(%q) = %g after reading, want %g", text, got, want)
 		}
 	}
@@ -154,7 +154,7 @@ func TestScorerRefusesBadInput(t *testing.T) {
 		t.Error("three texts were accepted")
 	}
 	s, err := FitScorer(enough, []string{"", "", "", ""})
-	if err != nil || math.IsNaN(s.Score("")) {
+	if err != nil || math.IsNaN(s.Logit("")) {
 		t.Errorf("empty texts: %v", err)
 	}
 	good, _ := json.Marshal(s)
@@ -192,7 +192,7 @@ func FuzzScorerJSON(f *testing.F) {
 		if json.Unmarshal(data, &s) != nil || s.vocabulary == nil {
 			return
 		}
-		if v := s.Score("any text, don't you know"); math.IsNaN(v) {
+		if v := s.Logit("any text, don't you know"); math.IsNaN(v) {
 			t.Errorf("score NaN from %q", data)
 		}
 	})

@@ -298,14 +298,14 @@ func TestScorerOfFewTextsLeavesOneOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, n = append(p, f.scores(outP)...), append(n, f.scores(outN)...)
+		p, n = append(p, f.logits(outP)...), append(n, f.logits(outN)...)
 	}
 	if want := AUROC(p, n); s.AUROC != want || s.HeldOutPositive != Mean(p) || !s.Few {
 		t.Errorf("AUROC %g, held-out logit %g, few %t; want %g, %g and few", s.AUROC, s.HeldOutPositive, s.Few, want, Mean(p))
 	}
 	b, err := json.Marshal(s)
 	var back Scorer
-	if err != nil || json.Unmarshal(b, &back) != nil || !back.Few || back.Score("silly") != s.Score("silly") {
+	if err != nil || json.Unmarshal(b, &back) != nil || !back.Few || back.Logit("silly") != s.Logit("silly") {
 		t.Errorf("stored and read again: few %t (%v)", back.Few, err)
 	}
 	if _, err := FitFew(positive[:2], negative); err == nil {

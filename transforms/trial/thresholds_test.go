@@ -151,16 +151,16 @@ func TestHeldOutScoresAreHeldOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, n = append(p, f.Score(positive[k])), append(n, f.Score(negative[k]))
+		p, n = append(p, f.Logit(positive[k])), append(n, f.Logit(negative[k]))
 		if k == 0 {
-			n = append(n, f.Score(negative[5]))
+			n = append(n, f.Logit(negative[5]))
 		}
 	}
 	if want := AUROC(p, n); s.AUROC != want || want > .95 {
 		t.Errorf("AUROC %g, want %g of held-out logits %.2f and %.2f, below that of the fitted texts", s.AUROC, want, p, n)
 	}
-	if math.Abs(s.HeldOutPositive-Mean(p)) > 1e-9 || math.Abs(s.HeldOutNegative-Mean(n)) > 1e-9 || !(Mean(p) < Mean(s.scores(positive))) {
-		t.Errorf("anchors %g and %g, want %g and %g; fitted positives have %g", s.HeldOutPositive, s.HeldOutNegative, Mean(p), Mean(n), Mean(s.scores(positive)))
+	if math.Abs(s.HeldOutPositive-Mean(p)) > 1e-9 || math.Abs(s.HeldOutNegative-Mean(n)) > 1e-9 || !(Mean(p) < Mean(s.logits(positive))) {
+		t.Errorf("anchors %g and %g, want %g and %g; fitted positives have %g", s.HeldOutPositive, s.HeldOutNegative, Mean(p), Mean(n), Mean(s.logits(positive)))
 	}
 }
 

@@ -188,7 +188,7 @@ func (f family) validate(ctx context.Context, folder string, tokens int) (float6
 	for _, t := range texts {
 		first, rest = append(first, t[:1]), append(rest, t[1:])
 	}
-	losses, err := d.Score(ctx, first, rest)
+	losses, err := d.NLL(ctx, first, rest)
 	if err != nil {
 		return 0, err
 	}

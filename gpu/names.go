@@ -7,6 +7,44 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
+// names are a family's tensor names; those of a block follow its prefix and end in
+// ".weight" or ".bias".
+type names struct {
+	embed, norm, head, block        string // block has one %d
+	q, k, v, o, gate, up, down      string
+	qkv, gateUp                     string // fused tensors, "" where the family has none
+	attnNorm, mlpNorm               string // before attention, before the feed-forward part
+	postAttn, postMLP, qNorm, kNorm string
+	unread                          []string // beginnings of the names of tensors that are not the decoder's
+}
+
+// under is n for a decoder that is part of a larger model: its tensors' names begin with prefix.
+func (n names) under(prefix string) names {
+	n.embed, n.norm, n.head, n.block = prefix+n.embed, prefix+n.norm, prefix+n.head, prefix+n.block
+	return n
+}
+
+var llamaNames = names{
+	embed: "model.embed_tokens", norm: "model.norm", head: "lm_head", block: "model.layers.%d.",
+	q: "self_attn.q_proj", k: "self_attn.k_proj", v: "self_attn.v_proj", o: "self_attn.o_proj",
+	gate: "mlp.gate_proj", up: "mlp.up_proj", down: "mlp.down_proj",
+	attnNorm: "input_layernorm", mlpNorm: "post_attention_layernorm",
+	qNorm: "self_attn.q_norm", kNorm: "self_attn.k_norm",
+}
+
+var qwenNames = names{
+	embed: "transformer.wte", norm: "transformer.ln_f", head: "lm_head", block: "transformer.h.%d.",
+	qkv: "attn.c_attn", o: "attn.c_proj",
+	gate: "mlp.w2", up: "mlp.w1", down: "mlp.c_proj", // w1(x)·silu(w2(x))
+	attnNorm: "ln_1", mlpNorm: "ln_2",
+}
+
+var gemmaNames = func() names {
+	n := llamaNames
+	n.mlpNorm, n.postAttn, n.postMLP = "pre_feedforward_layernorm", "post_attention_layernorm", "post_feedforward_layernorm"
+	return n
+}()
+
 // bare is n for a checkpoint that was saved from the model without its head, as embedding models
 // are: names begin behind "model." or "transformer.".
 func (n names) bare() names {

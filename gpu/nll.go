@@ -12,12 +12,12 @@ import (
 // scoreTokens bounds a batch of continuations.
 const scoreTokens = 1280
 
-// Score returns −log p of every token of every continuation after its prompt, in nats, under
+// NLL returns −log p of every token of every continuation after its prompt, in nats, under
 // the unsteered model. Continuations of one prompt share the work on it. An empty
-// continuation has an empty score.
-func (d *Decoder) Score(ctx context.Context, prompts, continuations [][]int32) ([][]float32, error) {
+// continuation has an empty list.
+func (d *Decoder) NLL(ctx context.Context, prompts, continuations [][]int32) ([][]float32, error) {
 	if err := d.checkScore(prompts, continuations); err != nil {
-		return nil, fmt.Errorf("score: %w", err)
+		return nil, fmt.Errorf("likelihood: %w", err)
 	}
 	if len(prompts) == 0 {
 		return nil, nil
@@ -33,7 +33,7 @@ func (d *Decoder) Score(ctx context.Context, prompts, continuations [][]int32) (
 	}
 	past, err := d.runPrefixes(ctx, tasks)
 	if err != nil {
-		return nil, fmt.Errorf("score: %w", err)
+		return nil, fmt.Errorf("likelihood: %w", err)
 	}
 	defer past.free()
 	out := make([][]float32, len(prompts))
@@ -42,7 +42,7 @@ func (d *Decoder) Score(ctx context.Context, prompts, continuations [][]int32) (
 		return d.scoreBatch(plan[i], past, prompts, continuations, out)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("score: %w", err)
+		return nil, fmt.Errorf("likelihood: %w", err)
 	}
 	return out, nil
 }
@@ -97,7 +97,7 @@ func planScore(past *prefixes, continuations [][]int32) []scoreBatch {
 	return out
 }
 
-// scoreBatch runs a batch and writes the scores of its rows to out.
+// scoreBatch runs a batch and writes the likelihoods of its rows to out.
 func (d *Decoder) scoreBatch(plan scoreBatch, past *prefixes, prompts, continuations [][]int32, out [][]float32) error {
 	residual, err := d.runExtend(plan, past, prompts, continuations)
 	if err != nil {
@@ -146,7 +146,7 @@ func (d *Decoder) runExtend(plan scoreBatch, past *prefixes, prompts, continuati
 		free(c.own)
 		return nil, err
 	}
-	c.keep(d.params...)
+	c.keep(d.values...)
 	return c.run(program)
 }
 
@@ -216,7 +216,7 @@ func (d *Decoder) buildExtend(variant) (string, func([]*graph.Node) []*graph.Nod
 		dims := x.Shape().Dimensions
 		f := in.forward(d.config, dims[0], dims[1], true, false)
 		f.cache = pastThenNew{in.take(2 * d.config.Layers)}
-		f.w = bind(d.slots, in.nodes)
+		f.w = bind(d.params, in.nodes)
 		x = graph.Reshape(x, dims[0]*dims[1], dims[2])
 		for l := range d.config.Layers {
 			x = f.block(l, x)

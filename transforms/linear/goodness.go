@@ -10,10 +10,10 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// A Score is how well a map predicts rows, most usefully rows that it was not fitted on. All R²
+// A Goodness is how well a map predicts rows, most usefully rows that it was not fitted on. All R²
 // compare with the mean of those rows. A dimension that does not vary counts as 1 if it is
 // predicted exactly and 0 otherwise, as in scikit-learn.
-type Score struct {
+type Goodness struct {
 	N                int     `json:"n"`
 	R2               float64 `json:"r2"`              // 1 − ΣSSE/ΣSST over dimensions
 	R2Standardised   float64 `json:"r2_standardised"` // mean over dimensions of 1 − SSE/SST
@@ -21,8 +21,8 @@ type Score struct {
 	MeanSquaredError float64 `json:"mean_squared_error"`
 }
 
-// scoreOf summarises squared errors and total squares per dimension of n rows.
-func scoreOf(sse, sst []float64, n int) Score {
+// goodnessOf summarises squared errors and total squares per dimension of n rows.
+func goodnessOf(sse, sst []float64, n int) Goodness {
 	each := make([]float64, len(sse))
 	var errs, total float64
 	for j := range sse {
@@ -30,7 +30,7 @@ func scoreOf(sse, sst []float64, n int) Score {
 		total += sst[j]
 		each[j] = ratio(sse[j], sst[j])
 	}
-	s := Score{N: n, R2: ratio(errs, total), R2Standardised: mean(each)}
+	s := Goodness{N: n, R2: ratio(errs, total), R2Standardised: mean(each)}
 	slices.Sort(each)
 	s.R2Median = (each[(len(each)-1)/2] + each[len(each)/2]) / 2
 	s.MeanSquaredError = errs / float64(n) / float64(len(sse))
@@ -56,15 +56,15 @@ func mean(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
-// Score returns how well [Map.Predict] does on the rows that g sums up.
-func (m *Map) Score(g *Gram) (Score, error) {
+// Goodness returns how well [Map.Predict] does on the rows that g sums up.
+func (m *Map) Goodness(g *Gram) (Goodness, error) {
 	if g.D != m.Rows || g.E != m.Cols {
-		return Score{}, fmt.Errorf("score: map of %d×%d on a Gram of %d×%d", m.Rows, m.Cols, g.D, g.E)
+		return Goodness{}, fmt.Errorf("goodness of fit: map of %d×%d on a Gram of %d×%d", m.Rows, m.Cols, g.D, g.E)
 	}
 	if g.N == 0 {
-		return Score{}, fmt.Errorf("score: no rows")
+		return Goodness{}, fmt.Errorf("goodness of fit: no rows")
 	}
-	return scoreOf(m.squaredErrors(g), g.centre(true).yy, g.N), nil
+	return goodnessOf(m.squaredErrors(g), g.centre(true).yy, g.N), nil
 }
 
 // squaredErrors returns Σ(y − Predict(x))² per target dimension over the rows that g sums up.
@@ -73,10 +73,10 @@ func (m *Map) squaredErrors(g *Gram) []float64 {
 	return squaredErrors(mat.NewDense(m.Rows, m.Cols, m.W), t.xx, t.xy, t.yy)
 }
 
-// A CurvePoint is the held-out score of a map fitted on the first N rows.
+// A CurvePoint is how well a map that was fitted on the first N rows predicts held-out ones.
 type CurvePoint struct {
-	N    int   `json:"n"`
-	Held Score `json:"held"`
+	N    int      `json:"n"`
+	Held Goodness `json:"held"`
 }
 
 // LearningCurve fits spec on growing sums of train, in order, and scores on held after 1, 2, 4, …
@@ -93,7 +93,7 @@ func LearningCurve(train iter.Seq2[*Gram, error], held *Gram, spec Spec) ([]Curv
 		if err != nil {
 			return fmt.Errorf("learning curve, %d rows: %w", total.N, err)
 		}
-		s, err := m.Score(held)
+		s, err := m.Goodness(held)
 		curve = append(curve, CurvePoint{N: total.N, Held: s})
 		return err
 	}
@@ -128,7 +128,7 @@ type tally struct {
 }
 
 func (t *tally) add(sse, sst []float64) {
-	s := scoreOf(sse, sst, 1)
+	s := goodnessOf(sse, sst, 1)
 	t.r2 = append(t.r2, s.R2)
 	t.standard = append(t.standard, s.R2Standardised)
 	t.half = append(t.half, s.R2Median)
@@ -139,8 +139,8 @@ func (t *tally) add(sse, sst []float64) {
 	}
 }
 
-func (t *tally) result(lambda float64, n int) LambdaScore {
-	s := LambdaScore{
+func (t *tally) result(lambda float64, n int) PenaltyFit {
+	s := PenaltyFit{
 		Lambda: lambda, Absolute: mean(t.absolute), DegreesOfFreedom: mean(t.dof),
 		R2: mean(t.r2), R2Standardised: mean(t.standard), R2Median: mean(t.half),
 		R2Pooled: ratio(t.sse, t.sst), MeanSquaredError: t.sse / float64(n) / float64(t.dims),

@@ -22,8 +22,8 @@ func before(a, b candidate) int {
 	return int(a.id) - int(b.id)
 }
 
-// A draft is one token being drawn.
-type draft struct {
+// A shortlist is the candidates for one token, as top-k and top-p leave them, and what is drawn from them.
+type shortlist struct {
 	top     float32
 	inverse float32 // 1/temperature
 	list    []candidate
@@ -31,7 +31,7 @@ type draft struct {
 	sum     float64
 }
 
-func (d *draft) start(top float32, temperature float64) {
+func (d *shortlist) start(top float32, temperature float64) {
 	// A temperature too small for float32 would make 0·∞ of the best token.
 	d.top, d.inverse, d.sum = top, min(float32(1/temperature), math.MaxFloat32), 0
 	d.list = d.list[:0]
@@ -42,7 +42,7 @@ func (d *draft) start(top float32, temperature float64) {
 const negligible = -36
 
 // add weighs a token.
-func (d *draft) add(v float32, id int32) {
+func (d *shortlist) add(v float32, id int32) {
 	if x := (v - d.top) * d.inverse; x > negligible {
 		w := expNegative(x)
 		d.sum += float64(w)
@@ -51,7 +51,7 @@ func (d *draft) add(v float32, id int32) {
 }
 
 // weighAll weighs every token.
-func (d *draft) weighAll(p *sampler, logits [][]float32) {
+func (d *shortlist) weighAll(p *sampler, logits [][]float32) {
 	p.spans(logits, func(base int32, part []float32) {
 		for i, v := range part {
 			d.add(v, base+int32(i))
@@ -60,7 +60,7 @@ func (d *draft) weighAll(p *sampler, logits [][]float32) {
 }
 
 // weighBest weighs the k best tokens: it keeps up to 2k and drops the worse half when full.
-func (d *draft) weighBest(p *sampler, logits [][]float32, k int) {
+func (d *shortlist) weighBest(p *sampler, logits [][]float32, k int) {
 	k = min(k, math.MaxInt32)
 	kept := d.sorted[:0]
 	floor := float32(math.Inf(-1))
@@ -85,7 +85,7 @@ func (d *draft) weighBest(p *sampler, logits [][]float32, k int) {
 }
 
 // draw finds the token of the uniform number u.
-func (d *draft) draw(topP, u float64) int32 {
+func (d *shortlist) draw(topP, u float64) int32 {
 	total := d.sum
 	if topP > 0 && topP < 1 {
 		d.dropLight(topP)
@@ -110,7 +110,7 @@ func (d *draft) draw(topP, u float64) int32 {
 
 // dropLight drops tokens that top-p cannot keep: n tokens each lighter than (1−p)·sum/n weigh
 // less than 1−p together, so the others reach p without them.
-func (d *draft) dropLight(topP float64) {
+func (d *shortlist) dropLight(topP float64) {
 	cut := float32((1 - topP) * d.sum / float64(len(d.list)+1))
 	kept := d.list[:0]
 	for _, c := range d.list {
@@ -127,7 +127,7 @@ const groups = 64
 // canonical shows the candidates to f in canonical order until it returns false, and leaves
 // those that it showed at the start of d.sorted. It sorts no more than it shows: candidates
 // are taken in groups of weights within a factor of two.
-func (d *draft) canonical(f func(candidate) bool) {
+func (d *shortlist) canonical(f func(candidate) bool) {
 	var ends [groups]int
 	for _, c := range d.list {
 		ends[d.group(c)]++
@@ -157,7 +157,7 @@ func (d *draft) canonical(f func(candidate) bool) {
 }
 
 // group is the number of halvings from the best token's weight to a candidate's.
-func (d *draft) group(c candidate) int {
+func (d *shortlist) group(c candidate) int {
 	return min(groups-1, int((d.top-c.logit)*d.inverse*math.Log2E))
 }
 

@@ -1,0 +1,38 @@
+package gpu
+
+import "github.com/gomlx/gomlx/core/graph"
+
+// angles are the cosines and sines of the new tokens' positions, [M, H+K, Dim/2].
+type angles struct{ cos, sin *node }
+
+// newAngles repeats cos and sin [M, Dim/2] for every head that is rotated.
+func newAngles(c *Config, cos, sin *node) angles {
+	spread := func(x *node) *node {
+		d := x.Shape().Dimensions
+		x = graph.Reshape(x, d[0], 1, d[1])
+		parts := make([]*node, c.Heads+c.KVHeads)
+		for i := range parts {
+			parts[i] = x
+		}
+		return concat(1, parts...)
+	}
+	return angles{spread(cos), spread(sin)}
+}
+
+// back rotates the other way.
+func (a angles) back(x *node) *node { return angles{a.cos, graph.Neg(a.sin)}.rotate(x) }
+
+// rotate rotates the pairs (i, i+Dim/2) of the heads of x [M, n, h].
+func (a angles) rotate(x *node) *node {
+	half := a.cos.Shape().Dimensions[2]
+	width := x.Shape().Dimensions[2]
+	x1, x2 := columns(x, 0, half), columns(x, half, 2*half)
+	parts := []*node{
+		graph.Sub(graph.Mul(x1, a.cos), graph.Mul(x2, a.sin)),
+		graph.Add(graph.Mul(x2, a.cos), graph.Mul(x1, a.sin)),
+	}
+	if 2*half < width {
+		parts = append(parts, columns(x, 2*half, width))
+	}
+	return concat(2, parts...)
+}
