@@ -9,8 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -115,9 +115,9 @@ func TestHostileConfigurationsCostLittle(t *testing.T) {
 
 // TestTensorsThatDoNotFitAreListedShortly opens a model with a thousand tensors too many and one too few.
 func TestTensorsThatDoNotFitAreListedShortly(t *testing.T) {
-	c, r := folder(t, "llama", func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
+	c, r := folder(t, "llama", func(tensors []safetensors.Tensor) []safetensors.Tensor {
 		for i := range 1000 {
-			tensors = append(tensors, checkpoint.Tensor{Name: fmt.Sprintf("more.%04d", i), Shape: []int{1}, Data: make([]float32, 1)})
+			tensors = append(tensors, safetensors.Tensor{Name: fmt.Sprintf("more.%04d", i), Shape: []int{1}, Data: make([]float32, 1)})
 		}
 		return tensors[1:]
 	})

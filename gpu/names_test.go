@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
@@ -60,12 +61,12 @@ func TestLayoutsOfTransformers(t *testing.T) {
 			text = test.config
 		}
 		r := gputest.Model(plain, 5)
-		c, err := checkpoint.OpenFS(r.Folder([]byte(text), func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
+		c, err := checkpoint.OpenFS(r.Folder([]byte(text), func(tensors []safetensors.Tensor) []safetensors.Tensor {
 			for i := range tensors {
 				tensors[i].Name = test.rename(tensors[i].Name)
 			}
 			for _, name := range test.extra {
-				tensors = append(tensors, checkpoint.Tensor{Name: name, Shape: []int{2}, Data: make([]float32, 2)})
+				tensors = append(tensors, safetensors.Tensor{Name: name, Shape: []int{2}, Data: make([]float32, 2)})
 			}
 			return tensors
 		}), "folder")
@@ -98,7 +99,7 @@ func TestLayoutsOfTransformers(t *testing.T) {
 
 // TestAHeadThatIsNotThereIsMissing for a classifier, whose output matrix is none for tokens.
 func TestAHeadThatIsNotThereIsMissing(t *testing.T) {
-	c, r := folder(t, "qwen2", func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
+	c, r := folder(t, "qwen2", func(tensors []safetensors.Tensor) []safetensors.Tensor {
 		for i := range tensors {
 			if tensors[i].Name == "lm_head.weight" {
 				tensors[i].Name = "score.weight"

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
@@ -18,7 +19,7 @@ import (
 
 // folder writes a random model as a Hugging Face folder, after change had its way with the
 // tensors.
-func folder(t *testing.T, family string, change func(tensors []checkpoint.Tensor) []checkpoint.Tensor) (*checkpoint.Checkpoint, *gputest.Reference) {
+func folder(t *testing.T, family string, change func(tensors []safetensors.Tensor) []safetensors.Tensor) (*checkpoint.Checkpoint, *gputest.Reference) {
 	t.Helper()
 	config, err := gpu.ParseConfig([]byte(gputest.Configs[family]))
 	if err != nil {
@@ -61,8 +62,8 @@ func TestOpenAFolder(t *testing.T) {
 }
 
 func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
-	c, r := folder(t, "qwen2", func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
-		out := slices.DeleteFunc(tensors, func(t checkpoint.Tensor) bool {
+	c, r := folder(t, "qwen2", func(tensors []safetensors.Tensor) []safetensors.Tensor {
+		out := slices.DeleteFunc(tensors, func(t safetensors.Tensor) bool {
 			return t.Name == "lm_head.weight" || t.Name == "model.layers.1.self_attn.q_proj.bias"
 		})
 		for i := range out {
@@ -71,8 +72,8 @@ func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
 			}
 		}
 		return append(out,
-			checkpoint.Tensor{Name: "model.layers.0.self_attn.rotary_emb.inv_freq", Shape: []int{4}, Data: make([]float32, 4)},
-			checkpoint.Tensor{Name: "model.layers.9.mlp.gate_proj.weight", Shape: []int{4}, Data: make([]float32, 4)})
+			safetensors.Tensor{Name: "model.layers.0.self_attn.rotary_emb.inv_freq", Shape: []int{4}, Data: make([]float32, 4)},
+			safetensors.Tensor{Name: "model.layers.9.mlp.gate_proj.weight", Shape: []int{4}, Data: make([]float32, 4)})
 	})
 	_, err := gpu.Open(c, gputest.Tokenizer(t, r.Config.Vocab), "cpu")
 	if err == nil {
@@ -187,7 +188,7 @@ func TestOpenRefusesWhatIsNotThere(t *testing.T) {
 
 func tinyFile(t *testing.T) []byte {
 	var b bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&b, []checkpoint.Tensor{{Name: "a", Shape: []int{1}, Data: []float32{1}}}, nil); err != nil {
+	if err := safetensors.Write(&b, []safetensors.Tensor{{Name: "a", Shape: []int{1}, Data: []float32{1}}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

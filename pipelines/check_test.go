@@ -8,8 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/transforms"
 )
@@ -30,7 +30,7 @@ func TestCheckFindsTheOutputMatrixOfEveryLayout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fsys := gputest.Model(plain, 5).Folder([]byte(test.config), func(tensors []checkpoint.Tensor) []checkpoint.Tensor {
+		fsys := gputest.Model(plain, 5).Folder([]byte(test.config), func(tensors []safetensors.Tensor) []safetensors.Tensor {
 			for i := range tensors {
 				if rest, ok := strings.CutPrefix(tensors[i].Name, test.from); ok {
 					tensors[i].Name = test.to + rest

@@ -8,8 +8,8 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
 )
@@ -190,12 +190,12 @@ func (m *Model) top(logits []float32, k int) []NextToken {
 // logits.i [V] F32, greedy.i [k] I32, greedy_margin.i [k] F32, and under steering the same as
 // steered_resid.i, steered_logits.i, steered.i, steered_margin.i.
 func WriteProbes(w io.Writer, model string, probes []Probe) error {
-	var list []checkpoint.Tensor
+	var list []safetensors.Tensor
 	floats := func(name string, v []float32, shape ...int) {
-		list = append(list, checkpoint.Tensor{Name: name, DType: "F32", Shape: shape, Data: slices.Concat([]float32{}, v)})
+		list = append(list, safetensors.Tensor{Name: name, DType: "F32", Shape: shape, Data: slices.Concat([]float32{}, v)})
 	}
 	ints := func(name string, v []int32) {
-		list = append(list, checkpoint.Tensor{Name: name, DType: "I32", Shape: []int{len(v)}, Data: slices.Concat([]int32{}, v)})
+		list = append(list, safetensors.Tensor{Name: name, DType: "I32", Shape: []int{len(v)}, Data: slices.Concat([]int32{}, v)})
 	}
 	for i, p := range probes {
 		id := "." + strconv.Itoa(i)
@@ -216,5 +216,5 @@ func WriteProbes(w io.Writer, model string, probes []Probe) error {
 	if len(probes) > 0 {
 		meta["layers"] = fmt.Sprint(probes[0].Layers)
 	}
-	return checkpoint.WriteSafetensors(w, list, meta)
+	return safetensors.Write(w, list, meta)
 }

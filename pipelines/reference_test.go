@@ -15,7 +15,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 const referenceFolder = "testdata/reference"
@@ -55,7 +55,7 @@ type fixture struct {
 	Pooled   referenceGroup   `json:"pooled"`
 	Personas []referenceGroup `json:"personas"`
 
-	tensors *checkpoint.Safetensors
+	tensors *safetensors.File
 }
 
 // tensor returns an array of fixture.safetensors.
@@ -82,7 +82,7 @@ func readFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.tensors, err = checkpoint.ReadSafetensors(bytes.NewReader(data), int64(len(data))); err != nil {
+	if f.tensors, err = safetensors.Read(bytes.NewReader(data), int64(len(data))); err != nil {
 		t.Fatal(err)
 	}
 	return f

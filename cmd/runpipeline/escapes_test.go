@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 // hostile is text that would turn a terminal red, retitle it, and turn the direction of writing.
@@ -116,7 +116,7 @@ func writeTensor(path, name string) error {
 		return err
 	}
 	defer f.Close()
-	return checkpoint.WriteSafetensors(f, []checkpoint.Tensor{{Name: name, DType: "I32", Shape: []int{1}, Data: []int32{1}}}, nil)
+	return safetensors.Write(f, []safetensors.Tensor{{Name: name, DType: "I32", Shape: []int{1}, Data: []int32{1}}}, nil)
 }
 
 // ggufOf is a GGUF file with nothing but its architecture.

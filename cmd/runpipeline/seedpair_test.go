@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 )
@@ -230,12 +230,12 @@ func randomWeights(t *testing.T, config []byte) []byte {
 		t.Fatal(err)
 	}
 	model := gputest.Model(c, 5)
-	var tensors []checkpoint.Tensor
+	var tensors []safetensors.Tensor
 	for name, shape := range c.Tensors() {
-		tensors = append(tensors, checkpoint.Tensor{Name: name, Shape: shape, Data: model.Weights[name]})
+		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: shape, Data: model.Weights[name]})
 	}
 	var b bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&b, tensors, nil); err != nil {
+	if err := safetensors.Write(&b, tensors, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -13,15 +13,6 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/gputest/cputime"
 )
 
-// tensorsOf returns a safetensors file of n tensors without values.
-func tensorsOf(n int) []byte {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, `,"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`, i)
-	}
-	return raw("{"+b.String()[1:]+"}", 0)
-}
-
 // indexOf returns an index of n tensors, each in a file that file names.
 func indexOf(n int, file func(i int) string) []byte {
 	var b strings.Builder
@@ -33,8 +24,8 @@ func indexOf(n int, file func(i int) string) []byte {
 
 // ggufOf returns a GGUF that write fills.
 func ggufOf(write func(w *ggufWriter)) []byte {
-	w := &ggufWriter{version: 3}
-	w.text("general.architecture", "llama")
+	w := &ggufWriter{}
+	w.set("general.architecture", "llama")
 	write(w)
 	return w.bytes()
 }
@@ -54,14 +45,6 @@ func TestHostileFilesCostLittle(t *testing.T) {
 		heap uint64 // MiB allocated at most, over the whole opening
 		want string // of the error; "": it is read
 	}{
-		{"a million empty tensors", folder(weightsFile, tensorsOf(million)), 300, "more than 131072 entries"},
-		{"as many tensors as are read", folder(weightsFile, tensorsOf(maxTensors)), 500, ""},
-		{"a name of 10 MB", folder(weightsFile, raw(`{"`+long+`":{}}`, 0)), 100, "a name of 10485760 bytes"},
-		{"a type of 10 MB", folder(weightsFile, raw(`{"w":{"dtype":"`+long+`","shape":[0],"data_offsets":[0,0]}}`, 0)), 150, `type "nnn`},
-		{"a size of 10 MB of digits", folder(weightsFile, raw(`{"w":{"shape":[`+strings.Repeat("9", 10<<20)+`]}}`, 0)), 150, "is not a size"},
-		{"an unknown key of 10 MB", folder(weightsFile, raw(`{"w":{"`+long+`":1}}`, 0)), 100, "a name of 10485760 bytes"},
-		{"a hundred thousand metadata", folder(weightsFile, raw(`{"__metadata__":{`+manyPairs(100_000)+`}}`, 0)), 100, "more than 16384 entries"},
-		{"metadata nested deep", folder(weightsFile, raw(`{"__metadata__":{"a":`+strings.Repeat("[", 10<<20)+`}}`, 0)), 100, "is not text"},
 		{"a million files", folder(indexFile, indexOf(million, func(i int) string { return fmt.Sprintf("%d.safetensors", i) })), 200, "more than 4096 files"},
 		{"a million tensors of an index", folder(indexFile, indexOf(million, func(int) string { return "a.safetensors" })), 300, "more than 131072 entries"},
 		{"four thousand missing files", folder(indexFile, indexOf(4000, func(i int) string { return fmt.Sprintf("%d.safetensors", i) })), 100, "and 3980 more"},
@@ -85,56 +68,24 @@ func TestHostileFilesCostLittle(t *testing.T) {
 		heap uint64
 		want string
 	}{
-		{"a million tensors", ggufOf(func(w *ggufWriter) {
-			for i := range million {
-				w.described(fmt.Sprint(i), 0, 0, 1)
-			}
-		}), 10, "1000000 tensors and 1 metadata, at most"},
 		{"tensors of no architecture", ggufOf(func(w *ggufWriter) {
 			for _, k := range sizes {
-				w.num("llama."+k, 1)
+				w.set("llama."+k, uint32(1))
 			}
 			for i := range 100_000 {
 				w.tensor(fmt.Sprint("x", i), 0, 1)
 			}
 		}), 300, "more: unreadable"},
-		{"a million metadata", ggufOf(func(w *ggufWriter) {
-			for i := range million {
-				w.num(fmt.Sprint("x.", i), 1)
-			}
-		}), 10, "1000001 metadata"},
-		{"five million texts", ggufOf(func(w *ggufWriter) {
-			w.key("tokenizer.ggml.tokens", kindArray)
-			w.u32(kindString)
-			w.u64(5_000_000)
-			w.body = append(w.body, make([]byte, 40_000_000)...)
-		}), 10, "a list of 5000000 texts"},
 		{"a number for each of 2·10⁷ blocks", ggufOf(func(w *ggufWriter) {
-			w.key("llama.attention.head_count", kindArray)
-			w.u32(kindUint8)
-			w.u64(20_000_000)
-			w.body = append(w.body, make([]byte, 20_000_000)...)
+			w.set("llama.attention.head_count", make([]uint8, 20_000_000))
 		}), 10, "attention.head_count is not one number"},
 		{"5·10⁶ token types for no token", ggufOf(func(w *ggufWriter) {
 			for _, k := range sizes {
-				w.num("llama."+k, 1)
+				w.set("llama."+k, uint32(1))
 			}
-			w.key("tokenizer.ggml.token_type", kindArray)
-			w.u32(kindInt32)
-			w.u64(5_000_000)
-			w.body = append(w.body, make([]byte, 20_000_000)...)
+			w.set("tokenizer.ggml.token_type", make([]int32, 5_000_000))
 		}), 10, "has 5000000 entries for 0 tokens"},
-		{"an alignment that is a list", ggufOf(func(w *ggufWriter) {
-			w.key("general.alignment", kindArray)
-			w.u32(kindUint8)
-			w.u64(5_000_000)
-			w.body = append(w.body, make([]byte, 5_000_000)...)
-		}), 10, "general.alignment is a list of 5000000 values"},
-		{"an architecture of 10 MB", func() []byte {
-			w := &ggufWriter{version: 3}
-			w.text("general.architecture", long)
-			return w.bytes()
-		}(), 30, "is not supported"},
+		{"an architecture of 10 MB", ggufOf(func(w *ggufWriter) { w.set("general.architecture", long) }), 30, "is not supported"},
 	} {
 		name := filepath.Join(t.TempDir(), "bomb.gguf")
 		if err := os.WriteFile(name, b.data, 0o644); err != nil {
@@ -146,14 +97,6 @@ func TestHostileFilesCostLittle(t *testing.T) {
 		})
 		os.Remove(name)
 	}
-}
-
-func manyPairs(n int) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, `,"%d":""`, i)
-	}
-	return b.String()[1:]
 }
 
 // within fails if f takes more than five seconds, fifty times what most bombs take here, or

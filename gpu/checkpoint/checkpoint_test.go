@@ -13,13 +13,15 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 // file returns a safetensors file with the given tensors.
-func file(t *testing.T, tensors ...Tensor) []byte {
+func file(t *testing.T, tensors ...safetensors.Tensor) []byte {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := WriteSafetensors(&buf, tensors, nil); err != nil {
+	if err := safetensors.Write(&buf, tensors, nil); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
@@ -42,52 +44,6 @@ func onDisk(t *testing.T, fsys fs.FS) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func TestEveryTypeReadsAsPyTorchDoes(t *testing.T) {
-	var want struct {
-		Tensors map[string]struct {
-			Shape []int
-			Bits  []int32
-		}
-	}
-	readJSON(t, "testdata/dtypes.json", &want)
-	raw, err := os.ReadFile("testdata/dtypes.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ReadSafetensors(bytes.NewReader(raw), int64(len(raw)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := s.Metadata(); len(got) != 2 || got["made"] != "by torch" || got["alpha"] != "0.5" {
-		t.Errorf("Metadata = %v", got)
-	}
-	if len(s.Tensors()) != len(want.Tensors) {
-		t.Errorf("%d tensors, want %d", len(s.Tensors()), len(want.Tensors))
-	}
-	for _, info := range s.Tensors() {
-		w := want.Tensors[info.Name]
-		got, err := s.Float32(info.Name)
-		if err != nil || !slices.Equal(info.Shape, w.Shape) || len(got) != len(w.Bits) {
-			t.Errorf("%v: %d values, %v; want %v", info, len(got), err, w.Shape)
-			continue
-		}
-		for i, x := range got {
-			if int32(math.Float32bits(x)) != w.Bits[i] {
-				t.Errorf("%s[%d] = %g, want %g", info.Name, i, x, math.Float32frombits(uint32(w.Bits[i])))
-			}
-		}
-	}
-	if got, err := s.Int32("i32"); err != nil || !slices.Equal(got, []int32{7, -8, 123456789}) {
-		t.Errorf("Int32 = %v, %v", got, err)
-	}
-	if _, err := s.Int32("f32"); !errors.Is(err, ErrFormat) {
-		t.Errorf("Int32 of F32: %v", err)
-	}
-	if _, err := s.Float32("nothing"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("unknown tensor: %v", err)
-	}
 }
 
 func readJSON(t *testing.T, name string, v any) {
@@ -124,7 +80,7 @@ func TestIntegersAreNoWeights(t *testing.T) {
 	for _, dtype := range []string{"I8", "U8", "BOOL"} {
 		c, err := OpenFS(fstest.MapFS{
 			"config.json":       {Data: []byte("{}")},
-			"model.safetensors": {Data: file(t, Tensor{Name: "w", DType: dtype, Shape: []int{2}, Data: []byte{0, 1}})},
+			"model.safetensors": {Data: file(t, safetensors.Tensor{Name: "w", DType: dtype, Shape: []int{2}, Data: []byte{0, 1}})},
 		}, "quantised")
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +97,7 @@ func TestLongRowsAreReadInPieces(t *testing.T) {
 	const width = chunk + 17
 	fsys := fstest.MapFS{
 		"config.json":       {Data: []byte("{}")},
-		"model.safetensors": {Data: file(t, Tensor{Name: "w", Shape: []int{3, width}, Data: ramp(3*width, 0)})},
+		"model.safetensors": {Data: file(t, safetensors.Tensor{Name: "w", Shape: []int{3, width}, Data: ramp(3*width, 0)})},
 	}
 	c, err := OpenFS(fsys, "long")
 	if err != nil {
@@ -179,7 +135,7 @@ func TestReadersMayRunWhileTheCheckpointCloses(t *testing.T) {
 func TestAFileCutWhileMappedIsAnError(t *testing.T) {
 	dir := onDisk(t, fstest.MapFS{
 		"config.json":       {Data: []byte("{}")},
-		"model.safetensors": {Data: file(t, Tensor{Name: "w", Shape: []int{64, 1024}, Data: ramp(64*1024, 0)})},
+		"model.safetensors": {Data: file(t, safetensors.Tensor{Name: "w", Shape: []int{64, 1024}, Data: ramp(64*1024, 0)})},
 	})
 	c, err := Open(t.Context(), dir, Options{})
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 // bigFolder is a folder whose weights are worth remembering, and the weights' path.
@@ -17,7 +19,7 @@ func bigFolder(t *testing.T) (dir, weights string) {
 	t.Helper()
 	dir = onDisk(t, fstest.MapFS{
 		"config.json":       {Data: []byte("{}")},
-		"model.safetensors": {Data: file(t, Tensor{Name: "w", Shape: []int{bigFile / 4}, Data: make([]float32, bigFile/4)})},
+		"model.safetensors": {Data: file(t, safetensors.Tensor{Name: "w", Shape: []int{bigFile / 4}, Data: make([]float32, bigFile/4)})},
 	})
 	weights = filepath.Join(dir, weightsFile)
 	setTime(t, weights, time.Now().Add(-time.Hour))

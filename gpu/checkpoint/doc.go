@@ -29,9 +29,7 @@
 //
 // # Sources
 //
-// The safetensors format: https://github.com/huggingface/safetensors (README and
-// safetensors/src/tensor.rs). GGUF: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-// The cache folder: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+// The file formats: packages format/safetensors and format/gguf. The cache folder: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 //
 // # Design notes
 //

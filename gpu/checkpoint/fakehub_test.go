@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 const (
@@ -196,8 +198,8 @@ func (f *fakeHub) gets(name string) int {
 func model(t *testing.T) fstest.MapFS {
 	fsys := sharded(t)
 	fsys["model-00001-of-00002.safetensors"].Data = file(t,
-		Tensor{Name: "a", Shape: []int{2, 300}, Data: ramp(600, 1)}, Tensor{Name: "b", DType: "BF16", Shape: []int{4}, Data: ramp(4, 10)})
-	fsys["model-00002-of-00002.safetensors"].Data = file(t, Tensor{Name: "c", Shape: []int{3, 200}, Data: ramp(600, 7)})
+		safetensors.Tensor{Name: "a", Shape: []int{2, 300}, Data: ramp(600, 1)}, safetensors.Tensor{Name: "b", DType: "BF16", Shape: []int{4}, Data: ramp(4, 10)})
+	fsys["model-00002-of-00002.safetensors"].Data = file(t, safetensors.Tensor{Name: "c", Shape: []int{3, 200}, Data: ramp(600, 7)})
 	fsys["pytorch_model.bin"] = &fstest.MapFile{Data: make([]byte, 2000)}
 	fsys["model.onnx"] = &fstest.MapFile{Data: make([]byte, 2000)}
 	return fsys

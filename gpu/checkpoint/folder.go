@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/persona-transfer/runpipeline/format/boundedjson"
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 // Files of a Hugging Face folder.
@@ -132,20 +134,21 @@ func exists(fsys fs.FS, name string) bool {
 	return err == nil
 }
 
-// maxShards is more files than any model has; the largest have about 200.
-const maxShards = 1 << 12
+const (
+	maxShards    = 1 << 12 // more files than any model has; the largest have about 200
+	maxIndexKeys = 1 << 14 // of the index itself; there are two
+)
 
 // parseIndex reads model.safetensors.index.json: the shards sorted by name.
 func parseIndex(raw []byte) ([]shard, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
+	r := boundedjson.NewReader(raw)
 	names := make(map[string][]string)
-	err := readObject(dec, maxKeys, func(key string) error {
+	err := r.Object(maxIndexKeys, func(key string) error {
 		if key != "weight_map" {
-			var skipped json.RawMessage
-			return dec.Decode(&skipped)
+			return r.Skip()
 		}
-		return readObject(dec, maxTensors, func(tensor string) error {
-			file, err := readString(dec)
+		return r.Object(safetensors.MaxTensors, func(tensor string) error {
+			file, err := r.String()
 			if err == nil && !shardName(file) {
 				err = fmt.Errorf("tensor %.100q: %.100q is no shard's name", tensor, file)
 			}
@@ -155,11 +158,11 @@ func parseIndex(raw []byte) ([]shard, error) {
 			return err
 		})
 	})
+	if err == nil {
+		err = r.End()
+	}
 	if err != nil {
 		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("text after its end")
 	}
 	if len(names) == 0 {
 		return nil, errors.New("weight_map names no tensor")
@@ -196,18 +199,18 @@ func (c *Checkpoint) addShard(fsys fs.FS, s shard, metadataOnly bool) (absent []
 		return nil, err
 	}
 	c.blobs = append(c.blobs, b)
-	st, err := readSafetensors(b)
+	tensors, err := readSafetensors(b)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range s.names {
-		if st.tensors[name] == nil {
-			absent = append(absent, s.file+": "+name)
+	for _, t := range tensors {
+		if err := c.add(t); err != nil {
+			return nil, err
 		}
 	}
-	for _, info := range st.infos {
-		if err := c.add(st.tensors[info.Name]); err != nil {
-			return nil, err
+	for _, name := range s.names {
+		if t := c.tensors[name]; t == nil || t.blob != b {
+			absent = append(absent, s.file+": "+name)
 		}
 	}
 	c.parts = append(c.parts, part{name: s.file, blob: b})

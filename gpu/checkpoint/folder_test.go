@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 )
 
 // sharded is a folder of two shards, three tensors and a tokenizer.
@@ -22,9 +24,9 @@ func sharded(t *testing.T) fstest.MapFS {
 		"model.safetensors.index.json": {Data: []byte(`{"metadata":{"total_size":1},"weight_map":{
 			"a":"model-00001-of-00002.safetensors","b":"model-00001-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}}`)},
 		"model-00001-of-00002.safetensors": {Data: file(t,
-			Tensor{Name: "a", Shape: []int{2, 3}, Data: ramp(6, 1)},
-			Tensor{Name: "b", DType: "BF16", Shape: []int{4}, Data: ramp(4, 10)})},
-		"model-00002-of-00002.safetensors": {Data: file(t, Tensor{Name: "c", DType: "F16", Shape: []int{3, 2}, Data: ramp(6, 20)})},
+			safetensors.Tensor{Name: "a", Shape: []int{2, 3}, Data: ramp(6, 1)},
+			safetensors.Tensor{Name: "b", DType: "BF16", Shape: []int{4}, Data: ramp(4, 10)})},
+		"model-00002-of-00002.safetensors": {Data: file(t, safetensors.Tensor{Name: "c", DType: "F16", Shape: []int{3, 2}, Data: ramp(6, 20)})},
 	}
 }
 
@@ -157,7 +159,7 @@ func TestMissingShardsShareNoTensor(t *testing.T) {
 		two: `{"weight_map":{"a":"` + two + `","b":"` + one + `"}}`,
 	} {
 		fsys := sharded(t)
-		fsys[two].Data = file(t, Tensor{Name: "c", Shape: []int{1}, Data: ramp(1, 0)}, Tensor{Name: "d", Shape: []int{1}, Data: ramp(1, 0)})
+		fsys[two].Data = file(t, safetensors.Tensor{Name: "c", Shape: []int{1}, Data: ramp(1, 0)}, safetensors.Tensor{Name: "d", Shape: []int{1}, Data: ramp(1, 0)})
 		fsys[indexFile].Data = []byte(index)
 		delete(fsys, gone)
 		_, err := openFolder(fsys, "pair", true)

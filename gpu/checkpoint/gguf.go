@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/persona-transfer/runpipeline/format/gguf"
 )
 
 // A ggufModel is a GGUF while it is being turned into a Checkpoint. Problems are collected,
@@ -15,7 +17,7 @@ import (
 type ggufModel struct {
 	archName       string
 	arch           architecture
-	meta           metadata
+	meta           map[string]any
 	tensors        map[string]*tensor // by GGUF's name
 	heads, kvHeads int
 	problems       []string
@@ -89,7 +91,7 @@ func newGGUFModel(h *ggufHeader) (*ggufModel, error) {
 		slices.Sort(known)
 		return nil, fmt.Errorf("architecture %.100q is not supported (supported: %s)", name, strings.Join(known, ", "))
 	}
-	if n, ok := integer(h.meta["split.count"]); ok && n > 1 {
+	if n, ok := gguf.Int(h.meta["split.count"]); ok && n > 1 {
 		return nil, fmt.Errorf("one of %d files of a split model: merge them first, for example with llama.cpp's llama-gguf-split --merge", n)
 	}
 	m := &ggufModel{archName: name, arch: arch, meta: h.meta, tensors: make(map[string]*tensor)}
@@ -118,8 +120,10 @@ func (m *ggufModel) note(format string, args ...any) {
 	m.notes = append(m.notes, fmt.Sprintf(format, args...))
 }
 
-// maxSize is larger than any number that describes a model's shape.
-const maxSize = 1 << 31
+const (
+	maxSize   = 1 << 31 // larger than any number that describes a model's shape
+	maxBlocks = 1 << 14 // more than any model has
+)
 
 // int returns a positive number of the architecture's metadata.
 func (m *ggufModel) int(key string) int {
@@ -143,16 +147,11 @@ func (m *ggufModel) intOr(key string, def int) int {
 	if !ok {
 		return def
 	}
-	n, ok := integer(v)
-	if a, isArray := v.(ggufArray); isArray {
-		var all []int64
-		if a.n > maxKeys {
-			ok = false
-		} else if all, ok = a.ints(); ok && len(all) > 0 {
+	n, ok := gguf.Int(v)
+	if a, isArray := v.(gguf.Array); isArray && a.Len > 0 && a.Len <= maxBlocks {
+		if all, err := a.Ints(); err == nil {
 			n = all[0]
 			ok = !slices.ContainsFunc(all, func(x int64) bool { return x != n })
-		} else {
-			ok = false
 		}
 	}
 	if !ok || n < 0 || n > maxSize {

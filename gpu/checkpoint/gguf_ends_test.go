@@ -29,7 +29,7 @@ func TestGenerationEndsWhereLlamaCppEndsIt(t *testing.T) {
 		{name: "code, named", meta: map[string]any{"fim_pad": uint32(1)}, tokens: []string{"<|fim_pad|>", "p"}, want: []string{"p"}},
 		{name: "an id that there is not", meta: map[string]any{"eot": uint32(7)}, tokens: []string{"a"}},
 	} {
-		m := &ggufModel{meta: metadata{}}
+		m := &ggufModel{meta: map[string]any{}}
 		for key, id := range c.meta {
 			m.meta["tokenizer.ggml."+key+"_token_id"] = id
 		}

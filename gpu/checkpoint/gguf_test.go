@@ -2,11 +2,11 @@ package checkpoint
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,20 +14,40 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/persona-transfer/runpipeline/format/gguf"
 )
 
-// readFixture reads a safetensors fixture.
-func readFixture(t *testing.T, name string) *Safetensors {
+// A fixture is the tensors of a safetensors file of testdata.
+type fixture map[string]*tensor
+
+func readFixture(t *testing.T, name string) fixture {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", name))
+	b, err := openBlob(os.DirFS("testdata"), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ReadSafetensors(bytes.NewReader(raw), int64(len(raw)))
+	t.Cleanup(func() { b.close() })
+	tensors, err := readSafetensors(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	f := make(fixture)
+	for _, tensor := range tensors {
+		f[tensor.Name] = tensor
+	}
+	return f
+}
+
+// values returns all values of a tensor.
+func (f fixture) values(t *testing.T, name string) []float32 {
+	t.Helper()
+	rows, width := f[name].rows()
+	out := make([]float32, rows*width)
+	if err := f[name].readRows(0, rows, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestDequantisedValuesAreThoseOfGGUFPy(t *testing.T) {
@@ -41,14 +61,11 @@ func TestDequantisedValuesAreThoseOfGGUFPy(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := readFixture(t, "quants.safetensors")
-	if len(h.tensors) != len(ggmlTypes) {
-		t.Errorf("%d tensors for %d types", len(h.tensors), len(ggmlTypes))
+	if got, want := len(h.tensors), len(quantised)+3; got != want { // F32, F16, BF16
+		t.Errorf("%d tensors for %d types", got, want)
 	}
 	for _, tensor := range h.tensors {
-		w, err := want.Float32(tensor.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := want.values(t, tensor.Name)
 		got := make([]float32, len(w))
 		if err := tensor.readRows(0, 3, got); err != nil {
 			t.Fatal(err)
@@ -104,9 +121,10 @@ func TestEveryArchitectureReadsAsTheModelItWasMadeOf(t *testing.T) {
 		for _, info := range c.Tensors() {
 			gotInfos = append(gotInfos, fmt.Sprint(info.Name, info.Shape))
 		}
-		for _, info := range want.Tensors() {
+		for _, name := range slices.Sorted(maps.Keys(want)) {
+			info := want[name].TensorInfo
 			wantInfos = append(wantInfos, fmt.Sprint(info.Name, info.Shape))
-			w, _ := want.Float32(info.Name)
+			w := want.values(t, name)
 			got := make([]float32, len(w))
 			if err := c.ReadRows(info.Name, 0, info.Shape[0], got); err != nil || !slices.Equal(got, w) {
 				t.Errorf("%s: %s differs, %v", arch, info.Name, err)
@@ -173,10 +191,7 @@ func TestGGUFHasItsVocabularyAndNoFiles(t *testing.T) {
 
 func TestOtherRopeFactorsAreKeptAsLongRope(t *testing.T) {
 	data := small(nil, func(w *ggufWriter) {
-		w.tensor("rope_freqs.weight", 0, 2)
-		for i, f := range []float32{1, 3} {
-			binary.LittleEndian.PutUint32(w.values[len(w.values)-32+4*i:], math.Float32bits(f))
-		}
+		w.tensors = append(w.tensors, gguf.Tensor{Name: "rope_freqs.weight", Shape: []int{2}, Data: []float32{1, 3}})
 	})
 	c, err := openBytes(data)
 	if err != nil {
@@ -194,7 +209,7 @@ func TestOtherRopeFactorsAreKeptAsLongRope(t *testing.T) {
 }
 
 func TestMistralIsToldByItsWindow(t *testing.T) {
-	c, err := openBytes(small(func(w *ggufWriter) { w.num("llama.attention.sliding_window", 16) }, nil))
+	c, err := openBytes(small(func(w *ggufWriter) { w.set("llama.attention.sliding_window", uint32(16)) }, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

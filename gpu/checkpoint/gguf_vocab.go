@@ -1,6 +1,10 @@
 package checkpoint
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/persona-transfer/runpipeline/format/gguf"
+)
 
 // GGUFVocab is the tokenizer inside a GGUF file. Whether tokens and spaces are added is
 // what llama.cpp does when the file does not say.
@@ -27,21 +31,16 @@ var startWithBOS = []string{"llama3", "llama-v3", "llama-bpe", "falcon3", "falco
 func (m *ggufModel) vocab() *GGUFVocab {
 	v := &GGUFVocab{Model: m.token("model"), Pre: m.token("pre")}
 	v.ChatTemplate, _ = m.meta["tokenizer.chat_template"].(string)
-	if a, ok := m.tokenArray("tokens"); ok {
-		v.Tokens = a.strings()
-	}
-	if a, ok := m.tokenArray("merges"); ok {
-		v.Merges = a.strings()
-	}
-	if a, ok := m.tokenArray("scores"); ok && m.sameLength("scores", a.n, len(v.Tokens)) {
-		v.Scores = a.floats()
-	}
-	if a, ok := m.tokenArray("token_type"); ok && m.sameLength("token_type", a.n, len(v.Tokens)) {
-		all, _ := a.ints()
+	m.tokenList("tokens", gguf.KindString, -1, func(a gguf.Array) (err error) { v.Tokens, err = a.Strings(); return err })
+	m.tokenList("merges", gguf.KindString, -1, func(a gguf.Array) (err error) { v.Merges, err = a.Strings(); return err })
+	m.tokenList("scores", gguf.KindFloat32, len(v.Tokens), func(a gguf.Array) (err error) { v.Scores, err = a.Float32s(); return err })
+	m.tokenList("token_type", gguf.KindInt32, len(v.Tokens), func(a gguf.Array) error {
+		all, err := a.Ints()
 		for _, t := range all {
 			v.Types = append(v.Types, int32(t))
 		}
-	}
+		return err
+	})
 	bos, eos, unk := -1, -1, -1
 	if v.Model == "llama" { // SentencePiece's defaults
 		bos, eos, unk = 1, 2, 0
@@ -60,25 +59,25 @@ func (m *ggufModel) token(key string) string {
 	return s
 }
 
-func (m *ggufModel) tokenArray(key string) (ggufArray, bool) {
-	v, ok := m.meta["tokenizer.ggml."+key]
+// tokenList reads a list of the tokenizer's metadata if it is there; n is how many entries it should
+// have, -1 if that is open.
+func (m *ggufModel) tokenList(key string, kind gguf.Kind, n int, read func(gguf.Array) error) {
+	key = "tokenizer.ggml." + key
+	v, ok := m.meta[key]
 	if !ok {
-		return ggufArray{}, false
+		return
 	}
-	a, ok := v.(ggufArray)
-	want := map[string]uint32{"tokens": kindString, "merges": kindString, "scores": kindFloat32, "token_type": kindInt32}[key]
-	if !ok || a.kind != want {
-		m.problem("metadata tokenizer.ggml.%s is not a list of the right type", key)
-		return a, false
+	a, ok := v.(gguf.Array)
+	switch {
+	case !ok || a.Kind != kind:
+		m.problem("metadata %s is not a list of the right type", key)
+	case n >= 0 && a.Len != n:
+		m.problem("metadata %s has %d entries for %d tokens", key, a.Len, n)
+	default:
+		if err := read(a); err != nil {
+			m.problem("metadata %s: %v", key, err)
+		}
 	}
-	return a, true
-}
-
-func (m *ggufModel) sameLength(key string, n, tokens int) bool {
-	if n != tokens {
-		m.problem("metadata tokenizer.ggml.%s has %d entries for %d tokens", key, n, tokens)
-	}
-	return n == tokens
 }
 
 // tokenID returns the id of a special token; a default counts only if the vocabulary has it. An id
@@ -91,7 +90,7 @@ func (m *ggufModel) tokenID(key string, def int, v *GGUFVocab) int {
 	if !ok {
 		return def
 	}
-	id, ok := integer(value)
+	id, ok := gguf.Int(value)
 	switch {
 	case !ok:
 		m.problem("metadata tokenizer.ggml.%s_token_id is %s, not a whole number", key, show(value))

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,13 +13,12 @@ import (
 // withVocab is a llama of one block with 4 rows of embedding and a vocabulary of n tokens.
 func withVocab(model string, n int, meta func(w *ggufWriter)) []byte {
 	return small(func(w *ggufWriter) {
-		w.text("tokenizer.ggml.model", model)
-		w.key("tokenizer.ggml.tokens", kindArray)
-		w.u32(kindString)
-		w.u64(uint64(n))
-		for i := range n {
-			w.str(fmt.Sprintf("t%d", i))
+		tokens := make([]string, n)
+		for i := range tokens {
+			tokens[i] = fmt.Sprintf("t%d", i)
 		}
+		w.set("tokenizer.ggml.model", model)
+		w.set("tokenizer.ggml.tokens", tokens)
 		if meta != nil {
 			meta(w)
 		}
@@ -32,7 +30,7 @@ func withVocab(model string, n int, meta func(w *ggufWriter)) []byte {
 func TestSpecialIdsOutsideTheVocabularyAreNone(t *testing.T) {
 	const minusOne = 0xffffffff
 	id := func(key string, v uint32) func(w *ggufWriter) {
-		return func(w *ggufWriter) { w.num("tokenizer.ggml."+key+"_token_id", v) }
+		return func(w *ggufWriter) { w.set("tokenizer.ggml."+key+"_token_id", v) }
 	}
 	tests := []struct {
 		model string
@@ -47,7 +45,7 @@ func TestSpecialIdsOutsideTheVocabularyAreNone(t *testing.T) {
 		{"gpt2", id("seperator", minusOne), [4]int{-1, -1, -1, -1}, ""}, // nobody reads it
 		{"llama", id("bos", minusOne), [4]int{1, 2, 0, -1}, "bos_token_id is 4294967295 for 4 tokens: token 1 is taken"},
 		{"llama", id("unknown", 9), [4]int{1, 2, 0, -1}, "unknown_token_id is 9"},
-		{"llama", func(w *ggufWriter) { w.key("tokenizer.ggml.eos_token_id", kindInt32); w.u32(minusOne) }, [4]int{1, 2, 0, -1}, "eos_token_id is -1"},
+		{"llama", func(w *ggufWriter) { w.set("tokenizer.ggml.eos_token_id", int32(-1)) }, [4]int{1, 2, 0, -1}, "eos_token_id is -1"},
 	}
 	for _, test := range tests {
 		c, err := openBytes(withVocab(test.model, 4, test.meta))
@@ -117,11 +115,6 @@ func TestTypesOfOtherWritersDoNotPreventOpening(t *testing.T) {
 		}
 		if err := c.ReadRows("odd", 0, 8, make([]float32, 8)); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), dtype) {
 			t.Errorf("%s read: %v", dtype, err)
-		}
-		if st, err := ReadSafetensors(bytes.NewReader(fsys[weightsFile].Data), int64(len(fsys[weightsFile].Data))); err != nil {
-			t.Error(err)
-		} else if _, err := st.Float32("odd"); dtype != "BOOL" && !errors.Is(err, ErrFormat) {
-			t.Errorf("%s as float32: %v", dtype, err)
 		}
 	}
 }

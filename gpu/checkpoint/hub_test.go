@@ -160,6 +160,8 @@ func TestDamagedDownloadIsNotKept(t *testing.T) {
 	}
 }
 
+var errFull = errors.New("no space left on device")
+
 func TestDiskFullSaysSoAndKeepsWhatArrived(t *testing.T) {
 	f := newFakeHub(t, model(t))
 	old := openPart

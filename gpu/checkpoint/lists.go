@@ -26,3 +26,6 @@ func join(parts []string, separator string) string {
 	}
 	return strings.Join(shown, separator)
 }
+
+// show writes a value of a file for a message.
+func show(v any) string { return fmt.Sprintf("%.100s", fmt.Sprint(v)) }

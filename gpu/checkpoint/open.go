@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/persona-transfer/runpipeline/format/gguf"
 )
 
 // Options say how [Open] finds a model. The zero value follows the environment.
@@ -72,9 +74,9 @@ func isGGUF(path string) bool {
 		return false
 	}
 	defer f.Close()
-	magic := make([]byte, 4)
+	magic := make([]byte, len(gguf.Magic))
 	_, err = io.ReadFull(f, magic)
-	return err == nil && string(magic) == "GGUF"
+	return err == nil && string(magic) == gguf.Magic
 }
 
 // IsLocal reports whether Open takes ref as a folder or file of this machine, not as a hub id.

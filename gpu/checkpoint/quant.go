@@ -1,6 +1,10 @@
 package checkpoint
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/persona-transfer/runpipeline/format/half"
+)
 
 // The quantised types of GGUF. Block layouts and formulas are those of ggml
 // (https://github.com/ggml-org/ggml/blob/master/src/ggml-quants.c, dequantize_row_*); the
@@ -14,13 +18,13 @@ const (
 	super  = 256
 )
 
-// half reads a float16 scale.
-func half(b []byte) float32 { return float16(binary.LittleEndian.Uint16(b)) }
+// scaleAt reads a binary16 scale.
+func scaleAt(b []byte) float32 { return half.Float32(binary.LittleEndian.Uint16(b)) }
 
 // decodeQ8_0: d float16, then 32 int8.  y = q·d
 func decodeQ8_0(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[legacy:], src[34:] {
-		y, q, d := dst[:legacy], src[2:34], half(src)
+		y, q, d := dst[:legacy], src[2:34], scaleAt(src)
 		for i := range y {
 			y[i] = float32(int8(q[i])) * d
 		}
@@ -31,7 +35,7 @@ func decodeQ8_0(dst []float32, src []byte) {
 // y = d·(q − 8)
 func decodeQ4_0(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[legacy:], src[18:] {
-		lo, hi, q, d := dst[:16], dst[16:32], src[2:18], half(src)
+		lo, hi, q, d := dst[:16], dst[16:32], src[2:18], scaleAt(src)
 		for i, b := range q {
 			lo[i] = d * float32(int(b&15)-8)
 			hi[i] = d * float32(int(b>>4)-8)
@@ -42,7 +46,7 @@ func decodeQ4_0(dst []float32, src []byte) {
 // decodeQ4_1: d, m float16, then 16 bytes as in Q4_0.  y = d·q + m
 func decodeQ4_1(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[legacy:], src[20:] {
-		lo, hi, q, d, m := dst[:16], dst[16:32], src[4:20], half(src), half(src[2:])
+		lo, hi, q, d, m := dst[:16], dst[16:32], src[4:20], scaleAt(src), scaleAt(src[2:])
 		for i, b := range q {
 			lo[i] = float32(d*float32(b&15)) + m
 			hi[i] = float32(d*float32(b>>4)) + m
@@ -53,7 +57,7 @@ func decodeQ4_1(dst []float32, src []byte) {
 // decodeQ5_0: d float16, 32 fifth bits, then 16 bytes as in Q4_0.  y = d·(q − 16)
 func decodeQ5_0(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[legacy:], src[22:] {
-		lo, hi, q, d := dst[:16], dst[16:32], src[6:22], half(src)
+		lo, hi, q, d := dst[:16], dst[16:32], src[6:22], scaleAt(src)
 		top := binary.LittleEndian.Uint32(src[2:])
 		for i, b := range q {
 			lo[i] = d * float32(int(uint32(b&15)|top>>i&1<<4)-16)
@@ -65,7 +69,7 @@ func decodeQ5_0(dst []float32, src []byte) {
 // decodeQ5_1: d, m float16, 32 fifth bits, then 16 bytes as in Q4_0.  y = d·q + m
 func decodeQ5_1(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[legacy:], src[24:] {
-		lo, hi, q, d, m := dst[:16], dst[16:32], src[8:24], half(src), half(src[2:])
+		lo, hi, q, d, m := dst[:16], dst[16:32], src[8:24], scaleAt(src), scaleAt(src[2:])
 		top := binary.LittleEndian.Uint32(src[4:])
 		for i, b := range q {
 			lo[i] = float32(d*float32(uint32(b&15)|top>>i&1<<4)) + m
@@ -79,7 +83,7 @@ func decodeQ5_1(dst []float32, src []byte) {
 // half holds values l, 32+l, 64+l and 96+l.  y = (d·scale)·q − dmin·min
 func decodeQ2_K(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[super:], src[84:] {
-		scales, qs, d, dmin := src[:16], src[16:80], half(src[80:]), half(src[82:])
+		scales, qs, d, dmin := src[:16], src[16:80], scaleAt(src[80:]), scaleAt(src[82:])
 		for run := range 16 {
 			scale, low := d*float32(scales[run]&15), float32(dmin*float32(scales[run]>>4))
 			q := qs[run/8*32+run%2*16:][:16]
@@ -96,7 +100,7 @@ func decodeQ2_K(dst []float32, src []byte) {
 // l; a clear bit means −4.  y = (d·(scale − 32))·q
 func decodeQ3_K(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[super:], src[110:] {
-		high, qs, scales, d := src[:32], src[32:96], src[96:108], half(src[108:])
+		high, qs, scales, d := src[:32], src[32:96], src[96:108], scaleAt(src[108:])
 		for run := range 16 {
 			s := scales[run%8] >> (run / 8 * 4) & 15
 			s |= scales[8+run%4] >> (run / 4 * 2) & 3 << 4
@@ -124,7 +128,7 @@ func scaleMin(packed []byte, j int) (scale, low float32) {
 // y = (d·scale)·q − dmin·min
 func decodeQ4_K(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[super:], src[144:] {
-		d, dmin, packed, qs := half(src), half(src[2:]), src[4:16], src[16:144]
+		d, dmin, packed, qs := scaleAt(src), scaleAt(src[2:]), src[4:16], src[16:144]
 		for run := range 8 {
 			s, m := scaleMin(packed, run)
 			scale, low := d*s, float32(dmin*m)
@@ -139,7 +143,7 @@ func decodeQ4_K(dst []float32, src []byte) {
 // decodeQ5_K: as Q4_K with 32 bytes of fifth bits before the values: bit run of byte i.
 func decodeQ5_K(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[super:], src[176:] {
-		d, dmin, packed, high, qs := half(src), half(src[2:]), src[4:16], src[16:48], src[48:176]
+		d, dmin, packed, high, qs := scaleAt(src), scaleAt(src[2:]), src[4:16], src[16:48], src[48:176]
 		for run := range 8 {
 			s, m := scaleMin(packed, run)
 			scale, low := d*s, float32(dmin*m)
@@ -156,7 +160,7 @@ func decodeQ5_K(dst []float32, src []byte) {
 // y = (d·scale)·(q − 32)
 func decodeQ6_K(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[super:], src[210:] {
-		low, high, scales, d := src[:128], src[128:192], src[192:208], half(src[208:])
+		low, high, scales, d := src[:128], src[128:192], src[192:208], scaleAt(src[208:])
 		for run := range 16 {
 			scale := d * float32(int8(scales[run]))
 			quarter := run / 2 % 4 // of the half: which 32 values

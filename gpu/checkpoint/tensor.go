@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"runtime/debug"
 )
@@ -34,15 +33,9 @@ func (t *tensor) file() string {
 	return t.blob.name
 }
 
-// foreign tells a tensor of integers or of a type that is not decoded, which no weight is: what
+// foreign tells a tensor of integers or of another type that is not decoded, which no weight is: what
 // looks like one is quantised in a way that this package does not know.
-func (t *tensor) foreign() bool {
-	switch t.DType {
-	case "I64", "I32", "I16", "I8", "U8", "BOOL":
-		return true
-	}
-	return t.blob != nil && t.codec.decode == nil
-}
+func (t *tensor) foreign() bool { return t.blob != nil && t.codec.decode == nil }
 
 // rows returns the tensor's size seen as a matrix [Shape[0], rest]. A scalar is [1, 1].
 func (t *tensor) rows() (rows, width int) {
@@ -61,9 +54,6 @@ func (t *tensor) rows() (rows, width int) {
 func (t *tensor) readRows(from, n int, dst []float32) (err error) {
 	if t.blob == nil {
 		return fmt.Errorf("its shard is missing: %w", ErrNotFound)
-	}
-	if t.codec.decode == nil {
-		return fmt.Errorf("stored as %s, which is not decoded: %w", t.DType, ErrFormat)
 	}
 	rows, width := t.rows()
 	if from < 0 || n < 0 || n > rows || from > rows-n {
@@ -127,12 +117,6 @@ func (t *tensor) decode(first int, dst []float32, buf *[]byte) error {
 	return nil
 }
 
-// bytes returns how much space the tensor takes in its file.
-func (t *tensor) bytes() int64 {
-	rows, width := t.rows()
-	return int64(rows) * int64(width) / int64(t.codec.block) * int64(t.codec.bytes)
-}
-
 // recoverFault makes the fault that follows when a mapped file is cut short by somebody
 // else an error instead of the end of the process. Use: defer recoverFault(name, &err)().
 func recoverFault(name string, err *error) func() {
@@ -150,27 +134,4 @@ func recoverFault(name string, err *error) func() {
 			panic(fault)
 		}
 	}
-}
-
-// count returns the number of values in a shape; false if a dimension is negative or the
-// number times 8 bytes does not fit an int64.
-func count(shape []int) (int64, bool) {
-	total, empty := int64(1), false
-	for _, n := range shape {
-		if n < 0 {
-			return 0, false
-		}
-		if n == 0 {
-			empty = true
-			continue
-		}
-		if total > math.MaxInt64/8/int64(n) {
-			return 0, false
-		}
-		total *= int64(n)
-	}
-	if empty {
-		return 0, true
-	}
-	return total, true
 }

@@ -9,24 +9,24 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // Folder is the model as a Hugging Face folder in memory, without a tokenizer. change, if not
 // nil, may change the tensors first.
-func (r *Reference) Folder(config []byte, change func([]checkpoint.Tensor) []checkpoint.Tensor) fs.FS {
+func (r *Reference) Folder(config []byte, change func([]safetensors.Tensor) []safetensors.Tensor) fs.FS {
 	shapes := r.Config.Tensors()
-	var tensors []checkpoint.Tensor
+	var tensors []safetensors.Tensor
 	for name, w := range r.Weights {
-		tensors = append(tensors, checkpoint.Tensor{Name: name, Shape: shapes[name], Data: w})
+		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: shapes[name], Data: w})
 	}
-	slices.SortFunc(tensors, func(a, b checkpoint.Tensor) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(tensors, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
 	if change != nil {
 		tensors = change(tensors)
 	}
 	var b bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&b, tensors, nil); err != nil {
+	if err := safetensors.Write(&b, tensors, nil); err != nil {
 		panic(fmt.Sprintf("gputest: %v", err))
 	}
 	return fstest.MapFS{"config.json": {Data: config}, "model.safetensors": {Data: b.Bytes()}}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
@@ -56,7 +57,7 @@ func readTensor(t *testing.T, name string) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := checkpoint.ReadSafetensors(bytes.NewReader(data), int64(len(data)))
+	file, err := safetensors.Read(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}

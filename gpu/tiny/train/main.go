@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
@@ -136,16 +137,16 @@ func (f family) writeTokenizer(folder string, texts []string) (*tokenizer.Tokeni
 // writeWeights writes model.safetensors, in bfloat16: half the size, and no difference that
 // the experiment could show. It returns the file's SHA-256.
 func (f family) writeWeights(folder string, weights map[string][]float32) (digest string, err error) {
-	var list []checkpoint.Tensor
+	var list []safetensors.Tensor
 	for _, name := range slices.Sorted(maps.Keys(weights)) {
 		shape, err := f.shape(name, len(weights[name]))
 		if err != nil {
 			return "", err
 		}
-		list = append(list, checkpoint.Tensor{Name: name, DType: "BF16", Shape: shape, Data: weights[name]})
+		list = append(list, safetensors.Tensor{Name: name, DType: "BF16", Shape: shape, Data: weights[name]})
 	}
 	var b bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&b, list, map[string]string{"format": "pt"}); err != nil {
+	if err := safetensors.Write(&b, list, map[string]string{"format": "pt"}); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(b.Bytes())), write(folder, "model.safetensors", b.Bytes())

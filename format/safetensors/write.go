@@ -1,8 +1,9 @@
-package checkpoint
+package safetensors
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,10 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/persona-transfer/runpipeline/format/boundedjson"
+	"github.com/persona-transfer/runpipeline/format/half"
 )
 
 // A Tensor is one tensor to be written.
@@ -23,12 +28,12 @@ type Tensor struct {
 	Data any
 }
 
-// WriteSafetensors writes a safetensors file. The same tensors and metadata give the same
-// bytes, in whatever order they come: tensors are sorted by the size of their type, the
-// largest first, then by name, which keeps every tensor aligned; the values begin at a
-// multiple of 8. It returns an error if a name occurs twice or a tensor's data do not fit
-// its type and shape; then the file is worthless.
-func WriteSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+// Write writes a file. The same tensors and metadata give the same bytes, in whatever order they
+// come: tensors are sorted by the size of their type, the largest first, then by name, which keeps
+// every tensor aligned; the values begin at a multiple of 8. It returns an error if a name occurs
+// twice, a text is not UTF-8 or a tensor's data do not fit its type and shape; then the file is
+// worthless.
+func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	sorted := slices.Clone(tensors)
 	for i := range sorted {
 		if err := sorted[i].check(); err != nil {
@@ -36,10 +41,7 @@ func WriteSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string)
 		}
 	}
 	slices.SortStableFunc(sorted, func(a, b Tensor) int {
-		if d := plainCodecs[b.DType].bytes - plainCodecs[a.DType].bytes; d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(dtypes[b.DType].bits(), dtypes[a.DType].bits()), strings.Compare(a.Name, b.Name))
 	})
 	header, err := encodeHeader(sorted, metadata)
 	if err != nil {
@@ -49,11 +51,9 @@ func WriteSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string)
 	out.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(header))))
 	out.Write(header)
 	for i := range sorted {
-		if err := sorted[i].write(out); err != nil {
-			return fmt.Errorf("write safetensors: tensor %q: %w", sorted[i].Name, err)
-		}
+		sorted[i].write(out)
 	}
-	if err := out.Flush(); err != nil {
+	if err := out.Flush(); err != nil { // the first error of all writes
 		return fmt.Errorf("write safetensors: %w", err)
 	}
 	return nil
@@ -61,11 +61,11 @@ func WriteSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string)
 
 // check fills in the default type and compares data, type and shape.
 func (t *Tensor) check() error {
-	var values, bytes int64 // how many values there are; bytes if they are stored bytes
+	var values, size int64 // how many values there are; bytes if they are stored bytes
 	var allowed []string
 	switch data := t.Data.(type) {
 	case []byte:
-		bytes = int64(len(data))
+		size = int64(len(data))
 	case []float32:
 		values, allowed = int64(len(data)), []string{"F32", "F16", "BF16"}
 	case []int32:
@@ -76,19 +76,27 @@ func (t *Tensor) check() error {
 	if t.DType == "" && allowed != nil {
 		t.DType = allowed[0]
 	}
-	c, ok := plainCodecs[t.DType]
-	if !ok || allowed != nil && !slices.Contains(allowed, t.DType) {
+	if allowed != nil && !slices.Contains(allowed, t.DType) {
 		return fmt.Errorf("%T cannot be stored as %q", t.Data, t.DType)
 	}
-	n, ok := count(t.Shape)
-	if !ok || allowed != nil && n != values || allowed == nil && n*int64(c.bytes) != bytes {
-		return fmt.Errorf("%d values and %d bytes do not fill %s %v", values, bytes, t.DType, t.Shape)
+	want, err := byteSize(t.DType, t.Shape)
+	if err != nil {
+		return err
 	}
-	if t.Name == "" || t.Name == "__metadata__" {
+	if allowed != nil {
+		size = values * int64(dtypes[t.DType].bytes)
+	}
+	switch {
+	case size != want || len(t.Shape) > maxRank:
+		return fmt.Errorf("%d values and %d bytes do not fill %s %v", values, size, t.DType, t.Shape)
+	case t.Name == "" || t.Name == metadataKey || !writable(t.Name):
 		return fmt.Errorf("%q is no name for a tensor", t.Name)
 	}
 	return nil
 }
+
+// writable tells a key that can be read again.
+func writable(key string) bool { return utf8.ValidString(key) && len(key) <= boundedjson.MaxName }
 
 // encodeHeader returns the header's JSON, padded with spaces to a multiple of 8.
 func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
@@ -108,8 +116,13 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		out.Write(encodeJSON(value))
 	}
 	out.WriteByte('{')
+	for key, value := range metadata {
+		if !writable(key) || !utf8.ValidString(value) {
+			return nil, fmt.Errorf("metadata %.80q is not UTF-8 or too long", key)
+		}
+	}
 	if len(metadata) > 0 {
-		field("__metadata__", metadata) // encoding/json sorts the keys
+		field(metadataKey, metadata) // encoding/json sorts the keys
 	}
 	at, seen := int64(0), make(map[string]bool)
 	for _, t := range tensors {
@@ -117,17 +130,20 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 			return nil, fmt.Errorf("tensor %q occurs twice", t.Name)
 		}
 		seen[t.Name] = true
-		n, _ := count(t.Shape)
-		end := at + n*int64(plainCodecs[t.DType].bytes)
-		field(t.Name, entry{t.DType, append([]int{}, t.Shape...), [2]int64{at, end}})
-		at = end
+		size, err := byteSize(t.DType, t.Shape)
+		if err != nil {
+			return nil, err
+		}
+		field(t.Name, entry{t.DType, append([]int{}, t.Shape...), [2]int64{at, at + size}})
+		at += size
 	}
 	out.WriteByte('}')
 	for out.Len()%8 != 0 {
 		out.WriteByte(' ')
 	}
-	if out.Len() > maxHeader {
-		return nil, fmt.Errorf("header of %d bytes, more than %d", out.Len(), maxHeader)
+	if out.Len() > maxHeader || len(tensors) > MaxTensors || len(metadata) > maxMetadata {
+		return nil, fmt.Errorf("a header of %d bytes for %d tensors and %d metadata, at most %d, %d and %d are read",
+			out.Len(), len(tensors), len(metadata), maxHeader, MaxTensors, maxMetadata)
 	}
 	return out.Bytes(), nil
 }
@@ -138,13 +154,13 @@ func encodeJSON(v any) []byte {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic(fmt.Sprintf("checkpoint: encode %T: %v", v, err))
+		panic(fmt.Sprintf("safetensors: encode %T: %v", v, err))
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
-// write writes the tensor's values.
-func (t *Tensor) write(w *bufio.Writer) error {
+// write writes the tensor's values; w keeps the first error.
+func (t *Tensor) write(w *bufio.Writer) {
 	var scratch [4]byte
 	put16 := func(v uint16) { binary.LittleEndian.PutUint16(scratch[:2], v); w.Write(scratch[:2]) }
 	put32 := func(v uint32) { binary.LittleEndian.PutUint32(scratch[:], v); w.Write(scratch[:]) }
@@ -159,14 +175,12 @@ func (t *Tensor) write(w *bufio.Writer) error {
 		for _, x := range data {
 			switch t.DType {
 			case "F16":
-				put16(roundF16(x))
+				put16(half.Round(x))
 			case "BF16":
-				put16(roundBF16(x))
+				put16(half.BRound(x))
 			default:
 				put32(math.Float32bits(x))
 			}
 		}
 	}
-	_, err := w.Write(nil) // bufio keeps the first error
-	return err
 }
