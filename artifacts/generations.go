@@ -22,7 +22,7 @@ type Generation struct {
 }
 
 // Generations are the continuations of one batch or one stage, in the order that the driver
-// fixed. Meta is the target's, at the layer that was steered.
+// fixed. Meta is the target's, at the layer that was steered, 0 where none was.
 type Generations struct {
 	Meta
 	Notes map[string]string

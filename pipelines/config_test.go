@@ -344,9 +344,11 @@ func TestTextsFromFiles(t *testing.T) {
 
 // TestDefaultEndpointFollowsTheConditions runs fewer conditions than the default endpoint names.
 func TestDefaultEndpointFollowsTheConditions(t *testing.T) {
-	c, err := ParseConfig([]byte(`{"conditions": ["none", "ridge"]}`), "")
-	if want := []string{"none"}; err != nil || !slices.Equal(c.Primary.Versus, want) {
-		t.Errorf("conditions none and ridge: endpoint against %q, error %v; want %q", c.Primary.Versus, err, want)
+	for _, more := range []string{"", `, "primary": {"measure": "coherence"}`} {
+		c, err := ParseConfig([]byte(`{"conditions": ["none", "ridge"]`+more+`}`), "")
+		if want := []string{"none"}; err != nil || !slices.Equal(c.Primary.Versus, want) {
+			t.Errorf("conditions none and ridge%s: endpoint against %q, error %v; want %q", more, c.Primary.Versus, err, want)
+		}
 	}
 }
 

@@ -111,12 +111,16 @@ func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 	want := map[string][]string{
 		"pairs": nil, "capture.source": {"pairs"}, "capture.target": {"pairs"}, "gram": {"capture.source", "capture.target"}, "fit": {"gram"},
 		"personas.source": nil, "personas.target": nil, "vectors": {"fit", "personas.source", "personas.target", "capture.source", "capture.target"},
-		"trait": nil, "generate": {"vectors"}, "score": {"generate"}, "evaluate": {"generate", "score", "trait", "vectors", "fit", "pairs"},
+		"trait": nil, "anchors": nil, "anchors.score": {"anchors"}, "yardstick": {"anchors", "anchors.score", "trait"}, "gate": {"yardstick"},
+		"generate": {"vectors"}, "score": {"generate"}, "evaluate": {"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs"},
 	}
 	stages := laid(t, parsed(t, everything(), nil)).stages
 	for _, s := range stages {
 		if inputs, ok := want[s.Name]; !ok || !slices.Equal(s.Inputs, inputs) {
 			t.Errorf("%s reads %v, want %v", s.Name, s.Inputs, inputs)
+		}
+		if waits := s.Name == "generate" || s.Kind == "capture"; waits && !slices.Equal(s.After, []string{"gate"}) || !waits && s.After != nil {
+			t.Errorf("%s waits for %v; generation and capture, and nothing else, wait for the gate", s.Name, s.After)
 		}
 	}
 	if len(stages) != len(want) {

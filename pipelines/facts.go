@@ -7,6 +7,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
@@ -46,7 +47,28 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) (
 	for _, text := range e.Doubts() {
 		add("note", "%s", text)
 	}
+	y, err := yardstick(ctx, store, plan)
+	if err != nil {
+		return nil, err
+	}
+	if y != nil {
+		for _, text := range y.Warnings() {
+			add("note", "%s", text)
+		}
+		if y.Decides(e.Primary.Measure) != nil {
+			add("note", "a run stops at the gate, before it takes long: %v, and primary.measure is %q", ErrNoScale, e.Primary.Measure)
+		}
+	}
 	return facts, nil
+}
+
+// yardstick is what texts are measured by, if the plan found it; else nil.
+func yardstick(ctx context.Context, store cache.Store, plan *Plan) (*transforms.Yardstick, error) {
+	o, ok := plan.step("yardstick").Manifest.Find("yardstick")
+	if !ok {
+		return nil, nil
+	}
+	return transforms.ReadYardstick(ctx, store, o.Digest)
 }
 
 // Doubts says what the configuration alone tells of results that will be missing or inconclusive.
@@ -67,11 +89,11 @@ func (e *Experiment) Doubts() (doubts []string) {
 	return doubts
 }
 
-// work counts batches and rows of the generation, without the anchors.
+// work counts batches and rows of the generation.
 func (e *Experiment) work() (batches, rows int) {
 	for _, s := range e.stages {
-		if s.Kind == "generate" {
-			batches = s.Units - 1
+		if s.Name == "generate" {
+			batches = s.Units
 		}
 	}
 	return batches, batches * e.NTestPrompts * e.NSeeds

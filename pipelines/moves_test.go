@@ -32,6 +32,8 @@ type move struct {
 var (
 	captures = []string{"capture.source", "capture.target"}
 	natives  = []string{"personas.source", "personas.target"}
+	written  = []string{"anchors", "generate"}
+	spoken   = append([]string{"anchors.score", "score"}, written...)
 )
 
 // moves says, for every field of Config by its JSON name, which stages it moves. Several rows of a
@@ -43,13 +45,13 @@ var moves = map[string][]move{
 		{set: "source_model=tiny:llama", base: []string{"positions=word_ends"}, // both personas stages keep to word ends that the two models share
 			own: []string{"pairs", "capture.source", "personas.source", "personas.target", "evaluate"}, first: append([]string{"pairs"}, natives...)}},
 	"target_model": {
-		{set: "target_model=tiny:qwen2", own: []string{"pairs", "capture.target", "personas.target", "generate", "score", "evaluate"}, first: []string{"pairs", "personas.target"}}},
+		{set: "target_model=tiny:qwen2", own: []string{"pairs", "anchors", "anchors.score", "capture.target", "personas.target", "generate", "score", "evaluate"}, first: []string{"pairs", "anchors", "personas.target"}}},
 	"layer_idx":        {{own: slices.Concat(captures, natives, []string{"generate", "evaluate"}), first: slices.Concat(captures, natives)}},
 	"source_layer_idx": {{own: []string{"capture.source", "personas.source", "evaluate"}, first: []string{"capture.source", "personas.source"}}},
 	"target_layer_idx": {{own: []string{"capture.target", "personas.target", "generate", "evaluate"}, first: []string{"capture.target", "personas.target"}}},
-	"chat_template":    {{own: slices.Concat([]string{"pairs"}, captures, natives, []string{"generate", "score"}), first: append([]string{"pairs"}, natives...)}},
+	"chat_template":    {{own: slices.Concat(captures, natives, spoken, []string{"pairs"}), first: append([]string{"pairs", "anchors"}, natives...)}},
 	"template_date": {{set: "template_date=2026-11-27", base: []string{"chat_template=true"},
-		own: slices.Concat([]string{"pairs"}, captures, natives, []string{"generate", "score"}), first: append([]string{"pairs"}, natives...)}},
+		own: slices.Concat(captures, natives, spoken, []string{"pairs"}), first: append([]string{"pairs", "anchors"}, natives...)}},
 
 	// What is read.
 	"calibration_texts":  {{set: `calibration_texts=["one text about boats","another about the sea","a third of a river","a fourth, of rain","a fifth"]`, own: []string{"pairs"}, first: []string{"pairs"}}},
@@ -82,21 +84,21 @@ var moves = map[string][]move{
 	"test_prompts":   {{set: `test_prompts=["The captain","A cook","The road","Snow"]`, own: []string{"generate"}, first: []string{"generate"}}},
 	"n_test_prompts": {{own: []string{"generate"}, first: []string{"generate"}}},
 	"n_seeds":        {{own: []string{"generate"}, first: []string{"generate"}}},
-	"max_new_tokens": {{own: []string{"generate"}, first: []string{"generate"}}},
-	"temperature":    {{own: []string{"generate"}, first: []string{"generate"}}},
-	"top_p":          {{set: "top_p=0.5", own: []string{"generate"}, first: []string{"generate"}}},
-	"top_k":          {{own: []string{"generate"}, first: []string{"generate"}}},
-	"stop_at_eos":    {{own: []string{"generate", "evaluate"}, first: []string{"generate"}}}, // an ended text is no empty one: the evaluation must know
+	"max_new_tokens": {{own: written, first: written}},
+	"temperature":    {{own: written, first: written}},
+	"top_p":          {{set: "top_p=0.5", own: written, first: written}},
+	"top_k":          {{own: written, first: written}},
+	"stop_at_eos":    {{own: []string{"anchors", "generate", "evaluate"}, first: written}}, // an ended text is no empty one: the evaluation must know
 
 	// Judgement.
 	"use_gpt4":          {{refused: "use_gpt4"}},
 	"judge":             {{set: `judge={"model":"m"}`, refused: "judge"}},
 	"primary.condition": {{set: "primary.condition=oracle", own: []string{"evaluate"}, first: []string{"evaluate"}}},
 	"primary.versus":    {{set: `primary.versus=["none"]`, own: []string{"evaluate"}, first: []string{"evaluate"}}},
-	"primary.measure":   {{set: "primary.measure=coherence", own: []string{"evaluate"}, first: []string{"evaluate"}}},
+	"primary.measure":   {{set: "primary.measure=coherence", own: []string{"gate", "evaluate"}, first: []string{"gate", "evaluate"}}},
 
 	// Everything that draws: the texts of the pairs, permutations, directions, tokens, resamples.
-	"seed": {{own: []string{"pairs", "gram", "vectors", "generate", "evaluate"}, first: []string{"pairs"}}},
+	"seed": {{own: []string{"pairs", "anchors", "gram", "vectors", "generate", "evaluate"}, first: []string{"pairs", "anchors"}}},
 
 	// One value each for now; see TestDeviceMovesEveryStageThatRunsAModel.
 	"device": {{set: "device=abacus", refused: "device"}},
@@ -209,7 +211,7 @@ func TestDeviceMovesEveryStageThatRunsAModel(t *testing.T) {
 			moved = append(moved, s.Name)
 		}
 	}
-	if want := inOrder(before, slices.Concat(captures, natives, []string{"generate", "score"})); !slices.Equal(moved, want) {
+	if want := inOrder(before, slices.Concat(captures, natives, spoken)); !slices.Equal(moved, want) {
 		t.Errorf("another device moves %v, want %v", moved, want)
 	}
 }
@@ -221,7 +223,7 @@ func TestPathsMoveNothing(t *testing.T) {
 	maps.Copy(s, settings{"positions": "last", "max_new_tokens": 28, "top_k": 0, "stop_at_eos": false, "calibration_texts": tiny.CalibrationTexts(tinyCalibrationSeed, before.NTraining)})
 	after := laid(t, parsed(t, s, nil))
 	for i, stage := range before.stages {
-		if stage.Name == "generate" || stage.Name == "evaluate" { // the anchors' prompts; the models' names
+		if stage.Name == "anchors" || stage.Name == "evaluate" { // the anchors' prompts; the models' names
 			continue
 		}
 		if got, want := recipe(after.stages[i], ""), recipe(stage, ""); got != want {

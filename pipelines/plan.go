@@ -109,7 +109,7 @@ func (p *Plan) drop(at map[string]int) {
 			step.State, step.Why = Unneeded, nil
 		}
 		if needed[step.Stage.Name] && step.State != Hit {
-			for _, name := range step.Stage.Inputs {
+			for _, name := range step.Stage.Before() {
 				needed[name] = true
 			}
 		}
@@ -129,6 +129,16 @@ func (p *Plan) Count(state State) (n int) {
 		}
 	}
 	return n
+}
+
+// step is that of a stage.
+func (p *Plan) step(name string) Step {
+	for _, s := range p.Steps {
+		if s.Stage.Name == name {
+			return s
+		}
+	}
+	return Step{}
 }
 
 // Last is the final step, whose manifest names the results.

@@ -66,11 +66,11 @@ func (f *fixture) texts() map[textKey]referenceRow {
 	return rows
 }
 
-// generations reads all texts and their scores, the anchors first.
-func (r *referenceRun) generations(t *testing.T) (texts []artifacts.Generation, scores []artifacts.Score) {
-	outputs := r.outputs(t, "score", artifacts.KindScores)
+// generations reads all texts that a stage wrote, and their scores.
+func (r *referenceRun) generations(t *testing.T, written, scored string) (texts []artifacts.Generation, scores []artifacts.Score) {
+	outputs := r.outputs(t, scored, artifacts.KindScores)
 	outputs = slices.DeleteFunc(outputs, func(o cache.Output) bool { return o.Name == "0000.shuffled" })
-	for i, o := range r.outputs(t, "generate", artifacts.KindGenerations) {
+	for i, o := range r.outputs(t, written, artifacts.KindGenerations) {
 		texts = append(texts, fetch(t, r.store, o, artifacts.DecodeGenerations).Rows...)
 		scores = append(scores, fetch(t, r.store, outputs[i], artifacts.DecodeScores).Rows...)
 	}
@@ -118,7 +118,10 @@ func (r *referenceRun) scorers(t *testing.T) (scorers []*trial.Scorer) {
 
 // compareAnchors compares the unsteered texts that set the zero of the scores.
 func (r *referenceRun) compareAnchors(t *testing.T) {
-	texts, _ := r.generations(t)
+	texts, _ := r.generations(t, "anchors", "anchors.score")
+	if len(texts) != len(r.want.Anchors) {
+		t.Fatalf("%d anchors, want %d", len(texts), len(r.want.Anchors))
+	}
 	for i, want := range r.want.Anchors {
 		got := texts[i]
 		if got.Condition != transforms.Anchors || got.PromptText != want.Prompt {
@@ -127,9 +130,6 @@ func (r *referenceRun) compareAnchors(t *testing.T) {
 		if !slices.Equal(got.Tokens, want.Tokens) || got.Ended != want.Ended || got.Text != want.Text {
 			t.Errorf("anchor %d, %q: %v (%q, ended %t), want %v (%q, %t)", i, want.Prompt, got.Tokens, got.Text, got.Ended, want.Tokens, want.Text, want.Ended)
 		}
-	}
-	if n := len(r.want.Anchors); texts[n].Condition == transforms.Anchors {
-		t.Errorf("more than %d anchors", n)
 	}
 }
 
@@ -141,8 +141,8 @@ func (r *referenceRun) compareTexts(t *testing.T) {
 		t.Fatalf("the least margin of the fixture is %g: texts could differ by chance", r.want.LeastMargin)
 	}
 	want := r.want.texts()
-	texts, _ := r.generations(t)
-	for _, got := range texts[len(r.want.Anchors):] {
+	texts, _ := r.generations(t, "generate", "score")
+	for _, got := range texts {
 		key := textKey{got.Condition, got.Persona, got.Alpha, got.Prompt, got.Seed}
 		row, ok := want[key]
 		if !ok {
@@ -172,16 +172,16 @@ const (
 // compareLikelihoods compares the mean −log p of every continuation under the unsteered target.
 func (r *referenceRun) compareLikelihoods(t *testing.T) {
 	want := r.want.texts()
-	texts, scores := r.generations(t)
+	_, anchors := r.generations(t, "anchors", "anchors.score")
+	for i, got := range anchors {
+		near(t, fmt.Sprintf("anchor %d", i), got.NLL, float64(r.want.Anchors[i].NLL), nllError)
+	}
+	texts, scores := r.generations(t, "generate", "score")
 	for i, got := range texts {
-		if i < len(r.want.Anchors) {
-			near(t, fmt.Sprintf("anchor %d", i), scores[i].NLL, float64(r.want.Anchors[i].NLL), nllError)
-			continue
-		}
 		key := textKey{got.Condition, got.Persona, got.Alpha, got.Prompt, got.Seed}
 		near(t, key.String(), scores[i].NLL, float64(want[key].NLL), nllError)
 	}
-	for _, o := range r.outputs(t, "score", artifacts.KindScores) {
+	for _, o := range r.outputs(t, "anchors.score", artifacts.KindScores) {
 		if o.Name != "0000.shuffled" {
 			continue
 		}

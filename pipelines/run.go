@@ -24,6 +24,10 @@ import (
 // ErrStage reports that a stage could not be finished. What was finished is kept.
 var ErrStage = errors.New("stage not finished")
 
+// ErrNoScale reports that the gate kept the generation from beginning, since none of its texts could have
+// what the primary endpoint measures. It comes with ErrStage.
+var ErrNoScale = transforms.ErrNoScale
+
 // Options of one run. None of them may change a byte of a result.
 type Options struct {
 	Cache    string            // folder of the store
@@ -82,6 +86,9 @@ func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
 		if err := e.checkTexts(ctx); err != nil {
 			return nil, err
 		}
+		if err := repeatWarnings(ctx, store, plan, o.Progress); err != nil {
+			return nil, err
+		}
 		if err := e.execute(ctx, store, plan, o, record); err != nil {
 			return nil, err
 		}
@@ -93,6 +100,21 @@ func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	return e.result(ctx, store, plan, record)
+}
+
+// repeatWarnings says again what the gate said when it let a generation pass, if there is more to generate.
+func repeatWarnings(ctx context.Context, store cache.Store, plan *Plan, progress func(Event)) error {
+	if s := plan.step("generate").State; plan.step("gate").State != Hit || s != Run && s != Open || progress == nil {
+		return nil
+	}
+	y, err := yardstick(ctx, store, plan)
+	if err != nil || y == nil {
+		return err
+	}
+	for _, text := range y.Warnings() {
+		progress(Event{Stage: "gate", Note: text, Warning: true})
+	}
+	return nil
 }
 
 func unfinished(p *Plan) string {
@@ -179,7 +201,7 @@ func build(s beam.Scope, env transforms.Env, plan *Plan) {
 		case Run, Open:
 			keys := map[string]string{}
 			var open []beam.PCollection
-			for _, name := range step.Stage.Inputs {
+			for _, name := range step.Stage.Before() {
 				if c, ok := built[name]; ok {
 					open = append(open, c)
 				} else {

@@ -83,7 +83,7 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 	lambda := small().with("lambda_values", []float64{.01})
 	plan := states(t, lambda, dir)
 	if want := map[State][]string{
-		Hit:  {"pairs", "capture.source", "capture.target", "gram", "personas.source", "personas.target", "trait"},
+		Hit:  {"pairs", "trait", "anchors", "anchors.score", "yardstick", "gate", "capture.source", "capture.target", "gram", "personas.source", "personas.target"},
 		Run:  {"fit"},
 		Open: {"vectors", "generate", "score", "evaluate"},
 	}; !reflect.DeepEqual(plan, want) {
@@ -96,7 +96,7 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 		t.Errorf("another lambda computes %v, want %v", got, want)
 	}
 
-	// The unsteered texts and the anchors depend on no vector: they are found.
+	// The unsteered texts depend on no vector: they are found.
 	if o := mustRun(t, lambda.with("alpha_values", []float64{.4}), dir); o.units("generate") != 4 {
 		t.Errorf("another alpha generates %d batches, want 4 (2 conditions × 2 personas)", o.units("generate"))
 	}
@@ -302,8 +302,8 @@ func TestOneFailingUnitSparesTheOthers(t *testing.T) {
 	if !errors.Is(o.err, ErrStage) || !strings.Contains(o.err.Error(), "alpha 3e+38 times the vector's value") {
 		t.Fatalf("run: %v, want ErrStage and the vector that is not finite", o.err)
 	}
-	if got := o.units("generate"); got != 6 { // anchors, none, and two conditions of two personas
-		t.Errorf("%d batches were written beside the failing ones, want 6", got)
+	if got := o.units("generate"); got != 5 { // none, and two conditions of two personas
+		t.Errorf("%d batches were written beside the failing ones, want 5", got)
 	}
 	if got := o.units("score"); got != 0 {
 		t.Errorf("%d batches of an incomplete stage were scored, want none", got)

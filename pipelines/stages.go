@@ -190,17 +190,26 @@ func (e *Experiment) lay() {
 	shards := transforms.Shards(e.NTraining)
 	source := transforms.Capture{Model: e.Source.Model, Layer: e.Source.Layer, Positions: e.Positions}
 	target := transforms.Capture{Model: e.Target.Model, Layer: e.Target.Layer, Positions: e.Positions}
-	generation := e.generation(calibration)
+	generation := e.generation()
 	shuffles, self := 0, false // what only some conditions need is made only for them
 	for _, c := range e.conditions() {
 		shuffles, self = max(shuffles, c.Shuffles), self || c.Self
 	}
 	units := len(generation.Batches)
+	gated := func(s transforms.Stage) transforms.Stage { // what takes long begins when it is known that there is something to find
+		s.After = []string{"gate"}
+		return s
+	}
 	e.stages = []transforms.Stage{
 		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration),
 			Samples: e.NTraining, Positions: e.Positions, Seed: e.Seed}, 1),
-		transforms.NewStage("capture.source", "capture", source, shards, "pairs"),
-		transforms.NewStage("capture.target", "capture", target, shards, "pairs"),
+		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
+		transforms.NewStage("anchors", "generate", e.anchors(calibration), 1),
+		transforms.NewStage("anchors.score", "score", transforms.Score{Model: e.Target.Model}, 1, "anchors"),
+		transforms.NewStage("yardstick", "yardstick", transforms.YardstickSettings{Personas: e.PersonaDatasets.Names()}, 1, "anchors", "anchors.score", "trait"),
+		transforms.NewStage("gate", "gate", transforms.Gate{Measure: e.Primary.Measure}, 1, "yardstick"),
+		gated(transforms.NewStage("capture.source", "capture", source, shards, "pairs")),
+		gated(transforms.NewStage("capture.target", "capture", target, shards, "pairs")),
 		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: shuffles, Self: self, Seed: e.Seed},
 			shards, "capture.source", "capture.target"),
 		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
@@ -209,10 +218,9 @@ func (e *Experiment) lay() {
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
 		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed},
 			1, "fit", "personas.source", "personas.target", "capture.source", "capture.target"),
-		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
-		transforms.NewStage("generate", "generate", generation, units, "vectors"),
+		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),
 		transforms.NewStage("score", "score", transforms.Score{Model: e.Target.Model}, units, "generate"),
-		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "generate", "score", "trait", "vectors", "fit", "pairs"),
+		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "yardstick", "generate", "score", "trait", "vectors", "fit", "pairs"),
 	}
 	for i := range e.stages { // a first run has nothing in common with one of other models
 		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest
@@ -269,10 +277,9 @@ func (e *Experiment) calibration() []transforms.Text {
 	return texts
 }
 
-func (e *Experiment) generation(calibration []transforms.Text) transforms.Generate {
+func (e *Experiment) generation() transforms.Generate {
 	g := transforms.Generate{Model: e.Target.Model, Layer: e.Target.Layer, Seeds: e.NSeeds, AlphaUnit: e.AlphaUnit, Positions: e.SteerPositions,
-		Sampling: transforms.Sampling{MaxNewTokens: e.MaxNewTokens, Temperature: e.Temperature, TopP: e.TopP, TopK: e.TopK, StopAtEOS: e.StopAtEOS},
-		Seed:     e.Seed, Anchors: e.anchorPrompts(calibration)}
+		Sampling: e.sampling(), Seed: e.Seed}
 	for _, t := range e.TestPrompts.List[:e.NTestPrompts] {
 		g.Prompts = append(g.Prompts, t.Text)
 	}
@@ -282,6 +289,17 @@ func (e *Experiment) generation(calibration []transforms.Text) transforms.Genera
 	}
 	g.Batches = transforms.Batches(e.conditions(), e.PersonaDatasets.Names(), e.AlphaValues, prefixes)
 	return g
+}
+
+func (e *Experiment) sampling() transforms.Sampling {
+	return transforms.Sampling{MaxNewTokens: e.MaxNewTokens, Temperature: e.Temperature, TopP: e.TopP, TopK: e.TopK, StopAtEOS: e.StopAtEOS}
+}
+
+// anchors are unsteered texts that none of the others depends on, and that depend on neither layer nor alpha.
+func (e *Experiment) anchors(calibration []transforms.Text) transforms.Generate {
+	prompts := e.anchorPrompts(calibration)
+	return transforms.Generate{Model: e.Target.Model, Prompts: prompts, Seeds: transforms.AnchorSeeds(len(prompts)), Sampling: e.sampling(), Seed: e.Seed,
+		Batches: []transforms.Batch{{Condition: transforms.Anchors}}}
 }
 
 // anchorPrompts are openings that are no test prompts: of the grammar for the embedded pair, else

@@ -55,7 +55,11 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	if _, ok := keys["n_test_prompts"]; keys != nil && !ok && len(c.TestPrompts.List) > 0 {
 		c.NTestPrompts = min(c.NTestPrompts, len(c.TestPrompts.List))
 	}
-	if _, ok := keys["primary"]; keys != nil && !ok { // the default endpoint, as far as its conditions are run
+	var primary map[string]json.RawMessage
+	if raw, ok := keys["primary"]; ok && json.Unmarshal(raw, &primary) != nil {
+		primary = nil // the reader has said what is wrong
+	}
+	if _, ok := primary["versus"]; keys != nil && !ok { // the default comparisons, as far as their conditions are run
 		c.Primary.Versus = slices.DeleteFunc(c.Primary.Versus, func(name string) bool { return !slices.Contains(c.Conditions, name) })
 	}
 	k.want(c.SourceModel != "", "source_model: missing")

@@ -43,8 +43,8 @@ type Failure struct {
 }
 
 // Apply adds a stage to the pipeline and gives its [StageDone], a collection of at most one
-// element. known holds the manifests' action keys of the inputs that are committed already; the
-// other inputs are stages of the same pipeline, given by their StageDone in open.
+// element. known holds the manifests' action keys of the stages before it that are committed already; the
+// others are stages of the same pipeline, given by their StageDone in open.
 func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []beam.PCollection) beam.PCollection {
 	s = s.Scope(stage.Name)
 	upstream := beam.CreateList(s, []StageDone{{}})
@@ -59,7 +59,7 @@ func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []b
 	return beam.ParDo(s, &manifestFn{Env: env, Stage: stage}, beam.GroupByKey(s, beam.ParDo(s, keyed, done)))
 }
 
-// readyFn waits for the stages that a stage reads, then asks for its units. Where one of them is
+// readyFn waits for the stages that a stage reads or comes after, then asks for its units. Where one of them is
 // incomplete it asks for nothing, so this stage commits nothing either.
 type readyFn struct {
 	Stage Stage
@@ -82,6 +82,11 @@ func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit
 			return
 		}
 		inputs = append(inputs, key)
+	}
+	for _, name := range fn.Stage.After {
+		if _, ok := keys[name]; !ok {
+			return
+		}
 	}
 	for i := range fn.Stage.Units {
 		emit(UnitRef{Stage: fn.Stage.Name, Index: i, Inputs: inputs})

@@ -91,7 +91,7 @@ func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...
 	built := map[string]beam.PCollection{}
 	for _, stage := range stages {
 		var open []beam.PCollection
-		for _, in := range stage.Inputs {
+		for _, in := range stage.Before() {
 			open = append(open, built[in])
 		}
 		built[stage.Name] = Apply(s, env, stage, nil, open)
@@ -186,6 +186,31 @@ func TestApplyKeepsAnIncompleteStageOut(t *testing.T) {
 				r.check(t, "repaired run", []string{"b/1", "c/0", "d/0"}, []string{"a/0", "a/1", "b/0", "b/2"}, []string{"a", "b", "c", "d"})
 			})
 		}
+	})
+}
+
+// TestApplyWaitsForWhatAStageComesAfter: a stage does not begin before those it comes after, nor if they
+// fail, but it reads nothing of them: other bytes there leave its key as it is.
+func TestApplyWaitsForWhatAStageComesAfter(t *testing.T) {
+	onRunners(t, func(t *testing.T, run func(context.Context, string, ...Stage) trialRun) {
+		after := func(gate string, bad toy) []Stage {
+			c := toyStage("c", 2, toy{}, "a")
+			c.After = []string{"gate"}
+			g := toyStage("gate", 1, bad)
+			if gate != "" {
+				bad.Text = gate
+				g = NewStage("gate", "test", bad, 1)
+			}
+			return []Stage{toyStage("a", 1, toy{}), g, c}
+		}
+		dir := t.TempDir()
+		r := run(t.Context(), dir, after("", toy{Fail: []int{0}})...)
+		r.check(t, "closed gate", []string{"a/0"}, nil, []string{"a"})
+		if !errors.Is(r.err, errToy) {
+			t.Errorf("closed gate: %v", r.err)
+		}
+		run(t.Context(), dir, after("", toy{})...).check(t, "open gate", []string{"c/0", "c/1", "gate/0"}, []string{"a/0"}, []string{"a", "c", "gate"})
+		run(t.Context(), dir, after("another", toy{})...).check(t, "another gate", []string{"gate/0"}, []string{"a/0", "c/0", "c/1"}, []string{"a", "c", "gate"})
 	})
 }
 

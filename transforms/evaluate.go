@@ -73,28 +73,29 @@ type VectorReport struct {
 
 // An AnchorReport gives the unsteered texts that set the zero of the scores.
 type AnchorReport struct {
-	Texts       int                     `json:"texts"`
-	NLL         trial.Number            `json:"nll_median"`          // nats a token
-	ShuffledNLL trial.Number            `json:"nll_shuffled_median"` // of the same texts with their words shuffled
-	EndShare    float64                 `json:"end_share"`           // how many ended by themselves
-	Unsteered   map[string]trial.Number `json:"unsteered_logit"`     // mean of each persona's scorer
-	Positive    map[string]trial.Number `json:"positive_logit"`      // of held-out positive texts
+	AnchorSummary
+	Unsteered map[string]trial.Number `json:"unsteered_logit"` // mean of each persona's scorer
+	Positive  map[string]trial.Number `json:"positive_logit"`  // of held-out positive texts
 }
 
-const evaluateVersion = 5 // 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 5 // 5: the anchors are stages of their own, artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 
-// evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads generate, score, trait,
-// vectors, fit, pairs.
+// evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads yardstick, generate, score,
+// trait, vectors, fit, pairs.
 func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for _, name := range u.Stage.Inputs {
 		r.Input(name, u.Input(name).Digest())
 	}
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
-		j := &jury{settings: s, scorers: map[string]*trial.Scorer{}}
-		if err := j.prepare(ctx, u); err != nil {
+		j := &jury{settings: s}
+		var err error
+		if j.scorers, err = u.scorers(ctx, s.Personas); err != nil {
+			return nil, err
+		}
+		if j.yardstick, err = u.yardstick(ctx); err != nil {
 			return nil, err
 		}
 		rows, samples, err := j.read(ctx, u)
@@ -118,78 +119,19 @@ func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error)
 
 // A jury knows what a text is judged by.
 type jury struct {
-	settings Evaluate
-	scorers  map[string]*trial.Scorer // nil for a persona with too few texts
-	texts    int                      // generated, the anchors not counted
-	anchors  AnchorReport
+	settings  Evaluate
+	scorers   map[string]*trial.Scorer // nil for a persona with too few texts
+	yardstick *Yardstick
+	texts     int // generated, the anchors not counted
 }
 
-// prepare reads the scorers, then the anchors: the first batch of the generation.
-func (j *jury) prepare(ctx context.Context, u *Unit) error {
-	for i, p := range j.settings.Personas {
-		o, err := u.InputAt("trait", i, "scorer")
-		if err != nil {
-			return err
-		}
-		b, err := u.Store.Read(ctx, o.Digest)
-		if err != nil {
-			return err
-		}
-		var scorer *trial.Scorer
-		if err := json.Unmarshal(b, &scorer); err != nil {
-			return fmt.Errorf("read the trait scorer of %s: %w", p, err)
-		}
-		j.scorers[p] = scorer
-	}
-	texts, scores, err := u.batch(ctx, 0)
-	if err != nil {
-		return err
-	}
-	o, err := u.InputAt("score", 0, "shuffled")
-	if err != nil {
-		return err
-	}
-	shuffled, err := load(ctx, u.Store, o, artifacts.KindScores, artifacts.DecodeScores)
-	if err != nil {
-		return err
-	}
-	j.anchors = AnchorReport{Texts: len(texts.Rows), NLL: medianNLL(scores), ShuffledNLL: medianNLL(shuffled),
-		Unsteered: map[string]trial.Number{}, Positive: map[string]trial.Number{}}
-	ended := 0
-	for _, t := range texts.Rows {
-		if t.Ended {
-			ended++
-		}
-	}
-	j.anchors.EndShare = float64(ended) / float64(max(len(texts.Rows), 1))
-	for p, scorer := range j.scorers {
-		if scorer == nil {
-			continue
-		}
-		var logits []float64
-		for _, t := range texts.Rows {
-			logits = append(logits, scorer.Logit(t.Text))
-		}
-		j.anchors.Unsteered[p], j.anchors.Positive[p] = trial.Number(trial.Mean(logits)), trial.Number(scorer.HeldOutPositive)
-	}
-	return nil
-}
-
-func medianNLL(s *artifacts.Scores) trial.Number {
-	var nll []float64
-	for _, row := range s.Rows {
-		nll = append(nll, row.NLL)
-	}
-	return trial.Number(trial.Median(nll))
-}
-
-// batch reads the texts and scores of a unit of the generation.
-func (u *Unit) batch(ctx context.Context, i int) (*artifacts.Generations, *artifacts.Scores, error) {
-	g, err := u.InputAt("generate", i, "texts")
+// batch reads the texts of unit i of one stage, and their scores of another.
+func (u *Unit) batch(ctx context.Context, written, scored string, i int) (*artifacts.Generations, *artifacts.Scores, error) {
+	g, err := u.InputAt(written, i, "texts")
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := u.InputAt("score", i, "scores")
+	o, err := u.InputAt(scored, i, "scores")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -204,15 +146,12 @@ func (u *Unit) batch(ctx context.Context, i int) (*artifacts.Generations, *artif
 	return texts, scores, err
 }
 
-// read judges every text of every batch but the anchors.
+// read judges every text of every batch.
 func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evaluation, error) {
 	var rows []trial.Row
 	samples := &artifacts.Evaluation{}
 	for i, b := range j.settings.Batches {
-		if b.Condition == Anchors {
-			continue
-		}
-		texts, scores, err := u.batch(ctx, i)
+		texts, scores, err := u.batch(ctx, "generate", "score", i)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -243,30 +182,18 @@ func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona stri
 	s := artifacts.Sample{Persona: persona, Condition: t.Condition, Draw: t.Draw, Layer: int32(j.settings.TargetLayer), Alpha: t.Alpha, AlphaUnit: j.settings.AlphaUnit,
 		AlphaAbsolute: t.AlphaAbsolute, Prompt: t.Prompt, PromptText: t.PromptText, Seed: t.Seed, Text: t.Text, Tokens: int32(len(t.Tokens)), Ended: t.Ended,
 		NLL: score.NLL, Perplexity: score.Perplexity, Trait: math.NaN()}
+	anchors, scale := j.yardstick.Anchors, j.yardstick.Scale(persona)
 	for _, f := range trial.Collapse(t.Tokens, t.Text, trial.CollapseOptions{Prompt: t.PromptText, EndAllowed: j.settings.EndAllowed, Ended: t.Ended,
-		EndShare: j.anchors.EndShare, NLL: score.NLL, ShuffledNLL: float64(j.anchors.ShuffledNLL)}) {
+		EndShare: anchors.EndShare, NLL: score.NLL, ShuffledNLL: float64(anchors.ShuffledNLL)}) {
 		s.Collapse = append(s.Collapse, f.Name+": "+f.Reason)
 	}
-	s.Coherence = trial.Coherence(score.NLL, float64(j.anchors.NLL), len(s.Collapse) > 0)
-	if why := j.unreadable(persona); why != "" {
-		s.Status = "trait is missing: " + why
+	s.Coherence = trial.Coherence(score.NLL, float64(anchors.NLL), len(s.Collapse) > 0)
+	if scale.Missing != "" {
+		s.Status = "trait is missing: " + scale.Missing
 	} else {
-		scorer := j.scorers[persona]
-		s.Trait = trial.Trait(scorer.Logit(t.Text), float64(j.anchors.Unsteered[persona]), float64(j.anchors.Positive[persona]))
+		s.Trait = trial.Trait(j.scorers[persona].Logit(t.Text), float64(scale.Unsteered), float64(scale.Positive))
 	}
 	return s
-}
-
-// unreadable says why no text of a persona can have a trait, or nothing.
-func (j *jury) unreadable(persona string) string {
-	unsteered, positive := j.anchors.Unsteered[persona], j.anchors.Positive[persona]
-	switch {
-	case j.scorers[persona] == nil:
-		return fmt.Sprintf("no trait scorer, which needs at least %d texts a side", trial.MinFewTexts)
-	case !(positive > unsteered):
-		return fmt.Sprintf("the model's unsteered texts score %.2f, held-out texts of the persona %.2f: there is no way up to measure, whatever tells its own texts apart", float64(unsteered), float64(positive))
-	}
-	return ""
 }
 
 // report evaluates the rows and adds what is known of the map and the vectors.
@@ -293,12 +220,17 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range s.Personas {
-		if why := j.unreadable(p); why != "" && j.scorers[p] != nil {
-			e.Warnings = append(e.Warnings, p+": "+why)
+	anchors := AnchorReport{AnchorSummary: j.yardstick.Anchors, Unsteered: map[string]trial.Number{}, Positive: map[string]trial.Number{}}
+	for _, scale := range j.yardstick.Personas {
+		if j.scorers[scale.Persona] == nil {
+			continue // the evaluation says so itself
+		}
+		anchors.Unsteered[scale.Persona], anchors.Positive[scale.Persona] = scale.Unsteered, scale.Positive
+		if scale.Missing != "" {
+			e.Warnings = append(e.Warnings, scale.Persona+": "+scale.Missing)
 		}
 	}
-	report := &Report{Evaluation: e, Anchors: j.anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
+	report := &Report{Evaluation: e, Anchors: anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
 		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: j.texts}}
 	fitted, err := u.Need("fit", "report")
 	if err != nil {

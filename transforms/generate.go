@@ -16,9 +16,8 @@ import (
 // condition, persona and alpha, with every prompt and seed in it.
 type Generate struct {
 	Model     Model    `json:"model"`
-	Layer     int      `json:"layer"`
+	Layer     int      `json:"layer"` // where batches are steered that are; so AlphaUnit and Positions
 	Prompts   []string `json:"test_prompts"`
-	Anchors   []string `json:"anchor_prompts"` // continued without steering, with as many seeds as [AnchorTexts] asks for
 	Seeds     int      `json:"n_seeds"`
 	AlphaUnit string   `json:"alpha_unit"`
 	Positions string   `json:"steer_positions"`
@@ -51,13 +50,13 @@ const Anchors = "anchors"
 // continued with several seeds.
 const AnchorTexts = 120
 
-// anchorSeeds is the number of seeds for each of n anchor prompts.
-func anchorSeeds(n int) int { return (AnchorTexts + n - 1) / max(n, 1) }
+// AnchorSeeds is the number of seeds for each of n anchor prompts.
+func AnchorSeeds(n int) int { return (AnchorTexts + n - 1) / max(n, 1) }
 
-// Batches enumerates the generation of an experiment: the anchors, the unsteered texts, which
-// depend on neither persona nor alpha, then every condition of every persona at every alpha.
+// Batches enumerates the generation of an experiment: the unsteered texts, which depend on neither
+// persona nor alpha, then every condition of every persona at every alpha.
 func Batches(conditions []Condition, personas []string, alphas []float64, prompts map[string]string) []Batch {
-	batches := []Batch{{Condition: Anchors}}
+	var batches []Batch
 	for _, c := range conditions {
 		if c.Role == trial.RoleBaseline {
 			batches = append(batches, Batch{Condition: c.Name})
@@ -79,34 +78,32 @@ func Batches(conditions []Condition, personas []string, alphas []float64, prompt
 	return batches
 }
 
-const generateVersion = 4 // 4: artifacts of format 2; 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
+const generateVersion = 4 // 4: unsteered texts know no layer, artifacts of format 2; 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
 
 func init() { register("generate", generateVersion, many, generate) }
 
-// generate writes one batch. It reads vectors.
+// generate writes one batch. It reads vectors, or nothing if no batch is steered.
 func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error) {
 	b := s.Batches[u.Index]
-	prompts, seeds := s.Prompts, s.Seeds
-	if b.Condition == Anchors {
-		prompts, seeds = s.Anchors, anchorSeeds(len(s.Anchors))
-	}
-	r := u.Recipe().Struct(s.Model).Int("layer", int64(s.Layer)).Strings("prompts", prompts).Int("seeds", int64(seeds)).
-		Struct(s.Sampling).Uint("seed", s.Seed).Struct(b)
+	r := u.Recipe().Struct(s.Model).Strings("prompts", s.Prompts).Int("seeds", int64(s.Seeds)).Struct(s.Sampling).Uint("seed", s.Seed).Struct(b)
+	meta := artifacts.Meta{ModelDigest: s.Model.Digest, Template: template(s.Model.Template), Device: s.Model.Device}
 	var vectors cache.Output
 	if b.Alpha != 0 {
+		meta.Layer = s.Layer
 		var err error
 		if vectors, err = u.Need("vectors", b.Condition+"/"+b.Persona); err != nil {
 			return cache.ActionKey{}, err
 		}
-		r.Text("alpha_unit", s.AlphaUnit).Text("steer_positions", s.Positions).Input("vectors", vectors.Digest)
+		r.Int("layer", int64(s.Layer)).Text("alpha_unit", s.AlphaUnit).Text("steer_positions", s.Positions).Input("vectors", vectors.Digest)
 	}
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		d, err := u.decoder(ctx, s.Model)
 		if err != nil {
 			return nil, err
 		}
-		rows := &artifacts.Generations{Meta: artifacts.Meta{ModelDigest: s.Model.Digest, Layer: s.Layer, Template: template(s.Model.Template), Device: s.Model.Device, Hidden: d.Config().Hidden}}
-		batch, err := u.rows(ctx, s, b, d, prompts, seeds, vectors, rows)
+		meta.Hidden = d.Config().Hidden
+		rows := &artifacts.Generations{Meta: meta}
+		batch, err := u.rows(ctx, s, b, d, vectors, rows)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +120,7 @@ func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error)
 }
 
 // rows makes the rows of a batch: prompt by prompt, seed by seed.
-func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, prompts []string, seeds int, o cache.Output, out *artifacts.Generations) ([]gpu.Row, error) {
+func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, o cache.Output, out *artifacts.Generations) ([]gpu.Row, error) {
 	var vectors *artifacts.Vectors
 	var steering steer.Steering
 	if b.Alpha != 0 {
@@ -140,16 +137,16 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, pr
 	}
 	condition, _ := FindCondition(b.Condition)
 	var batch []gpu.Row
-	for i, prompt := range prompts {
+	for i, prompt := range s.Prompts {
 		tokens, err := promptWith(d.Tokenizer(), s.Model.Template, b.Prefix, prompt)
 		if err != nil {
 			return nil, err
 		}
-		for seed := range seeds {
+		for seed := range s.Seeds {
 			row := gpu.Row{Prompt: tokens, Noise: gpu.Noise{Seed: s.Seed + uint64(seed), Prompt: gpu.PromptDigest(prompt)}}
 			text := artifacts.Generation{Condition: b.Condition, Persona: b.Persona, Alpha: b.Alpha, Prompt: int32(i), PromptText: prompt, Seed: uint64(seed)}
 			if vectors != nil {
-				v := vectors.Rows[condition.Draw(len(vectors.Rows), i, seed, seeds)]
+				v := vectors.Rows[condition.Draw(len(vectors.Rows), i, seed, s.Seeds)]
 				push, length, err := steering.Push(v, vectors.Scales)
 				if err != nil {
 					return nil, fmt.Errorf("steer with %s of %s: %w", b.Condition, b.Persona, err)

@@ -139,11 +139,12 @@ func CloseModels() {
 	}
 }
 
-// infrastructure reports an error that is not the unit's own: the next unit would meet it too.
+// infrastructure reports an error that is not the unit's own: the next unit would meet it too, or be
+// computed for nothing.
 func infrastructure(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
-		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, ErrTexts)
+		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale)
 }
 
 // guard turns a panic of a unit, which is a bug, into an error that says where.

@@ -11,7 +11,7 @@ import (
 )
 
 // Score is the stage that reads each continuation with the unsteered target: how surprising is it?
-// Units are those of the generation.
+// Units are those of the stage whose texts they are.
 type Score struct {
 	Model Model `json:"model"`
 }
@@ -21,9 +21,10 @@ const scoreVersion = 3 // 3: artifacts of format 2; 2: end tokens that a prompt 
 func init() { register("score", scoreVersion, many, score) }
 
 // score reads one batch. The anchors are read twice: as they are, for the zero of coherence, and
-// with their words shuffled, for the point beyond which a text counts as garbled. It reads generate.
+// with their words shuffled, for the point beyond which a text counts as garbled. It reads the stage
+// that wrote the texts.
 func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
-	batch, err := u.InputAt("generate", u.Index, "texts")
+	batch, err := u.InputAt(u.Stage.Inputs[0], u.Index, "texts")
 	if err != nil {
 		return cache.ActionKey{}, err
 	}

@@ -42,13 +42,15 @@ var samples = map[string]sample{
 	"vectors": {VectorSettings{Conditions: []string{"ridge", "oracle"}, Personas: []string{"silly", "angry"}, Draws: 3, Seed: 1}, 1,
 		[]string{"fit", "personas.source", "personas.target", "capture.source", "capture.target"}, nil},
 	"trait": {Trait{Personas: somePersonas}, 2, nil, nil},
-	"generate": {Generate{Model: someModel, Layer: 1, Prompts: []string{"a", "b"}, Anchors: []string{"c"}, Seeds: 1, AlphaUnit: "residual", Positions: "response",
-		Sampling: Sampling{MaxNewTokens: 8, Temperature: 1, TopP: 1}, Seed: 1, Batches: []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: 1}}},
-		3, []string{"vectors"}, []string{"ridge/silly", "ridge'/silly", "ridge/silly'", "none/", "anchors/"}},
-	"score": {Score{Model: someModel}, 2, []string{"generate"}, []string{unitName(0, "texts"), unitName(1, "texts")}},
+	"generate": {Generate{Model: someModel, Layer: 1, Prompts: []string{"a", "b"}, Seeds: 1, AlphaUnit: "residual", Positions: "response",
+		Sampling: Sampling{MaxNewTokens: 8, Temperature: 1, TopP: 1}, Seed: 1, Batches: []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: 1}}},
+		2, []string{"vectors"}, []string{"ridge/silly", "ridge'/silly", "ridge/silly'", "none/"}},
+	"score":     {Score{Model: someModel}, 2, []string{"generate"}, []string{unitName(0, "texts"), unitName(1, "texts")}},
+	"yardstick": {YardstickSettings{Personas: []string{"silly", "angry"}}, 1, []string{"anchors", "anchors.score", "trait"}, nil},
+	"gate":      {Gate{Measure: "trait"}, 1, []string{"yardstick"}, nil},
 	"evaluate": {Evaluate{SourceModel: "a", TargetModel: "b", Personas: []string{"silly"}, Conditions: []string{"none"}, Alphas: []float64{1}, AlphaUnit: "residual",
-		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: []Batch{{Condition: Anchors}}, Seed: 1},
-		1, []string{"generate", "score", "trait", "vectors", "fit", "pairs"}, nil},
+		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: []Batch{{Condition: "none"}}, Seed: 1},
+		1, []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs"}, nil},
 }
 
 // unread are settings that no unit of the kind reads, with the reason.

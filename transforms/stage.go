@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/persona-transfer/runpipeline/cache"
 )
@@ -15,6 +16,7 @@ type Stage struct {
 	Kind     string          // what its units do: "capture"
 	Settings json.RawMessage // the kind's settings struct; fields tagged key:"-" are not part of the recipe
 	Inputs   []string        // names of the stages it reads; their order is part of the key
+	After    []string        // names of stages that must be there before it begins; it reads nothing of them, and its key knows nothing of them
 	Units    int             // how many units it is cut into, fixed before the run
 	Family   string          // of experiments that are alike enough for a plan to say what changed between them
 }
@@ -26,6 +28,9 @@ func (s Stage) Memory() string {
 	}
 	return s.Name + " of " + s.Family
 }
+
+// Before names the stages that must be there before this one begins.
+func (s Stage) Before() []string { return slices.Concat(s.Inputs, s.After) }
 
 // NewStage makes a stage of a registered kind. It panics on an unknown kind or on settings of
 // another type than the kind's, which only a mistake in the caller can cause.

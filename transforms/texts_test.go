@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func TestRowsSteerAsTheyAreTold(t *testing.T) {
 	s := Generate{Model: m, Layer: 2, Prompts: prompts, Seeds: 2, AlphaUnit: "spread", Positions: "all", Seed: 40, Batches: []Batch{{Condition: "shuffled_pairs", Persona: "silly", Alpha: -.5}}}
 	u := unit(NewStage("generate", "generate", s, 1, "vectors"), 0, store, in)
 	var out artifacts.Generations
-	rows, err := u.rows(t.Context(), s, s.Batches[0], d, prompts, 2, in[0], &out)
+	rows, err := u.rows(t.Context(), s, s.Batches[0], d, in[0], &out)
 	if err != nil || len(rows) != 6 {
 		t.Fatalf("%d rows (%v), want 6", len(rows), err)
 	}
@@ -60,10 +61,10 @@ func TestRowsSteerAsTheyAreTold(t *testing.T) {
 func TestConditionsShareTheirNoise(t *testing.T) {
 	m := modelOf(t, "tiny:llama")
 	d := decoderOf(t, m)
-	s := Generate{Model: m, Layer: 1, Seeds: 1, Positions: "response", Seed: 3}
+	s := Generate{Model: m, Layer: 1, Prompts: []string{"The captain"}, Seeds: 1, Positions: "response", Seed: 3}
 	u := unit(NewStage("generate", "generate", s, 1, "vectors"), 0, cache.NewMemory())
 	read := func(b Batch) gpu.Row {
-		rows, err := u.rows(t.Context(), s, b, d, []string{"The captain"}, 1, cache.Output{}, &artifacts.Generations{})
+		rows, err := u.rows(t.Context(), s, b, d, cache.Output{}, &artifacts.Generations{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,12 +187,10 @@ type spoken struct {
 	ended bool
 }
 
-// judged runs the stage of the evaluation on batches of texts, and gives its report and rows. Tokens are
-// the words' places in the order of their first appearance.
-func judged(t *testing.T, scorerJSON string, batches []Batch, texts [][]spoken, shuffled []float64) (*Report, []artifacts.Sample) {
+// written stores batches of texts with their likelihoods as generate and score do. Tokens are the words'
+// places in the order of their first appearance.
+func written(t *testing.T, store cache.Store, batches []Batch, texts [][]spoken) (generated, scored Manifest) {
 	t.Helper()
-	store := cache.NewMemory()
-	var generated, scored Manifest
 	number := map[string]int32{}
 	for i, b := range batches {
 		g, s := &artifacts.Generations{Meta: place("t", 1, 2)}, &artifacts.Scores{Meta: place("t", 1, 2)}
@@ -210,12 +209,35 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, texts [][]spoken, 
 		s.Generations = o.Digest.String()
 		generated, scored = append(generated, o), append(scored, keep(t, store, unitName(i, "scores"), artifacts.KindScores, s.Encode))
 	}
+	return generated, scored
+}
+
+// measured runs the stage of the yardstick on anchors and one scorer for each persona, in the order of
+// their names, and gives its manifest.
+func measured(t *testing.T, store cache.Store, scorers map[string]string, anchors []spoken, shuffled []float64) (yard, trait Manifest) {
+	t.Helper()
+	texts, scores := written(t, store, []Batch{{Condition: Anchors}}, [][]spoken{anchors})
 	mixed := &artifacts.Scores{Meta: place("t", 1, 2)}
 	for k, nll := range shuffled {
 		mixed.Rows = append(mixed.Rows, artifacts.Score{Row: int32(k), NLL: nll, Tokens: 9, Perplexity: math.Exp(nll)})
 	}
-	scored = append(scored, keep(t, store, unitName(0, "shuffled"), artifacts.KindScores, mixed.Encode))
-	scorer := Manifest{keep(t, store, unitName(0, "scorer"), artifacts.KindScorer, writeBytes([]byte(scorerJSON)))}
+	scores = append(scores, keep(t, store, unitName(0, "shuffled"), artifacts.KindScores, mixed.Encode))
+	s := YardstickSettings{Personas: slices.Sorted(maps.Keys(scorers))}
+	for i, p := range s.Personas {
+		trait = append(trait, keep(t, store, unitName(i, "scorer"), artifacts.KindScorer, writeBytes([]byte(scorers[p]))))
+	}
+	u := unit(NewStage("yardstick", "yardstick", s, 1, samples["yardstick"].inputs...), 0, store, texts, scores, trait)
+	key, err := yardstick(t.Context(), u, s)
+	return Manifest{outputOf(t, u, key, err, "yardstick")}, trait
+}
+
+// judged runs the stage of the evaluation on batches of texts, and gives its report and rows. anchors are
+// the unsteered texts.
+func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, texts [][]spoken, shuffled []float64) (*Report, []artifacts.Sample) {
+	t.Helper()
+	store := cache.NewMemory()
+	generated, scored := written(t, store, batches, texts)
+	yard, scorer := measured(t, store, map[string]string{"silly": scorerJSON}, anchors, shuffled)
 	var steered Manifest
 	for condition, values := range map[string][]float32{"ridge": {3, 4}, "oracle": {0, 2}} {
 		v := &artifacts.Vectors{Meta: place("t", 1, 2), Scales: artifacts.Scales{Residual: 10, Spread: 4, Native: 2},
@@ -228,7 +250,7 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, texts [][]spoken, 
 	pairs := Manifest{keep(t, store, shardName(0), artifacts.KindTexts, left.Encode)}
 	s := Evaluate{TargetLayer: 1, Personas: []string{"silly"}, Conditions: []string{"none", "ridge", "oracle"}, Alphas: []float64{.5}, AlphaUnit: "residual", EndAllowed: true,
 		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: batches, Seed: 1}
-	u := unit(NewStage("evaluate", "evaluate", s, 1, samples["evaluate"].inputs...), 0, store, generated, scored, scorer, steered, fitted, pairs)
+	u := unit(NewStage("evaluate", "evaluate", s, 1, samples["evaluate"].inputs...), 0, store, yard, generated, scored, scorer, steered, fitted, pairs)
 	key, err := evaluate(t.Context(), u, s)
 	var report Report
 	b, readErr := store.Read(t.Context(), outputOf(t, u, key, err, "report").Digest)
@@ -244,9 +266,9 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, texts [][]spoken, 
 
 // TestTextsAreJudgedByHand works out anchors, trait, coherence and collapse of a small evaluation.
 func TestTextsAreJudgedByHand(t *testing.T) {
-	batches := []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
-	report, rows := judged(t, handScorer, batches, [][]spoken{
-		{{"the old boat waits here today", 2, true}, {"the boing boat drifts home again", 1.5, true}, {"a dog sings in the ward", 2.5, true}, {"my needle is tired of all this", 9, true}},
+	batches := []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
+	anchors := []spoken{{"the old boat waits here today", 2, true}, {"the boing boat drifts home again", 1.5, true}, {"a dog sings in the ward", 2.5, true}, {"my needle is tired of all this", 9, true}}
+	report, rows := judged(t, handScorer, batches, anchors, [][]spoken{
 		{{"a calm ward with quiet nurses", 2.25, true}, {"boing goes the calm red boat", 3.25, true}},
 		{{"the boing cat runs very fast", 2.75, true}, {"boing boing boing boing boing boing boing", 1, true}, {"we went on and on for hours", 2.25, false}, {"garbled words of no sense whatsoever", 8, true}},
 		{{"such a silly boing for everyone", 2.25, true}, {"", math.NaN(), true}},
@@ -316,9 +338,10 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 
 // TestAnchorsThatDoNotEnd raise no flag where a text does not end either.
 func TestAnchorsThatDoNotEnd(t *testing.T) {
-	batches := []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}}
-	texts := [][]spoken{{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2, false}}, {{"a calm ward with quiet nurses", 2, false}}, {{"we went on and on for hours", 2, false}}}
-	report, rows := judged(t, handScorer, batches, texts, []float64{7, 7})
+	batches := []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}}
+	anchors := []spoken{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2, false}}
+	texts := [][]spoken{{{"a calm ward with quiet nurses", 2, false}}, {{"we went on and on for hours", 2, false}}}
+	report, rows := judged(t, handScorer, batches, anchors, texts, []float64{7, 7})
 	if report.Anchors.EndShare != .5 || len(rows[0].Collapse)+len(rows[1].Collapse) > 0 {
 		t.Errorf("%g of the anchors ended; collapse %v and %v, want none", report.Anchors.EndShare, rows[0].Collapse, rows[1].Collapse)
 	}
@@ -327,14 +350,14 @@ func TestAnchorsThatDoNotEnd(t *testing.T) {
 // TestMissingTraitsHaveAReason: without a scorer, and where the unsteered texts score as high as the
 // persona's own, every row says why it has no trait and the report says it once; otherwise no row does.
 func TestMissingTraitsHaveAReason(t *testing.T) {
-	batches := []Batch{{Condition: Anchors}, {Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
+	batches := []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
 	said := []spoken{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2.5, true}}
 	for _, c := range []struct{ scorer, why string }{
 		{handScorer, ""},
 		{strings.Replace(handScorer, `"held_out_positive":3`, `"held_out_positive":-1`, 1), "the model's unsteered texts score -1.00, held-out texts of the persona -1.00: "},
 		{"null", "no trait scorer, which needs at least 3 texts a side"},
 	} {
-		report, rows := judged(t, c.scorer, batches, [][]spoken{said, said, said, said}, []float64{7, 8})
+		report, rows := judged(t, c.scorer, batches, said, [][]spoken{said, said, said}, []float64{7, 8})
 		for i, r := range rows {
 			if c.why == "" && (r.Status != "" || math.IsNaN(r.Trait)) || c.why != "" && (!strings.HasPrefix(r.Status, "trait is missing: "+c.why) || !math.IsNaN(r.Trait)) {
 				t.Errorf("row %d: trait %g, status %q; want %q", i, r.Trait, r.Status, c.why)

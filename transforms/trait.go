@@ -42,6 +42,28 @@ func trait(ctx context.Context, u *Unit, s Trait) (cache.ActionKey, error) {
 	})
 }
 
+// scorers reads what the stage trait fitted, by persona; nil for one with too few texts. personas are in
+// the order of that stage's units.
+func (u *Unit) scorers(ctx context.Context, personas []string) (map[string]*trial.Scorer, error) {
+	scorers := map[string]*trial.Scorer{}
+	for i, p := range personas {
+		o, err := u.InputAt("trait", i, "scorer")
+		if err != nil {
+			return nil, err
+		}
+		b, err := u.Store.Read(ctx, o.Digest)
+		if err != nil {
+			return nil, err
+		}
+		var scorer *trial.Scorer
+		if err := json.Unmarshal(b, &scorer); err != nil {
+			return nil, fmt.Errorf("read the trait scorer of %s: %w", p, err)
+		}
+		scorers[p] = scorer
+	}
+	return scorers, nil
+}
+
 // fitScorer fits a scorer as the number of texts allows; nil if it allows none.
 func fitScorer(texts PersonaTexts) (*trial.Scorer, error) {
 	positive, negative := half(texts.Positive, true), half(texts.Negative, true)

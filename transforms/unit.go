@@ -138,6 +138,8 @@ type Event struct {
 	Bytes int64
 	Took  time.Duration
 	Note  string // a message without a unit's end: "loading gemma-3-270m"
+
+	Warning bool // the note is one that even whoever asked for quiet must see
 }
 
 // A run is what the units of one run share within a process.
@@ -181,6 +183,11 @@ func (u *Unit) event(e Event) { u.run.events(e) }
 // note reports something worth a line while a unit is at work.
 func (u *Unit) note(format string, args ...any) {
 	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: fmt.Sprintf(format, args...)})
+}
+
+// warn reports something that changes what the run can find.
+func (u *Unit) warn(text string) {
+	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: text, Warning: true})
 }
 
 // keep remembers the first error of the run that is not its own interruption.

@@ -127,12 +127,12 @@ func TestTextsThatStandForNothing(t *testing.T) {
 	}
 }
 
-// TestBatchesOfAnExperiment enumerates a small one: anchors and none once, the rest by persona,
+// TestBatchesOfAnExperiment enumerates a small one: none once, the rest by persona,
 // condition and alpha.
 func TestBatchesOfAnExperiment(t *testing.T) {
 	conditions := []Condition{conditionOf(t, "none"), conditionOf(t, "ridge"), conditionOf(t, "oracle"), conditionOf(t, "prompt")}
 	got := Batches(conditions, []string{"angry", "silly"}, []float64{1, 2}, map[string]string{"angry": "Be angry."})
-	want := []Batch{{Condition: Anchors}, {Condition: "none"},
+	want := []Batch{{Condition: "none"},
 		{"ridge", "angry", 1, ""}, {"ridge", "angry", 2, ""}, {"oracle", "angry", 1, ""}, {"oracle", "angry", 2, ""}, {"prompt", "angry", 0, "Be angry."},
 		{"ridge", "silly", 1, ""}, {"ridge", "silly", 2, ""}, {"oracle", "silly", 1, ""}, {"oracle", "silly", 2, ""}, {"prompt", "silly", 0, ""}}
 	if !reflect.DeepEqual(got, want) {
@@ -174,7 +174,7 @@ func TestEveryDrawServesSomeRows(t *testing.T) {
 // TestAnchorsAreEnough continues few prompts with several seeds.
 func TestAnchorsAreEnough(t *testing.T) {
 	for prompts, want := range map[int]int{1: 120, 7: 18, 50: 3, 119: 2, 120: 1, 300: 1} {
-		if got := anchorSeeds(prompts); got != want {
+		if got := AnchorSeeds(prompts); got != want {
 			t.Errorf("%d anchor prompts: %d seeds each, want %d", prompts, got, want)
 		}
 	}
@@ -207,7 +207,7 @@ func TestVectorsElsewhereAreRefused(t *testing.T) {
 		// The whole unit, before it generates anything.
 		store := cache.NewMemory()
 		m := Manifest{keep(t, store, "ridge/silly", artifacts.KindVectors, v.Encode)}
-		if _, err := unit(NewStage("generate", "generate", s, 1, "vectors"), 0, store, m).rows(t.Context(), s, s.Batches[0], nil, s.Prompts, 1, m[0], &artifacts.Generations{}); !errors.Is(err, artifacts.ErrMismatch) {
+		if _, err := unit(NewStage("generate", "generate", s, 1, "vectors"), 0, store, m).rows(t.Context(), s, s.Batches[0], nil, m[0], &artifacts.Generations{}); !errors.Is(err, artifacts.ErrMismatch) {
 			t.Errorf("rows with vectors of another %s: %v, want ErrMismatch", name, err)
 		}
 	}

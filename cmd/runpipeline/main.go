@@ -227,6 +227,8 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 		return exitCorrupt, "delete the file that is named; the next run computes it again"
 	case errors.Is(err, pipelines.ErrMissing):
 		return exitMissing, ""
+	case errors.Is(err, pipelines.ErrNoScale):
+		return exitStage, "give the persona positive_texts that the target would not write by itself; with -set primary.measure=coherence texts are generated all the same"
 	default:
 		return exitStage, ""
 	}

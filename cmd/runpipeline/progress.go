@@ -18,7 +18,7 @@ import (
 
 // weights are how long a unit of each kind takes relative to the others, measured on the embedded
 // pair. They only make the time left believable before a stage's own speed is known.
-var weights = map[string]float64{"pairs": 2, "capture": 1, "gram": .05, "fit": .3, "personas": .6, "vectors": .2, "trait": 1, "generate": 1, "score": .6, "evaluate": 8}
+var weights = map[string]float64{"pairs": 2, "capture": 1, "gram": .05, "fit": .3, "personas": .6, "vectors": .2, "trait": 1, "yardstick": .2, "gate": .01, "generate": 1, "score": .6, "evaluate": 8}
 
 // eraseLine goes to the beginning of the terminal's line and empties it.
 const eraseLine = "\r\x1b[K"
@@ -86,6 +86,10 @@ func plural(n int) string {
 func (p *progress) event(ev pipelines.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if ev.Warning {
+		p.line("warning: %s", ev.Note)
+		return
+	}
 	step, ok := p.step(ev.Stage)
 	if !ok || p.quiet {
 		return

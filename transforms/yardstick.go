@@ -1,0 +1,213 @@
+package transforms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
+)
+
+// YardstickSettings is the stage that finds what texts are measured by, from unsteered texts and the trait
+// scorers: before any steered text is written it is known which personas can be measured at all.
+type YardstickSettings struct {
+	Personas []string `json:"personas"` // in the order of the stage trait
+}
+
+// A Yardstick is what texts are measured by, as stored.
+type Yardstick struct {
+	Anchors  AnchorSummary `json:"anchors"`
+	Personas []TraitScale  `json:"personas"`
+}
+
+// An AnchorSummary is what unsteered texts say of coherence and collapse: how likely they are as they are,
+// and how likely with their words in disorder.
+type AnchorSummary struct {
+	Texts       int          `json:"texts"`
+	NLL         trial.Number `json:"nll_median"`          // nats a token
+	ShuffledNLL trial.Number `json:"nll_shuffled_median"` // of the same texts with their words shuffled
+	EndShare    float64      `json:"end_share"`           // how many ended by themselves
+}
+
+// A TraitScale is the line on which a persona's trait is read, by the logit of its scorer: 1 at Unsteered,
+// 5 at Positive. Both are missing if there is no scorer.
+type TraitScale struct {
+	Persona   string       `json:"persona"`
+	Unsteered trial.Number `json:"unsteered_logit"` // mean over the anchors
+	Positive  trial.Number `json:"positive_logit"`  // mean over held-out positive texts
+	AUROC     trial.Number `json:"auroc"`
+	Few       bool         `json:"few"`               // see [trial.Scorer]
+	Missing   string       `json:"missing,omitempty"` // why no text of the persona can have a trait
+}
+
+const yardstickVersion = 1
+
+func init() { register("yardstick", yardstickVersion, whole, yardstick) }
+
+// yardstick makes one JSON output. It reads anchors, anchors.score, trait.
+func yardstick(ctx context.Context, u *Unit, s YardstickSettings) (cache.ActionKey, error) {
+	r := u.Recipe().Struct(s)
+	for _, name := range u.Stage.Inputs {
+		r.Input(name, u.Input(name).Digest())
+	}
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		texts, scores, err := u.batch(ctx, "anchors", "anchors.score", 0)
+		if err != nil {
+			return nil, err
+		}
+		o, err := u.InputAt("anchors.score", 0, "shuffled")
+		if err != nil {
+			return nil, err
+		}
+		shuffled, err := load(ctx, u.Store, o, artifacts.KindScores, artifacts.DecodeScores)
+		if err != nil {
+			return nil, err
+		}
+		scorers, err := u.scorers(ctx, s.Personas)
+		if err != nil {
+			return nil, err
+		}
+		y := &Yardstick{Anchors: AnchorSummary{Texts: len(texts.Rows), NLL: medianNLL(scores), ShuffledNLL: medianNLL(shuffled), EndShare: endShare(texts.Rows)}}
+		for _, p := range s.Personas {
+			y.Personas = append(y.Personas, traitScale(p, scorers[p], texts.Rows))
+		}
+		return []Product{{Name: "yardstick", Kind: KindJSON, Write: writeBytes(EncodeJSON(y))}}, nil
+	})
+}
+
+func medianNLL(s *artifacts.Scores) trial.Number {
+	var nll []float64
+	for _, row := range s.Rows {
+		nll = append(nll, row.NLL)
+	}
+	return trial.Number(trial.Median(nll))
+}
+
+func endShare(texts []artifacts.Generation) float64 {
+	ended := 0
+	for _, t := range texts {
+		if t.Ended {
+			ended++
+		}
+	}
+	return float64(ended) / float64(max(len(texts), 1))
+}
+
+// traitScale places the anchors and the persona's own texts on its scorer's line. There is no scale if the
+// model says by itself what the persona says: the trait then has no way up.
+func traitScale(persona string, scorer *trial.Scorer, anchors []artifacts.Generation) TraitScale {
+	if scorer == nil {
+		missing := trial.Number(math.NaN())
+		return TraitScale{Persona: persona, Unsteered: missing, Positive: missing, AUROC: missing,
+			Missing: fmt.Sprintf("no trait scorer, which needs at least %d texts a side", trial.MinFewTexts)}
+	}
+	var logits []float64
+	for _, t := range anchors {
+		logits = append(logits, scorer.Logit(t.Text))
+	}
+	s := TraitScale{Persona: persona, Unsteered: trial.Number(trial.Mean(logits)), Positive: trial.Number(scorer.HeldOutPositive), AUROC: trial.Number(scorer.AUROC), Few: scorer.Few}
+	if !(s.Positive > s.Unsteered) {
+		s.Missing = fmt.Sprintf("the model's unsteered texts score %.2f, held-out texts of the persona %.2f: there is no way up to measure, whatever tells its own texts apart", float64(s.Unsteered), float64(s.Positive))
+	}
+	return s
+}
+
+// yardstick reads what the stage of that name stored.
+func (u *Unit) yardstick(ctx context.Context) (*Yardstick, error) {
+	o, err := u.Need("yardstick", "yardstick")
+	if err != nil {
+		return nil, err
+	}
+	return ReadYardstick(ctx, u.Store, o.Digest)
+}
+
+// ReadYardstick reads a stored yardstick.
+func ReadYardstick(ctx context.Context, s cache.Store, d cache.Digest) (*Yardstick, error) {
+	b, err := s.Read(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	y := new(Yardstick)
+	if err := json.Unmarshal(b, y); err != nil {
+		return nil, fmt.Errorf("read yardstick %s: %w", d.Short(), artifacts.ErrFormat)
+	}
+	return y, nil
+}
+
+// Scale is that of a persona.
+func (y *Yardstick) Scale(persona string) TraitScale {
+	i := slices.IndexFunc(y.Personas, func(s TraitScale) bool { return s.Persona == persona })
+	if i < 0 {
+		return TraitScale{Persona: persona, Missing: "the persona was not measured"}
+	}
+	return y.Personas[i]
+}
+
+// Warnings tell of personas whose verdict is known to be inconclusive. What follows from the number of
+// their texts alone is said before anything runs, so it is not said here.
+func (y *Yardstick) Warnings() (lines []string) {
+	enough := trial.DefaultThresholds().AUROC
+	for _, s := range y.Personas {
+		switch {
+		case s.AUROC.Missing():
+		case s.Missing != "":
+			lines = append(lines, fmt.Sprintf("persona %s has no trait scale: %s; its traits will be missing and its verdict inconclusive", s.Persona, s.Missing))
+		case !s.Few && float64(s.AUROC) < enough:
+			lines = append(lines, fmt.Sprintf("persona %s: the trait scorer's AUROC is %.2f, below %g: its verdict, and that of all personas together, can only be inconclusive", s.Persona, float64(s.AUROC), enough))
+		}
+	}
+	return lines
+}
+
+// ErrNoScale reports an experiment whose declared endpoint is the trait, and no text of which can have one.
+var ErrNoScale = errors.New("no persona has a trait scale")
+
+// Decides reports whether an endpoint of that measure can have a value; the error wraps [ErrNoScale] and
+// gives each persona's reason.
+func (y *Yardstick) Decides(measure string) error {
+	if measure != trial.MeasureTrait {
+		return nil
+	}
+	var reasons []string
+	for _, s := range y.Personas {
+		if s.Missing == "" {
+			return nil
+		}
+		reasons = append(reasons, s.Persona+": "+s.Missing)
+	}
+	return fmt.Errorf("%w, and primary.measure is %q: nothing could be shown, so nothing is generated\n  %s", ErrNoScale, measure, strings.Join(reasons, "\n  "))
+}
+
+// Gate is the stage that everything waits for that takes long: it says what is known of the results before
+// they are paid for, and stops a run that can have none.
+type Gate struct {
+	Measure string `json:"measure"` // of the primary endpoint
+}
+
+const gateVersion = 1
+
+func init() { register("gate", gateVersion, whole, gate) }
+
+// gate has no output. It reads yardstick.
+func gate(ctx context.Context, u *Unit, s Gate) (cache.ActionKey, error) {
+	r := u.Recipe().Struct(s).Input("yardstick", u.Input("yardstick").Digest())
+	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		y, err := u.yardstick(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := y.Decides(s.Measure); err != nil {
+			return nil, err
+		}
+		for _, text := range y.Warnings() {
+			u.warn(text)
+		}
+		return nil, nil
+	})
+}
