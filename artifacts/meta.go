@@ -11,6 +11,11 @@ import (
 // one.
 var ErrMismatch = errors.New("the two do not belong together")
 
+// UnknownLayer is the Layer of numbers that do not say where they belong, as a map in a file of another
+// program. It matches any layer, and nothing of it can be stored: whoever reads such a file has to be
+// told the layers.
+const UnknownLayer = -1
+
 // Meta says where in which model numbers come from. Every artifact that holds residuals or
 // vectors of them carries it.
 type Meta struct {
@@ -42,7 +47,7 @@ func (m Meta) OtherEncoding(other Meta) bool {
 // other: same model, layer, width, positions and template. The error wraps [ErrMismatch]
 // and says which fact differs and how.
 //
-// An empty text and a width of 0 are not known, as in a vector read from a foreign file,
+// An empty text, a width of 0 and [UnknownLayer] are not known, as in a file of another program,
 // and match anything. Models are compared by digest, and by name only if a digest is not
 // known; another encoding of the same model matches. Device and dtype are not compared: they change digits, not meaning.
 func (m Meta) Match(other Meta) error {
@@ -59,7 +64,7 @@ func (m Meta) difference(other Meta) (mine, theirs string, ok bool) {
 		return named(m), named(other), false
 	case (m.ModelDigest == "" || other.ModelDigest == "") && differ(m.Model, other.Model):
 		return m.Model, other.Model, false
-	case m.Layer != other.Layer:
+	case m.Layer != other.Layer && m.Layer != UnknownLayer && other.Layer != UnknownLayer:
 		return m.At(), fmt.Sprintf("layer %d", other.Layer), false
 	case m.Hidden != other.Hidden && m.Hidden != 0 && other.Hidden != 0:
 		return fmt.Sprintf("%d dimensions", m.Hidden), fmt.Sprintf("%d", other.Hidden), false
@@ -75,10 +80,14 @@ func differ(a, b string) bool { return a != b && a != "" && b != "" }
 
 // At is the place for messages: "layer 1 of tiny:qwen2".
 func (m Meta) At() string {
-	if m.Model == "" {
-		return fmt.Sprintf("layer %d", m.Layer)
+	layer := fmt.Sprintf("layer %d", m.Layer)
+	if m.Layer == UnknownLayer {
+		layer = "an unknown layer"
 	}
-	return fmt.Sprintf("layer %d of %s", m.Layer, m.Model)
+	if m.Model == "" {
+		return layer
+	}
+	return layer + " of " + m.Model
 }
 
 // named tells two models apart that may bear the same name.

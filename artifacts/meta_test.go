@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 )
@@ -18,7 +19,9 @@ func TestMatchSaysWhichFactDiffers(t *testing.T) {
 		{"device", func(m *Meta) { m.Device, m.DType = "cuda", "bfloat16" }, ""},
 		{"name of the same model", func(m *Meta) { m.Model = "elsewhere" }, ""},
 		{"unknown digest, same name", func(m *Meta) { m.ModelDigest = "" }, ""},
-		{"all unknown", func(m *Meta) { *m = Meta{Layer: m.Layer} }, ""},
+		{"all unknown", func(m *Meta) { *m = Meta{Layer: UnknownLayer} }, ""},
+		{"unknown layer", func(m *Meta) { m.Layer = UnknownLayer }, ""},
+		{"unknown layer, other model", func(m *Meta) { m.Layer, m.ModelDigest = UnknownLayer, "1234567890" }, "the other of an unknown layer of tiny:qwen2 (12345678)"},
 		{"layer", func(m *Meta) { m.Layer = 2 }, "layer 1 of tiny:qwen2, the other of layer 2"},
 		{"digest", func(m *Meta) { m.ModelDigest = "1234567890" }, "(9f2c), the other of layer 1 of tiny:qwen2 (12345678)"},
 		{"unknown digest, other name", func(m *Meta) { m.Model, m.ModelDigest = "gpt2", "" }, "tiny:qwen2, the other of gpt2"},
@@ -45,6 +48,20 @@ func TestPlainTextsAndChatsAreToldApart(t *testing.T) {
 	}
 	if err := plain.Match(unknown); err != nil {
 		t.Errorf("none and unknown: %v", err)
+	}
+}
+
+// What does not say where it belongs cannot be stored: as layer 0 of a stored map it would be compared.
+func TestAnUnknownLayerIsNotStored(t *testing.T) {
+	for _, side := range []func(*Map) *Meta{func(m *Map) *Meta { return &m.Source }, func(m *Map) *Meta { return &m.Target }} {
+		m := Map{Source: Meta{Hidden: 1}, Target: Meta{Hidden: 1}, Rows: 1, Cols: 1, W: []float32{1}}
+		if err := m.Encode(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		side(&m).Layer = UnknownLayer
+		if err := m.Encode(io.Discard); err == nil || !strings.Contains(err.Error(), "layer -1") {
+			t.Errorf("%+v: %v", m, err)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package export writes vectors and maps in formats that other programs read, and reads
-// vectors from the same formats.
+// them again, its own files and other programs'.
 //
 //	safetensors   tensor direction.N, manifest as text in __metadata__; maps as w, intercept
 //	GGUF          a control vector of llama.cpp and repeng; manifest in controlvector.runpipeline.*
@@ -11,6 +11,6 @@
 //
 // Values are written as they are, in float32, and come back to the bit. The manifest says
 // where they come from, with the keys of FORMAT.md; a file made by another program has none,
-// and then only layer and width are known. Readers trust nothing that a file says about
+// and then only layer and width are known, of a map the widths. Readers trust nothing that a file says about
 // itself, and report [artifacts.ErrFormat].
 package export

@@ -3,7 +3,6 @@ package export
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -12,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/format/gguf"
+	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/format/text"
 )
 
@@ -58,7 +59,7 @@ func WriteVector(w io.Writer, format Format, v Vector) error {
 	if err == nil {
 		switch format {
 		case Safetensors:
-			err = writeSafetensors(w, m, []tensor{{direction(v.Meta.Layer), []int{len(v.Row.Values)}, v.Row.Values}})
+			err = safetensors.Write(w, []safetensors.Tensor{{Name: direction(v.Meta.Layer), Shape: []int{len(v.Row.Values)}, Data: v.Row.Values}}, m)
 		case GGUF:
 			err = writeGGUF(w, m, v)
 		case JSON:
@@ -78,8 +79,8 @@ func (v Vector) validate() error {
 	switch {
 	case n < 1 || n > maxWidth || v.Meta.Hidden != 0 && v.Meta.Hidden != n:
 		return fmt.Errorf("%d values, %d dimensions", n, v.Meta.Hidden)
-	case v.Meta.Layer < 0:
-		return fmt.Errorf("layer %d", v.Meta.Layer)
+	case v.Meta.Layer < 0 || v.Meta.Blocks < 0:
+		return fmt.Errorf("layer %d of %d", v.Meta.Layer, v.Meta.Blocks)
 	case v.Row.Draw < 0 || v.Row.Norm-v.Row.Norm != 0:
 		return fmt.Errorf("draw %d, norm %v", v.Row.Draw, v.Row.Norm)
 	}
@@ -95,72 +96,25 @@ func finite(values []float32) error {
 	return nil
 }
 
-// A Map is a transfer map with what a vector that it carries needs to be steered with.
-type Map struct {
-	artifacts.Map
-	AlphaUnit      string           // the unit of alpha of the experiment that fitted it; empty: not known
-	Scales         artifacts.Scales // at the target's layer; Native is the carried vector's own
-	SourceResidual float64          // mean ‖h‖ at the source's layer; 0: not known
-}
-
-// WriteMap writes a map as safetensors (w [rows, cols] and intercept [cols]) or JSON. The
-// manifest's keys begin with source. and target. where they describe one side.
-func WriteMap(w io.Writer, format Format, t Map) error {
-	m := mapManifest(t)
-	err := cmp.Or(validateMap(&t.Map), m.validate(), t.Scales.Validate(), artifacts.Scales{Residual: t.SourceResidual}.Validate())
-	if err == nil {
-		switch format {
-		case Safetensors:
-			tensors := []tensor{{"w", []int{t.Rows, t.Cols}, t.W}}
-			if len(t.Intercept) > 0 {
-				tensors = append([]tensor{{"intercept", []int{t.Cols}, t.Intercept}}, tensors...)
-			}
-			err = writeSafetensors(w, m, tensors)
-		case JSON:
-			err = writeMapJSON(w, m, &t.Map)
-		case GGUF:
-			err = fmt.Errorf("GGUF has no place for a map; write safetensors or json")
-		default:
-			_, err = ParseFormat(string(format))
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("export map: %w", err)
-	}
-	return nil
-}
-
-func validateMap(t *artifacts.Map) error {
-	if len(t.W) != t.Rows*t.Cols || t.Rows < 1 || t.Cols < 1 || len(t.Intercept) != 0 && len(t.Intercept) != t.Cols {
-		return fmt.Errorf("%d values and an intercept of %d in a map of %d × %d", len(t.W), len(t.Intercept), t.Rows, t.Cols)
-	}
-	return cmp.Or(finite(t.W), finite(t.Intercept))
-}
-
 // ReadVectors reads a vector file, telling the formats apart by their first bytes. It
 // returns one vector per layer, by rising layer. All that a file without our manifest says
 // is layer and values. Norm is the length of the values, whatever a manifest says.
 func ReadVectors(r io.Reader) ([]Vector, error) {
-	content, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	content, err := readFile(r, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("read vector: %w", err)
 	}
-	if len(content) > maxFile {
-		return nil, fmt.Errorf("read vector: %w: it is larger than %d MiB", artifacts.ErrFormat, maxFile>>20)
-	}
 	var vectors []Vector
-	plain, notText := text.Plain(content)
-	switch {
-	case bytes.HasPrefix(content, []byte(ggufMagic)):
-		vectors, err = readGGUF(content)
-	case looksLikeSafetensors(content):
-		vectors, err = readSafetensors(content)
-	case bytes.HasPrefix(bytes.TrimLeft(plain, " \t\r\n"), []byte("{")):
-		vectors, err = readJSON(plain)
-	case notText != nil:
-		err = notText
-	default:
-		err = fmt.Errorf("it is neither safetensors nor GGUF nor JSON")
+	format, content, err := detect(content)
+	if err == nil {
+		switch format {
+		case GGUF:
+			vectors, err = readGGUF(content)
+		case Safetensors:
+			vectors, err = readSafetensors(content)
+		case JSON:
+			vectors, err = readJSON(content)
+		}
 	}
 	if err == nil {
 		err = finish(vectors)
@@ -169,6 +123,31 @@ func ReadVectors(r io.Reader) ([]Vector, error) {
 		return nil, fmt.Errorf("read vector: %w: %w", artifacts.ErrFormat, err)
 	}
 	return vectors, nil
+}
+
+// readFile reads all of r, at most limit bytes.
+func readFile(r io.Reader, limit int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = fmt.Errorf("%w: it is larger than %d MiB", artifacts.ErrFormat, limit>>20)
+	}
+	return content, err
+}
+
+// detect tells the format of a file by its first bytes, and returns JSON without a byte order mark.
+func detect(content []byte) (Format, []byte, error) {
+	plain, notText := text.Plain(content)
+	switch {
+	case bytes.HasPrefix(content, []byte(gguf.Magic)):
+		return GGUF, content, nil
+	case looksLikeSafetensors(content):
+		return Safetensors, content, nil
+	case bytes.HasPrefix(bytes.TrimLeft(plain, " \t\r\n"), []byte("{")):
+		return JSON, plain, nil
+	case notText != nil:
+		return "", nil, notText
+	}
+	return "", nil, fmt.Errorf("it is neither safetensors nor GGUF nor JSON")
 }
 
 // At returns the vector of a layer, or an error that names the layers there are.
@@ -229,20 +208,4 @@ func known(layer int, values []float32, m manifest) (Vector, error) {
 		return v, nil
 	}
 	return v, m.apply(&v)
-}
-
-func floatBytes(values []float32) []byte {
-	b := make([]byte, 0, 4*len(values))
-	for _, v := range values {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	return b
-}
-
-func bytesFloats(b []byte) []float32 {
-	values := make([]float32, len(b)/4)
-	for i := range values {
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
-	return values
 }

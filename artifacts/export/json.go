@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -70,4 +71,43 @@ func readJSON(content []byte) ([]Vector, error) {
 		vectors = append(vectors, v)
 	}
 	return vectors, nil
+}
+
+// readMapJSON fills in the numbers and returns the manifest. The matrix is read row by row: as a list
+// of lists, a text of empty ones would take ten times its size.
+func readMapJSON(content []byte, t *Map) (manifest, error) {
+	var f struct {
+		Manifest  manifest        `json:"manifest"`
+		W         json.RawMessage `json:"w"`
+		Intercept []float32       `json:"intercept"`
+	}
+	if err := strictjson.Unmarshal(content, &f); err != nil {
+		return nil, err
+	}
+	t.Intercept = f.Intercept
+	rows := json.NewDecoder(bytes.NewReader(f.W))
+	if start, err := rows.Token(); err != nil || start != json.Delim('[') {
+		return nil, fmt.Errorf("its w is no list of rows")
+	}
+	for ; rows.More(); t.Rows++ {
+		var text json.RawMessage
+		if err := rows.Decode(&text); err != nil {
+			return nil, err
+		}
+		var row []float32
+		if err := strictjson.Unmarshal(text, &row); err != nil {
+			return nil, fmt.Errorf("w[%d]: %w", t.Rows+1, err)
+		}
+		if t.Rows == 0 {
+			t.Cols = len(row)
+		}
+		if len(row) != t.Cols || t.Cols == 0 || t.Rows == maxWidth {
+			return nil, fmt.Errorf("row %d of w has %d values, the first has %d", t.Rows+1, len(row), t.Cols)
+		}
+		t.W = append(t.W, row...)
+	}
+	if !f.Manifest.ours() {
+		return nil, nil
+	}
+	return f.Manifest, nil
 }

@@ -122,6 +122,19 @@ func (m manifest) setNotes(notes map[string]string) {
 	}
 }
 
+// notes reads what setNotes wrote, nil if it was nothing.
+func (m manifest) notes() (notes map[string]string) {
+	for key, value := range m {
+		if name, ok := strings.CutPrefix(key, notePrefix); ok {
+			if notes == nil {
+				notes = make(map[string]string)
+			}
+			notes[name] = value
+		}
+	}
+	return notes
+}
+
 // apply fills v from the manifest. Layer and width are known from the tensor; a manifest
 // that says otherwise is refused.
 func (m manifest) apply(v *Vector) error {
@@ -149,14 +162,7 @@ func (m manifest) apply(v *Vector) error {
 	if v.Scales, err = m.scales(""); err != nil {
 		return err
 	}
-	for key, value := range m {
-		if name, ok := strings.CutPrefix(key, notePrefix); ok {
-			if v.Notes == nil {
-				v.Notes = make(map[string]string)
-			}
-			v.Notes[name] = value
-		}
-	}
+	v.Notes = m.notes()
 	return nil
 }
 

@@ -50,10 +50,13 @@ var (
 	selves2 = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
+// anything is the schema of no type. There is one for all values of a text, which may be millions.
+var anything = &schema{null: true}
+
 // describe looks a type up. nil is free.
 func (r *reader) describe(t reflect.Type) *schema {
 	if t == nil {
-		return &schema{null: true}
+		return anything
 	}
 	if s, ok := r.schemas[t]; ok {
 		return s

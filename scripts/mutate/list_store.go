@@ -3,7 +3,7 @@ package main
 // What stored bytes mean.
 var storeMutants = []Mutant{
 	{Name: "artifacts/layers are not compared", File: "artifacts/meta.go",
-		Old: `case m.Layer != other.Layer:`, New: `case m.Layer < 0*other.Layer:`,
+		Old: `case m.Layer != other.Layer &&`, New: `case m.Layer < 0*other.Layer &&`,
 		Wrong: "a map of one layer carries the vector of another"},
 	{Name: "artifacts/models are not compared", File: "artifacts/meta.go",
 		Old: `case differ(m.ModelDigest, other.ModelDigest) &&`, New: `case differ(m.ModelDigest, m.ModelDigest) &&`,

@@ -57,6 +57,11 @@ def write_foreign():
         "foreign.safetensors",
         metadata={"format": "np"},
     )
+    # A map as numpy and scikit-learn leave one, in float64, its intercept in half precision.
+    safetensors.numpy.save_file(
+        {"w": np.array([[0.1, 2], [3, -4], [5, 1e-3]]), "intercept": np.array([0.5, -0.25], dtype=np.float16)},
+        "foreign_map.safetensors",
+    )
 
 
 def main():
