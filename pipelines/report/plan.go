@@ -32,7 +32,8 @@ func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
 	return p.err
 }
 
-// PlanJSON writes the same for machines: "facts" by name, and "stages" in the order of the data.
+// PlanJSON writes the same for machines: "facts" by name, several of one name as lines of one text, and
+// "stages" in the order of the data.
 func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
 	type step struct {
 		Stage string          `json:"stage"`
@@ -47,6 +48,9 @@ func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
 	}
 	out.Facts = map[string]string{}
 	for _, f := range facts {
+		if before, ok := out.Facts[f.Name]; ok {
+			f.Value = before + "\n" + f.Value
+		}
 		out.Facts[f.Name] = f.Value
 	}
 	for _, s := range plan.Steps {

@@ -232,7 +232,7 @@ func TestPlan(t *testing.T) {
 	}
 	golden(t, "plan", out.Bytes())
 	out.Reset()
-	if err := PlanJSON(&out, []pipelines.Fact{{Name: "source", Value: "a model"}}, plan); err != nil {
+	if err := PlanJSON(&out, []pipelines.Fact{{Name: "source", Value: "a model"}, {Name: "note", Value: "one"}, {Name: "note", Value: "another"}}, plan); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "planjson", out.Bytes())
