@@ -204,8 +204,8 @@ func build(s beam.Scope, env transforms.Env, plan *Plan) {
 			for _, name := range step.Stage.Before() {
 				if c, ok := built[name]; ok {
 					open = append(open, c)
-				} else {
-					keys[name] = known[name]
+				} else if key, ok := known[name]; ok {
+					keys[name] = key
 				}
 			}
 			built[step.Stage.Name] = transforms.Apply(s, env, step.Stage, keys, open)

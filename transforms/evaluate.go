@@ -78,7 +78,7 @@ type AnchorReport struct {
 	Positive  map[string]trial.Number `json:"positive_logit"`  // of held-out positive texts
 }
 
-const evaluateVersion = 5 // 5: the anchors are stages of their own, artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 6 // 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluate) }
 

@@ -228,7 +228,7 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 	case errors.Is(err, pipelines.ErrMissing):
 		return exitMissing, ""
 	case errors.Is(err, pipelines.ErrNoScale):
-		return exitStage, "give the persona positive_texts that the target would not write by itself; with -set primary.measure=coherence texts are generated all the same"
+		return exitStage, "give other persona texts, at least 8 a side and positive ones that the target does not write by itself; -set primary.measure=coherence generates all the same"
 	default:
 		return exitStage, ""
 	}

@@ -151,6 +151,28 @@ func TestEvaluateSaysWhyATraitMeansLittle(t *testing.T) {
 	}
 }
 
+// A persona that has no trait at all is in no difference, even in a condition that collapses all of its
+// texts: pooled differences are those of the other persona.
+func TestEvaluateLeavesOutWhatIsNotMeasured(t *testing.T) {
+	rows := simulate(20, []string{"p", "unmeasured"}, scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.5), 3)
+	for i := range rows {
+		if r := &rows[i]; r.Persona == "unmeasured" {
+			r.Trait = math.NaN()
+			r.Collapsed = r.Collapsed || r.Condition == "ridge"
+		}
+	}
+	e := evaluate(t, rows, options(1, "p", "unmeasured"))
+	for _, c := range e.Pooled.Conditions {
+		own := condition(t, e.Personas[0], c.Condition)
+		if c.Effect != nil && c.Effect.Value != own.Effect.Value || c.MappedMinusThis != nil && c.MappedMinusThis.Trait.Value != own.MappedMinusThis.Trait.Value {
+			t.Errorf("%s: the pooled effect and difference are not those of the persona that is measured", c.Condition)
+		}
+		if w := strings.Join(c.Warnings, "\n"); strings.Contains(w, "differences count its trait") {
+			t.Errorf("%s: warnings %q", c.Condition, w)
+		}
+	}
+}
+
 // What was not run is said: the verdict does without a control, and there is none without the oracle.
 func TestEvaluateNamesWhatWasNotRun(t *testing.T) {
 	conditions := scenario(effect{3.8, 4.2, 0.05}, 3.9, 1.5)

@@ -11,6 +11,7 @@ type grouping struct {
 	Options
 	boot     *Bootstrap
 	personas []string
+	measured []bool // which of them have a trait in any condition: the others have no scale
 	prompts  []int
 	names    []string
 	judged   map[string]*judged // by condition
@@ -29,6 +30,9 @@ func newGroup(rows []Row, prompts []int, o Options, boot *Bootstrap, auroc float
 	g := &grouping{
 		Options: o, boot: boot, prompts: prompts, judged: map[string]*judged{},
 		personas: distinct(rows, func(r Row) string { return r.Persona }), names: o.order(rows),
+	}
+	for _, p := range g.personas {
+		g.measured = append(g.measured, slices.ContainsFunc(rows, func(r Row) bool { return r.Persona == p && !isMissing(r.Trait) }))
 	}
 	for _, c := range g.names {
 		g.judged[c] = g.judge(slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Condition != c }))
@@ -60,7 +64,7 @@ func (g *grouping) judge(rows []Row) *judged {
 		used = append(used, at...)
 	}
 	j.cell = newCell(used, g.personas, g.prompts)
-	j.stat.trait = g.boot.sample(j.comparableTrait)
+	j.stat.trait = g.boot.sample(func(weights []uint16) float64 { return j.comparableTrait(g.measured, weights) })
 	j.stat.coherence = g.boot.sample(j.coherence.mean)
 	j.stat.collapse = g.boot.sample(j.collapse.mean)
 	return j
@@ -268,7 +272,7 @@ func (g *grouping) warnings(name string) []string {
 		add("trait rests on %d of %d texts: the others collapsed or have no score", len(j.rows)-missing, len(j.rows))
 	}
 	for k, p := range g.personas {
-		if j.collapse.personaMean(k, nil) == 1 {
+		if g.measured[k] && j.collapse.personaMean(k, nil) == 1 {
 			add("%s: every text collapsed; differences count its trait as %d", p, floor)
 		}
 	}
