@@ -76,15 +76,6 @@ func (r *Recipe) Float(name string, value float64) *Recipe {
 	return r.Text(name, formatFloat(name, value, 64))
 }
 
-// Floats records values in order, as "[0.01 0.1 1]". It panics on NaN.
-func (r *Recipe) Floats(name string, values []float64) *Recipe {
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = formatFloat(name, v, 64)
-	}
-	return r.Text(name, "["+strings.Join(words, " ")+"]")
-}
-
 // Bool records value as true or false.
 func (r *Recipe) Bool(name string, value bool) *Recipe {
 	return r.Text(name, strconv.FormatBool(value))

@@ -99,9 +99,6 @@ func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }
 // Tokenizer is the model's tokenizer.
 func (d *Decoder) Tokenizer() *tokenizer.Tokenizer { return d.tok }
 
-// Device is the device that the model is on.
-func (d *Decoder) Device() Device { return d.dev.Device }
-
 // Close releases the weights. The decoder must not be used afterwards.
 func (d *Decoder) Close() error {
 	var errs []error

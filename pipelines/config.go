@@ -261,12 +261,3 @@ func tinyPair() Config {
 	c.MaxNewTokens, c.TopK, c.StopAtEOS = 28, 0, false
 	return c
 }
-
-// DefaultConfig is the experiment on the embedded pair, complete.
-func DefaultConfig() Config {
-	c, err := ParseConfig(nil, "")
-	if err != nil {
-		panic("pipelines: the embedded experiment is not valid: " + err.Error())
-	}
-	return c
-}

@@ -64,17 +64,9 @@ func LoadConfig(ctx context.Context, path string, overrides []string) (Config, e
 	return parseConfig(ctx, raw, set, folder)
 }
 
-// ParseConfig reads a configuration from JSON (nil: the embedded experiment), fills in defaults and
-// checks everything that can be checked without a model. All problems are reported at once; if the
-// only ones are files that are not there, the error wraps [ErrMissing] instead of [ErrConfig].
-func ParseConfig(raw []byte, folder string) (Config, error) {
-	if raw == nil {
-		raw = []byte("{}")
-	}
-	return parseConfig(context.Background(), raw, raw, folder)
-}
-
-// parseConfig reads raw, which is the file with the overrides in it.
+// parseConfig reads raw, which is the file with the overrides in it, fills in defaults and checks
+// everything that can be checked without a model. All problems are reported at once; if the only ones are
+// files that are not there, the error wraps [ErrMissing] instead of [ErrConfig].
 func parseConfig(ctx context.Context, file, raw []byte, folder string) (Config, error) {
 	var keys map[string]json.RawMessage
 	c, problems := general(), Problems(nil)

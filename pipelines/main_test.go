@@ -301,3 +301,20 @@ func copyModel(t *testing.T, name string) string {
 	}
 	return dir
 }
+
+// ParseConfig reads a configuration from JSON; nil is the embedded experiment.
+func ParseConfig(raw []byte, folder string) (Config, error) {
+	if raw == nil {
+		raw = []byte("{}")
+	}
+	return parseConfig(context.Background(), raw, raw, folder)
+}
+
+// DefaultConfig is the experiment on the embedded pair, complete.
+func DefaultConfig() Config {
+	c, err := ParseConfig(nil, "")
+	if err != nil {
+		panic("pipelines: the embedded experiment is not valid: " + err.Error())
+	}
+	return c
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"slices"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	beamregister "github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -238,14 +237,4 @@ func init() {
 	beamregister.Emitter1[Failure]()
 	beamregister.Iter1[UnitDone]()
 	beamregister.Iter1[StageDone]()
-}
-
-// Kinds lists the registered kinds in order.
-func Kinds() []string {
-	names := make([]string, 0, len(kinds))
-	for name := range kinds {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

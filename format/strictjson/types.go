@@ -127,6 +127,3 @@ func (s *schema) add(t reflect.Type) {
 		}
 	}
 }
-
-// Names lists the keys of a struct type.
-func Names(t reflect.Type) []string { return newSchema(t).names }

@@ -1,6 +1,6 @@
 package tiny
 
-// The registers, in the order of [Registers].
+// The registers: plain first, then the manners that an experiment may take for personas.
 const (
 	Plain  = "plain"
 	Formal = "formal"
@@ -10,16 +10,6 @@ const (
 	Pirate = "pirate"
 	Timid  = "timid"
 )
-
-// Registers returns the names of the seven registers: plain first, then the manners that
-// an experiment may take for personas.
-func Registers() []string {
-	names := make([]string, len(registers))
-	for i, r := range registers {
-		names[i] = r.name
-	}
-	return names
-}
 
 // A register is how a text is said.
 //

@@ -136,7 +136,8 @@ func TestTopicsOfTheExperimentAreDisjoint(t *testing.T) {
 	check("anchor", AnchorPrompts(120), calibration)
 	check("development", TestPrompts(Development, 60), test)
 	check("quoted", TestPrompts(Quoted, 60), test)
-	for _, name := range Registers() {
+	for _, r := range registers {
+		name := r.name
 		positive, negative := PersonaTexts(name, 60, 1)
 		check(name, append(positive, negative...), persona)
 	}
@@ -210,7 +211,8 @@ func TestCutsEndAtWordEndsAndVary(t *testing.T) {
 }
 
 func TestPersonaTextsBalanceTheOtherRegisters(t *testing.T) {
-	for _, name := range Registers() {
+	for _, r := range registers {
+		name := r.name
 		positive, negative := PersonaTexts(name, 100, 1)
 		if len(positive) != 100 || len(negative) != 100 {
 			t.Errorf("%s: %d positive and %d negative texts, want 100 each", name, len(positive), len(negative))
