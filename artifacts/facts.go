@@ -17,9 +17,9 @@ import (
 // or made by something else.
 var ErrFormat = errors.New("not in the expected format")
 
-// facts are the schema metadata of a table: everything that is not a row. Decoders take out
-// what they know; a fact that is left over is an error, so that nothing that a later version
-// says is silently ignored.
+// facts are the schema metadata of a table: everything that is not a row. Decoders take out the facts
+// they know; one that is left over is an error, so that nothing a later version adds is silently
+// ignored.
 type facts map[string]string
 
 // extraPrefix begins the facts that a caller adds for people; their keys are free.

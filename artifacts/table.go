@@ -177,9 +177,9 @@ func (t *table) next(columns []column) (more bool, err error) {
 	return true, nil
 }
 
-// explain says what is wrong with which kind of table: ErrFormat, unless the source itself
-// fails, whose error then holds. The source is read to its end for that: a store tells damage
-// there at the latest, and damaged bytes are in no format.
+// explain adds to err the kind of table. It wraps ErrFormat, unless the source itself fails, whose error
+// takes precedence: the source is read to its end, since a store may report damage only there, and
+// damaged bytes are in no format.
 func (t *table) explain(kind string, err error) error {
 	if t.source.err == nil {
 		io.Copy(io.Discard, t.source)

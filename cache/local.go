@@ -280,7 +280,7 @@ func (l *local) Remember(ctx context.Context, name string, key ActionKey) error 
 	return nil
 }
 
-// Recall implements [Store]. A note that cannot be read is none: it only explains.
+// Recall implements [Store]. A note that cannot be read counts as absent: it only serves to explain.
 func (l *local) Recall(ctx context.Context, name string) (string, bool, error) {
 	note, err := os.ReadFile(l.recentPath(name))
 	if err != nil {

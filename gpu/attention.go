@@ -80,8 +80,8 @@ func heads(x *node, from, to int) *node {
 	return graph.Slice(x, graph.AxisRange(), graph.AxisRange(from, to))
 }
 
-// splitHeads brings x [M, n, h] into the order [B·n, S, h], or that shape of the same order
-// which like has. It copies head by head: the backend moves slices three times faster than
+// splitHeads rearranges x [M, n, h] to [B·n, S, h], or to the shape of like, whose values are in
+// the same order. It copies head by head: the backend moves slices three times faster than
 // it transposes.
 func (f *forward) splitHeads(x *node, n int, like *node) *node {
 	h := f.c.HeadDim

@@ -25,7 +25,8 @@ func (d *Decoder) Capture(ctx context.Context, tokens [][]int32, positions [][]i
 }
 
 // CaptureSteered is Capture with push[i], if push is not nil, steering text i; its last token
-// counts as the last prompt token. What a push adds at a site is in what is read there.
+// counts as the last prompt token. What is read at a site includes what
+// a push adds there.
 func (d *Decoder) CaptureSteered(ctx context.Context, tokens [][]int32, positions [][]int, sites []Site, push [][]Push) ([][]float32, error) {
 	if err := d.checkCapture(tokens, positions, sites); err != nil {
 		return nil, fmt.Errorf("capture: %w", err)

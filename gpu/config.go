@@ -41,7 +41,7 @@ type Config struct {
 	EmbedScale float32 // factor of the embedding (√Hidden in Gemma), 0: none
 	QueryScale float64 // factor of q·k
 	AttnCap    float64 // scores s become cap·tanh(s/cap), 0: no cap (Gemma 2)
-	LogitCap   float64 // logits likewise
+	LogitCap   float64 // the same for logits
 	LognBase   int     // q at position p ≥ LognBase is scaled by log(p+1)/log(LognBase), 0: never (Qwen)
 	Windows    []int   // for each block, how many positions it sees, itself included; 0: all
 	LocalRope  []bool  // for each block, whether it uses Ropes[1]
@@ -140,8 +140,8 @@ func ParseConfig(data []byte) (*Config, error) {
 	return c, nil
 }
 
-// readGeneration takes the end-of-text tokens from generation_config.json, if there is one and it
-// names any: chat models often end a turn with a token that only this file knows.
+// readGeneration takes the end-of-text tokens from generation_config.json, if it exists and names any:
+// chat models often end a turn with a token that only this file names.
 func (c *Config) readGeneration(file func(name string) ([]byte, error)) error {
 	const name = "generation_config.json"
 	data, err := file(name)

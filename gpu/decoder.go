@@ -93,7 +93,7 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 // Config is the model's architecture; it must not be changed.
 func (d *Decoder) Config() *Config { return d.config }
 
-// Notes tell what was odd about the model's files and passed over, one line each.
+// Notes describe oddities in the model's files that do no harm, one line each.
 func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }
 
 // Tokenizer is the model's tokenizer.
@@ -117,8 +117,8 @@ func (d *Decoder) Close() error {
 	return errors.Join(errs...)
 }
 
-// ends are the end-of-text tokens: the configuration's, or the tokenizer's where it has no word
-// on them.
+// ends are the end-of-text tokens: the configuration's, or the tokenizer's if the configuration does not
+// mention any.
 func (d *Decoder) ends() []int32 {
 	if d.config.EOS != nil || d.tok == nil {
 		return d.config.EOS
@@ -126,7 +126,7 @@ func (d *Decoder) ends() []int32 {
 	return d.tok.Ends()
 }
 
-// A variant is what of a program's graph does not follow from the shapes of its inputs.
+// A variant is everything about a program's graph that the shapes of its inputs do not determine.
 type variant struct {
 	layers string // layers to record, or ""
 	last   int    // last layer to run

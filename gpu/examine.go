@@ -6,8 +6,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
-// Examine says what [Open] would say of a checkpoint's configuration and tensors, without reading
-// one: notes of what is odd and passed over, or everything that does not fit.
+// Examine checks a checkpoint's configuration and tensors as [Open] does, but reads no tensor. It returns
+// notes on oddities that do no harm, or an error that lists everything that does not fit.
 func Examine(c *checkpoint.Checkpoint) (notes []string, err error) {
 	if _, notes, err = examine(c); err != nil {
 		return nil, fmt.Errorf("open model %s: %w", c.Name(), err)

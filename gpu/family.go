@@ -197,8 +197,8 @@ func gemma3(c *Config, f *fields) {
 	}
 }
 
-// gemma3Vision reads the Gemma 3 models that also see (4B and larger): their text model is
-// described under text_config. What belongs to the eyes is not read.
+// gemma3Vision reads the Gemma 3 models that also take images (4B and larger): their text model is
+// described under text_config. The vision tower is not read.
 func gemma3Vision(c *Config, f *fields) {
 	text, done := f.object("text_config")
 	if text == nil {

@@ -18,7 +18,7 @@ type lane struct {
 	size     int
 	from, to int
 
-	s, t    int // slots before the newest token; all slots
+	s, t    int // cache slots of the prefixes; cache slots in all
 	cache   []*tensors.Tensor
 	newest  []int32
 	steer   *pushTable
@@ -91,8 +91,8 @@ func (l *lane) fillCache() error {
 	return nil
 }
 
-// firstSlots is the number of new tokens that a lane has room for at first; more is made as texts grow,
-// so that a large number of tokens takes no memory before they are there. Tests change it.
+// firstSlots is the number of new tokens that a lane has room for at first. More is made as texts grow,
+// so that a large limit takes no memory before it is needed. Tests change it.
 var firstSlots = 512
 
 // slotsFor is the number of slots for n new tokens, a multiple of 16 (see bucket).

@@ -54,15 +54,15 @@ func (n names) bare() names {
 	return n
 }
 
-// gemma3Layouts are the names that Gemma 3 with eyes has had: on the hub and as transformers 5 saves
-// it, as transformers 4.52 saved it, and as its base model is saved.
+// gemma3Layouts are the names that Gemma 3 with a vision tower has had: on the hub and as transformers 5
+// saves it, as transformers 4.52 saved it, and as its base model is saved.
 func gemma3Layouts(n names) []names {
-	const eyes, projector = "vision_tower.", "multi_modal_projector."
+	const tower, projector = "vision_tower.", "multi_modal_projector."
 	body := n.bare()
 	hub, later, base := body.under("language_model.model."), body.under("model.language_model."), body.under("language_model.")
 	hub.head, later.head, base.head = "language_model.lm_head", "lm_head", "lm_head"
-	hub.unread, base.unread = []string{eyes, projector}, []string{eyes, projector}
-	later.unread = []string{"model." + eyes, "model." + projector}
+	hub.unread, base.unread = []string{tower, projector}, []string{tower, projector}
+	later.unread = []string{"model." + tower, "model." + projector}
 	return []names{hub, later, base}
 }
 

@@ -13,8 +13,8 @@ type pushes struct {
 	vectors, layers, selects *node
 }
 
-// apply adds what is to be added after block l. A token that nothing is added to keeps its
-// bits: it gets plus zero.
+// apply adds the vectors that belong after block l. A token without one keeps its bits: zero is
+// added to it.
 func (p *pushes) apply(l int, x *node) *node {
 	if p == nil {
 		return x

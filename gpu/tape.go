@@ -6,9 +6,9 @@ import (
 )
 
 // A tape records, while a forward pass is built, how gradients travel back through it. The
-// library can derive gradients too; these are several times cheaper on a backend where
-// transposing a large matrix, reducing and broadcasting are slow, and of the large operands
-// none is ever transposed.
+// library can derive gradients too. These are several times cheaper on a backend where
+// transposing a large matrix, reducing and broadcasting are slow: they never transpose a large
+// operand.
 //
 // A nil tape records nothing: the forward code is the same for inference.
 type tape struct {
@@ -18,7 +18,7 @@ type tape struct {
 
 func newTape() *tape { return &tape{grads: map[*node]*node{}} }
 
-// on records the way back through y. back gets the gradient of the loss by y.
+// on records the way back through y. back gets the gradient of the loss with respect to y.
 func (t *tape) on(y *node, back func(v *node)) {
 	if t == nil {
 		return
@@ -30,7 +30,7 @@ func (t *tape) on(y *node, back func(v *node)) {
 	})
 }
 
-// give adds v to the gradient by x.
+// give adds v to the gradient with respect to x.
 func (t *tape) give(x, v *node) {
 	if old := t.grads[x]; old != nil {
 		v = graph.Add(old, v)

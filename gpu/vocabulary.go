@@ -12,15 +12,15 @@ import (
 const fewBeyond = 64
 
 // OpenTokenizer makes the tokenizer that a checkpoint's files describe: the vocabulary inside a
-// GGUF, else the first of the files that [tokenizer.Open] knows. Texts that need a token without a row
-// in the embedding are refused by it.
+// GGUF, else the first of the files that [tokenizer.Open] knows. It refuses texts that need a token
+// without a row in the embedding.
 func OpenTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 	t, err := openTokenizer(c)
 	if err != nil {
 		return nil, err
 	}
 	config, err := ParseConfig(c.Config())
-	if err != nil { // whoever needs more than the tokenizer is told
+	if err != nil { // reported to callers that need more than the tokenizer
 		return t, nil
 	}
 	if n := t.Size(); n-config.Vocab > max(fewBeyond, config.Vocab/10) {

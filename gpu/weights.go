@@ -21,8 +21,8 @@ type source interface {
 }
 
 // checkTensors compares the tensors that are there with those that the configuration needs.
-// What is missing or misshapen is an error that lists it; what transformers would not read either
-// comes back as unused, sorted.
+// Missing and misshapen tensors are an error that lists them. Tensors that transformers would ignore as
+// well are returned as unused, sorted.
 func (c *Config) checkTensors(have []checkpoint.TensorInfo) (unused []string, err error) {
 	want := c.Tensors()
 	var missing, misshapen []string
@@ -68,9 +68,9 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// unread reports whether a stored tensor is none of the decoder's weights: old checkpoints carry
-// the rotary frequencies and the causal mask, which follow from the configuration, and a
-// larger model has other parts.
+// unread reports whether a stored tensor is known not to be a weight of the decoder: old checkpoints store
+// the rotary frequencies and the causal mask, which follow from the configuration, and a larger model
+// has other parts.
 func (c *Config) unread(name string) bool {
 	return strings.HasSuffix(name, "rotary_emb.inv_freq") || strings.HasSuffix(name, "attn.masked_bias") ||
 		strings.HasSuffix(name, "attn.bias") && strings.HasPrefix(name, "transformer.h.") ||

@@ -7,7 +7,8 @@ import (
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
-// A Condition is one way to come by what the target is steered with. To add one, add its row to the table.
+// A Condition is one way to obtain the vector that the target is steered with. To add one, add its row to
+// the table.
 type Condition struct {
 	Name     string
 	Role     string // in the verdict; see trial.RoleControl and its neighbours
@@ -24,8 +25,8 @@ type Condition struct {
 	vectors func(t *toolbox, persona string) ([][]float32, error)
 }
 
-// Conditions are those that there are, in the order of every table. It is a function, so that nobody
-// changes the list.
+// Conditions lists all conditions, in the order of every table. It is a function, so that nobody changes
+// the list.
 func Conditions() []Condition {
 	return []Condition{
 		{Name: "none", Role: trial.RoleBaseline},
@@ -54,8 +55,8 @@ func FindCondition(name string) (Condition, bool) {
 // Steers reports a condition that adds a vector.
 func (c Condition) Steers() bool { return c.vectors != nil }
 
-// Draw says which of the n draws of the condition serves a row. Random draws: draw k serves seed k,
-// or, with fewer seeds than draws, seed and prompt in turn, so that every draw serves some rows.
+// Draw says which of the n draws of the condition serves a row. Random draws: draw k serves seed k; with
+// fewer seeds than draws, the rows of all prompts and seeds take the draws in turn, so that each serves some.
 // Permutation j serves the prompts i ≡ j mod n. Other conditions have one vector.
 func (c Condition) Draw(n, prompt, seed, seeds int) int {
 	switch {

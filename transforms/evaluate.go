@@ -177,7 +177,7 @@ func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evalu
 	return rows, samples, nil
 }
 
-// judge puts together what there is to say about one text as a text of a persona.
+// judge gathers everything about one text, seen as a text of a persona.
 func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona string) artifacts.Sample {
 	s := artifacts.Sample{Persona: persona, Condition: t.Condition, Draw: t.Draw, Layer: int32(j.settings.TargetLayer), Alpha: t.Alpha, AlphaUnit: j.settings.AlphaUnit,
 		AlphaAbsolute: t.AlphaAbsolute, Prompt: t.Prompt, PromptText: t.PromptText, Seed: t.Seed, Text: t.Text, Tokens: int32(len(t.Tokens)), Ended: t.Ended,
@@ -250,8 +250,8 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 	return report, err
 }
 
-// resamples keys the draws of the bootstrap: by the seed alone, so that an interval moves only with what it
-// is of.
+// resamples keys the draws of the bootstrap by the seed alone, so that an interval changes only if its
+// data do.
 func resamples(seed uint64) [32]byte {
 	return cache.NewRecipe("bootstrap", 1).Uint("seed", seed).Key()
 }

@@ -26,7 +26,7 @@ const fitVersion = 4 // 4: artifacts of format 2; 2: cross-validates the method 
 
 func init() { register("fit", fitVersion, whole, fit) }
 
-// A FitReport is what there is to say about a map, beside the map.
+// A FitReport is everything that is known about a map besides its matrix.
 type FitReport struct {
 	CV               *linear.CV `json:"cross_validation"`
 	Method           string     `json:"method"`

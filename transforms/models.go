@@ -17,8 +17,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
-// A Model says which model a stage runs. Where its files are is not part of a recipe; what they
-// hold, and the device that computes with them, is.
+// A Model says which model a stage runs. The contents of its files and the device that computes with them
+// are part of a recipe; where the files are is not.
 type Model struct {
 	Ref      string `json:"ref" key:"-"`  // "tiny:qwen2", a folder, a .gguf file or a hub id
 	Digest   string `json:"digest"`       // of configuration, weights and tokenizer
@@ -28,7 +28,7 @@ type Model struct {
 	Date     string `json:"date"`         // that templates are told, YYYY-MM-DD; empty: none
 }
 
-// A Text model is a Model without a device: what a stage needs that only tokenises.
+// A TextModel is a Model without a device, for stages that only tokenise.
 type TextModel struct {
 	Ref      string `json:"ref" key:"-"`
 	Digest   string `json:"digest"`

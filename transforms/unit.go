@@ -58,8 +58,8 @@ func (u *Unit) InputAt(stage string, index int, name string) (cache.Output, erro
 	return u.Need(stage, unitName(index, name))
 }
 
-// unitName is the name in a manifest of what a unit calls name. Units themselves do not know their
-// place: the same unit may be the third of one experiment and the fifth of another.
+// unitName is the name that a unit's output has in a manifest. Units do not know their own index: the same
+// unit may be the third of one experiment and the fifth of another.
 func unitName(index int, name string) string { return fmt.Sprintf("%04d.%s", index, name) }
 
 // Need is the output of that name of an input.

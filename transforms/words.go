@@ -51,7 +51,8 @@ func isWordRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || isApostrophe(r)
 }
 
-// isApostrophe reports what is part of a word of letters, and a quotation mark beside other characters.
+// isApostrophe reports whether r belongs to a word if it stands between letters; elsewhere it is a quotation
+// mark.
 func isApostrophe(r rune) bool { return r == '\'' || r == '’' }
 
 // isUnspaced reports a letter or digit of a script without spaces. The mark of a long vowel belongs to no

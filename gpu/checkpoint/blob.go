@@ -32,7 +32,7 @@ func openBlob(fsys fs.FS, name string) (*blob, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat() // of what was opened: the name may be another file's by now
+	info, err := f.Stat() // of the open file: the name may have passed to another since
 	if err == nil {
 		err = checkMode(name, info.Mode())
 	}

@@ -54,7 +54,7 @@ func (c *Checkpoint) GGUF() *GGUFVocab { return c.vocab }
 // empty unless the checkpoint was opened with Options.MetadataOnly.
 func (c *Checkpoint) MissingShards() []string { return slices.Clone(c.missing) }
 
-// Notes tell what is odd about the files and was passed over because it does no harm, one line each.
+// Notes describe oddities in the files that do no harm, one line each.
 func (c *Checkpoint) Notes() []string { return slices.Clone(c.notes) }
 
 // ReadRows reads rows [from, from+n) of a tensor seen as a matrix [Shape[0], rest] and

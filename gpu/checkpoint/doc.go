@@ -13,8 +13,8 @@
 //	    never needs to know that a model came from GGUF.
 //	C2  Weights are never copied as a whole: files on disk are mapped, and rows are
 //	    converted from the mapping straight into the caller's slice.
-//	C3  What is read of a file is understood or refused with [ErrFormat]; what is passed over
-//	    is in [Checkpoint.Notes]. Memory used while reading a header is bounded by a small
+//	C3  Whatever is read from a file is understood or refused with [ErrFormat]; oddities that
+//	    do no harm are in [Checkpoint.Notes]. Memory used while reading a header is bounded by a small
 //	    multiple of the header's real size, whatever lengths it claims.
 //	C4  A file that a download puts into the hub's cache folder is complete and has the
 //	    checksum that the hub announced, or its size where a mirror announces no checksum;

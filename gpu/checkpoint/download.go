@@ -30,9 +30,9 @@ type partFile interface {
 // errStalled reports a connection on which nothing arrives any more.
 var errStalled = errors.New("nothing arrived any more")
 
-// file makes sure that a snapshot has a file, downloading it if the cache lacks it. A link to
-// nowhere is as good as no file, and so is one of no bytes, which a copy that was cut short leaves,
-// unless the hub's has none either.
+// file makes sure that a snapshot has a file, downloading it if the cache lacks it. A dangling link counts
+// as missing, and so does an empty file, which an interrupted copy leaves, unless it is empty on the
+// hub too.
 func (h *hub) file(ctx context.Context, commit, name string) error {
 	if info, err := os.Stat(filepath.Join(h.cache.snapshot(commit), name)); err == nil && info.Size() > 0 {
 		return nil
@@ -72,7 +72,7 @@ func (h *hub) blob(ctx context.Context, f *remoteFile) error {
 	}
 	err = h.complete(ctx, f, part)
 	if errors.Is(err, errChecksum) {
-		// Nothing of it can be trusted to be taken up again.
+		// No part of it can be trusted as a beginning.
 		part.Truncate(0)
 	}
 	if closed := part.Close(); err == nil {

@@ -73,8 +73,7 @@ func (c repoCache) remember(revision, commit string) error {
 }
 
 // link makes a complete blob a file of a snapshot: by a relative link, or where there are
-// none by a second name or a copy. What is there under the name and leads nowhere or holds
-// nothing makes room for it.
+// none by a second name or a copy. It replaces a dangling link or an empty file of that name.
 func (c repoCache) link(etag, commit, name string) error {
 	target := filepath.Join(c.snapshot(commit), name)
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {

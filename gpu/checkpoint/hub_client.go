@@ -60,7 +60,7 @@ func (h *hub) request(ctx context.Context, method, address string) (*http.Reques
 // errNetwork marks what net/http reports: a cut connection, an unknown host.
 var errNetwork = errors.New("cannot be reached")
 
-// plain strips an error of what net/http adds: addresses of big files carry signatures.
+// plain removes from an error what net/http adds: addresses of big files carry signatures.
 func (h *hub) plain(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -88,16 +88,16 @@ var metadataTime = 60 * time.Second
 
 // info asks for the revision's commit and files.
 func (h *hub) info(ctx context.Context) (info *repoInfo, err error) {
-	// A hub that cannot be connected to is not asked again: there may be no network, and what
-	// is in the cache would have to wait.
+	// A hub that cannot be reached is not asked again: there may be no network, and the cache can
+	// answer at once.
 	err = again(ctx, h.busy, func() error { info, err = h.askInfo(ctx); return err })
 	return info, err
 }
 
-// errCut reports an answer that began and did not end.
+// errCut reports an answer that broke off.
 var errCut = errors.New("the answer broke off")
 
-// busy tells whether an answer came that may be another one later.
+// busy reports whether a later request may get another answer.
 func (h *hub) busy(err error) bool {
 	var status *statusError
 	return errors.Is(err, errCut) || errors.As(err, &status) && status.passing()
@@ -116,7 +116,7 @@ func (h *hub) askInfo(ctx context.Context) (*repoInfo, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, h.refusal(resp)
 	}
-	// Closing the body ends a read that waits for what never comes.
+	// Closing the body ends a read that would wait for ever.
 	watch := time.AfterFunc(metadataTime, func() { resp.Body.Close() })
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxInfo+1))
 	inTime := watch.Stop()
@@ -177,7 +177,7 @@ func (h *hub) refusal(resp *http.Response) error {
 	}
 }
 
-// A statusError is an answer that may be another one later.
+// A statusError is an answer that may be different later.
 type statusError struct {
 	status int
 	text   string

@@ -26,9 +26,8 @@ func readPlain(fsys fs.FS, name string) ([]byte, error) {
 	return data, nil
 }
 
-// fromPython puts the numbers NaN, Infinity and -Infinity, which Python's json writes and reads
-// and JSON does not have, into quotes: a key that nobody reads may hold one, and whoever reads
-// one finds that it is no number.
+// fromPython quotes NaN, Infinity and -Infinity, which Python's json reads and writes although JSON does
+// not have them: in a key that is not read they do no harm, and in one that is read they are no number.
 func fromPython(data []byte) []byte {
 	var out []byte
 	from := 0 // what is before it is in out

@@ -49,8 +49,7 @@ func (h *hub) secrets() []string {
 // messages unreadable.
 const minSecret = 4
 
-// hide makes sure that err shows no secret, whatever a hub answered: some send back what they
-// were sent.
+// hide makes sure that err shows no secret, whatever a hub answered: some echo the request.
 func (h *hub) hide(err error) error {
 	text := err.Error()
 	shown := text

@@ -13,7 +13,7 @@ import (
 // ErrNoTemplate reports a vocabulary that has no chat template.
 var ErrNoTemplate = errors.New("the model has no chat template")
 
-// ErrNoDate reports a chat template that writes today's date while it is not told one.
+// ErrNoDate reports a chat template that needs today's date when none was given.
 var ErrNoDate = errors.New("the chat template asks for the date")
 
 // A Message is one turn of a conversation.
@@ -61,8 +61,8 @@ func (t *Tokenizer) setTemplates(list []namedTemplate) {
 	}
 }
 
-// setTemplate keeps the chat template. Whether it can be read is found out when it is used, so that
-// a template with new syntax does not stand in the way of those who do not use it.
+// setTemplate parses the chat template. A syntax error is kept until the template is used, so that it
+// does not concern callers that never use it.
 func (t *Tokenizer) setTemplate(source string) {
 	t.chat.source = source
 	t.chat.template, t.chat.unread = jinja.Parse(source)

@@ -6,23 +6,24 @@ import (
 	"strings"
 )
 
-// ErrPlace reports a chat template that makes something else of a text, so that the text has no place in
-// what the template writes.
+// ErrPlace reports a chat template that changes a text, so that the text cannot be located in the
+// template's output.
 var ErrPlace = errors.New("the chat template changes the text")
 
 // A Place says where a message's text is in a conversation: whole[Start:Start+To-From] is text[From:To].
 // It is less than all of the text where the template trims it.
 type Place struct{ Start, From, To int }
 
-// marks are characters of private use that stand for a message, so that its place is found and not that
-// of the same letters in the template's own text. The second is for texts and templates with the first in them.
+// marks are private-use characters that are rendered in place of a message to locate it; a search for the
+// message could find the same words in the template. The second mark is used where a text or a template
+// contains the first.
 var marks = []string{"\uE5A1\uE5A2\uE5A3", "\U000F5A1A\U000F5A2B\U000F5A3C"}
 
-// ChatPlace writes a conversation of one message of the user, as [Tokenizer.Chat] does without a generation
-// prompt, and says where the message is in it; of a message that is written more than once, the last time.
+// ChatPlace renders a conversation of one user message, as [Tokenizer.Chat] does without a generation
+// prompt, and returns where the message is in it: the last place, if the template repeats it.
 //
-// The template is rendered with marks in place of the message as well, and the two renderings must be the
-// same around it: the error wraps [ErrPlace] if they are not.
+// The template is rendered a second time with a mark in place of the message. The error wraps [ErrPlace]
+// if the two renderings differ in anything but the message.
 func (t *Tokenizer) ChatPlace(text string) (whole string, place Place, err error) {
 	render := func(text string) (string, error) { return t.Chat([]Message{{Role: "user", Content: text}}, false) }
 	if whole, err = render(text); err != nil {
@@ -43,8 +44,8 @@ func (t *Tokenizer) ChatPlace(text string) (whole string, place Place, err error
 	return "", Place{}, fmt.Errorf("%w %.40q, so positions in it cannot be found", ErrPlace, text)
 }
 
-// between finds the last gap in what a template writes around a message: whole has to be parts with the
-// same piece of text in each gap, and the piece to be at one place of text only.
+// between finds a message in whole, given the parts that the template writes around it: whole must be
+// parts joined by one and the same piece of text, and that piece must occur only once in text.
 func between(parts []string, whole, text string) (Place, bool) {
 	gaps, around := len(parts)-1, 0
 	for _, p := range parts {

@@ -100,9 +100,9 @@ func (t *tokenList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// addTo makes the tokens of tokenizer_config.json found in text. As in transformers they replace added
-// tokens of the same text, and a token that is only named as a special one is found as well, if
-// the vocabulary has it.
+// addTo adds the tokens of tokenizer_config.json to those that are recognised in text. As in transformers
+// they replace added tokens of the same text; a token that is only named as a special one is
+// recognised too, if the vocabulary has it.
 func (c *tokenizerConfig) addTo(b *builder) {
 	b.addTokens(c.Added)
 	for _, text := range c.Special {

@@ -225,7 +225,7 @@ func (b *builder) addTokens(tokens []addedToken) {
 // maxProblems is how many problems an error lists.
 const maxProblems = 50
 
-// finish returns what was wrong, or completes the tokenizer.
+// finish completes the tokenizer, or returns an error that lists everything that was wrong.
 func (b *builder) finish() error {
 	if len(b.problems) > 0 {
 		slices.Sort(b.problems)

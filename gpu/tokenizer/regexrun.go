@@ -7,7 +7,7 @@ import (
 )
 
 // A regex is a regular expression as Oniguruma, Perl and regexp2 understand it: of all matches that begin
-// leftmost, the first that backtracking would find. It does not backtrack into what it knows to fail: at
+// leftmost, the first that backtracking would find. It never tries again what has failed before: at
 // each place of the text it passes each fork of the program once, so that a text of n bytes takes time
 // and memory of n times the program's size, whatever the expression: (a+)+$ is no worse than a+$. (Only
 // what looks and atomic groups contain may be run again from elsewhere; the bounds of a [work] end that.)
@@ -216,8 +216,8 @@ func (m *machine) pass(mark, pos int32) bool {
 	return false
 }
 
-// forget drops what is known of the places before pos, which was a match's end, and of pos itself, where
-// what was passed led to that match.
+// forget drops the marks up to and including pos, the end of a match: those at pos led to that match and
+// not to a failure.
 func (m *machine) forget(pos int) {
 	gone := (pos - m.base) * m.words
 	if gone+m.words >= len(m.marks) {

@@ -2,7 +2,7 @@ package tokenizer
 
 import "unicode/utf8"
 
-// A span is a stretch of text on its way through the pipeline. It remembers where each of its
+// A span is a piece of text on its way through the pipeline. It remembers where each of its
 // boundaries lies in the original text: boundary i is the place before byte i.
 //
 // Without at, the text is an unchanged part of the original that starts at base. With at, boundary
@@ -43,8 +43,8 @@ func (s span) slice(i, j int) span {
 	return out
 }
 
-// An editor builds a changed copy of a span, part by part from left to right. Where that is more work than
-// may be done, the rest is missing.
+// An editor builds a changed copy of a span, part by part from left to right. Once the work runs out, the
+// rest is left out.
 type editor struct {
 	src  span
 	text []byte
@@ -75,9 +75,8 @@ func (e *editor) keep(i, j int) {
 	}
 }
 
-// put writes text in place of what the source has before boundary j; only the end of text is a
-// boundary of the original. What is replaced by nothing belongs to the character before it, if
-// that is otherwise not complete; else it needs no call.
+// put replaces the source up to boundary j by text, of which only the end is a boundary of the original.
+// Empty text extends an incomplete character before it to boundary j; otherwise deleting needs no call.
 func (e *editor) put(text string, j int) {
 	if text == "" {
 		if last := len(e.at) - 1; last >= 0 && e.at[last] < 0 {

@@ -33,7 +33,7 @@ type Tokenizer struct {
 	chat     chat
 }
 
-// none is the id of a token that there is not.
+// none stands for a token id where there is no token.
 const none = -1
 
 // Encode returns the tokens of text, with the special tokens that the vocabulary puts around

@@ -81,7 +81,7 @@ func (t *trie) slot(node int32, b byte) (slot, key uint32) {
 	return slot, key
 }
 
-// child returns the node behind node after b, 0 if there is none.
+// child returns the node that b leads to from node, 0 if there is none.
 func (t *trie) child(node int32, b byte) int32 {
 	slot, key := t.slot(node, b)
 	if t.keys[slot] != key {

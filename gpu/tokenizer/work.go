@@ -2,8 +2,8 @@ package tokenizer
 
 import "fmt"
 
-// A work is what may still be done for one text. A vocabulary's own patterns, replacements and tokens
-// decide how much work a text is, and a vocabulary is somebody else's file. The bounds count steps and
+// A work is the budget that is left for one text. The patterns, replacements and tokens of a vocabulary
+// decide how much work a text takes, and a vocabulary is an untrusted file. The bounds count steps and
 // bytes, not time: a loaded machine takes longer, but never refuses what an idle one reads.
 //
 // Vocabularies in use take up to 40 steps for a byte of text and, at the worst (U+FDFA under NFKC), make 33
@@ -29,7 +29,7 @@ func newWork(n int) *work {
 	return &work{longest: longest, written: writesOfText * int64(longest), steps: spareSteps + stepsPerByte*int64(n)}
 }
 
-// step takes n steps and reports whether that many were left; what says what is being done.
+// step takes n steps and reports whether that many were left. what names the activity for the error.
 func (w *work) step(n int, what string) bool {
 	if w.steps -= int64(n); w.steps < 0 {
 		w.fail(fmt.Sprintf("%s takes more than %d steps for each byte of the text", what, stepsPerByte))

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// A fold is one of the K turns of a cross-validation: a training set and the rows held out.
+// A fold is one of the K rounds of a cross-validation: a training set and the rows held out.
 type fold interface {
 	// score adds the held-out result at one penalty to t.
 	score(lambda float64, t *tally) error

@@ -19,8 +19,8 @@ func McNemar(b, c int) float64 {
 	return math.Min(1, 2*x.CDF(float64(min(b, c))))
 }
 
-// discordant counts the pairs of texts (same persona, prompt and seed) of which only a's collapsed
-// and only b's collapsed. Where b has several rows for a pair each counts.
+// discordant counts the pairs of texts (same persona, prompt and seed) in which only a's text collapsed,
+// and those in which only b's did. If b has several rows for a pair, each counts.
 func discordant(a, b []Row) (onlyA, onlyB int) {
 	type key struct {
 		persona      string

@@ -146,7 +146,7 @@ func newCell(rows []Row, personas []string, prompts []int) *cell {
 	return c
 }
 
-// floor is the trait that stands for a persona none of whose texts can be read.
+// floor is the trait of a persona whose texts all collapsed.
 const floor = 1
 
 // comparableTrait is the mean trait as differences use it: a persona all of whose texts collapsed

@@ -23,8 +23,8 @@ var meanings = map[Outcome]string{
 	Inconclusive: "inconclusive: with this scorer, or where the target's own vector has no effect, nothing could have been shown",
 }
 
-// A Criterion is one thing that was asked and what was found. Interval is that of Got; what is
-// asked is asked of the interval's bound.
+// A Criterion is one requirement and what was found. Interval is that of Got, and its bound is what has
+// to meet the requirement.
 type Criterion struct {
 	Name     string    `json:"name"`
 	Want     string    `json:"want"`

@@ -64,14 +64,14 @@ func (r *run) put(d *dict, key, v value) error {
 	return nil
 }
 
-// Hashes of what is not its own hash.
+// Hashes of the values that cannot be their own.
 type (
 	noneHash      struct{}
 	undefinedHash struct{}
 	tupleHash     string
 )
 
-// hash returns what equals for equal values and can be a key of a map. Lists and dicts have none.
+// hash returns a key for a map that is equal for equal values. Lists and dicts have none.
 func (r *run) hash(v value) (any, error) {
 	switch v := v.(type) {
 	case nil:

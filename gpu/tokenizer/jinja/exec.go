@@ -93,7 +93,7 @@ func (r *run) assignAttribute(t target, v value) error {
 
 var errNamespace = fmt.Errorf("cannot assign attribute on non-namespace object")
 
-// checkNamespaces returns an error if a target has an attribute of what is no namespace.
+// checkNamespaces returns an error if a target is an attribute of anything but a namespace.
 func (r *run) checkNamespaces(t target) error {
 	for _, part := range t.parts {
 		if err := r.checkNamespaces(part); err != nil {

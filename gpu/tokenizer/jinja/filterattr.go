@@ -6,7 +6,7 @@ import (
 )
 
 // getter returns the function that looks up an attribute such as "a.b.0" of an element (the element
-// itself for none), takes a default for what is undefined, and makes texts small if fold is true.
+// itself for none), takes a default for what is undefined, and lower-cases strings if fold is true.
 func (r *run) getter(attribute, otherwise value, fold bool) (func(value) (value, error), error) {
 	var path []value
 	if s, ok := asText(attribute); ok {
@@ -44,7 +44,7 @@ func pathPart(part string) value {
 	return part
 }
 
-// folded returns a text in small letters, and other values as they are.
+// folded returns a string in lower case, and other values as they are.
 func (r *run) folded(v value) (value, error) {
 	s, ok := asText(v)
 	if !ok {

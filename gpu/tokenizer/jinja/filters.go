@@ -59,7 +59,7 @@ func init() {
 	}
 }
 
-// softly makes a filter of a method of texts: what is not a text becomes one.
+// softly makes a filter of a string method: other values are converted to strings first.
 func softly(n string) filterFunc {
 	return func(r *run, of value, a args) (value, error) {
 		if _, err := a.bind(n); err != nil {

@@ -176,7 +176,7 @@ func (s forStmt) loop(r *run, over value, depth int, recurse func(value, int) (v
 		l.over = l.it
 	}
 	around := r.scope
-	ran := false // whether a turn came to its end
+	ran := false // whether an iteration came to its end
 	for {
 		more, err := l.advance()
 		if err != nil {
@@ -205,7 +205,7 @@ func (s forStmt) loop(r *run, over value, depth int, recurse func(value, int) (v
 	if ran {
 		return proceed, nil
 	}
-	// As in Jinja2, a loop all of whose turns end with break or continue counts as one without turns.
+	// As in Jinja2, a loop whose iterations all end with break or continue counts as one without any.
 	var sig signal
 	err = r.inside(around, func() (err error) {
 		sig, err = r.execBlock(s.other)

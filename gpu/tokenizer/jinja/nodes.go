@@ -5,7 +5,7 @@ type expr interface {
 	eval(r *run) (value, error)
 }
 
-// A stmt is a statement. exec writes what it writes to the run's output.
+// A stmt is a statement. exec runs it and writes its output to the run.
 type stmt interface {
 	exec(r *run) (signal, error)
 }

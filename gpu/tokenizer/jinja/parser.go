@@ -415,7 +415,7 @@ func (p *parser) signature(m *macroStmt) error {
 	return nil
 }
 
-// merge goes back to the names of the macro around, which also has what was read meanwhile.
+// merge returns to the names of the enclosing macro and adds those that were read meanwhile.
 func (p *parser) merge(outer *uses) {
 	inner := p.uses
 	p.uses = outer
@@ -427,7 +427,7 @@ func (p *parser) merge(outer *uses) {
 	}
 }
 
-// macroBody reads the body of a macro, which is a function of its own: loops around it are not its own.
+// macroBody reads the body of a macro. Like a function, it cannot break a loop around it.
 func (p *parser) macroBody(m *macroStmt, end string) (*macroStmt, error) {
 	outer, loops := p.uses, p.loops
 	p.uses, p.loops = newUses(), 0

@@ -312,7 +312,7 @@ func (r *run) signed(s spec, prefix, digits string) (string, error) {
 	return r.padSpec(prefix+digits, s.width, s.fill, side)
 }
 
-// padSpec is pad with the rule of formats: what is left over goes behind.
+// padSpec is pad with the rule of format specifications: of an odd number of blanks the last goes behind.
 func (r *run) padSpec(text string, width int, fill string, side int) (string, error) {
 	if space := width - utf8.RuneCountInString(text); side == 1 && space > 0 {
 		var err error

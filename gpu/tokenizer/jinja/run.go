@@ -45,14 +45,14 @@ func (t *Template) Render(ctx context.Context, variables Pairs) (string, error) 
 	return r.out.String(), nil
 }
 
-// A scope holds the variables that are set in a part of a template: the template, a loop's turn, a
-// macro's call, a with. What is not in it is looked for in the scopes around it.
+// A scope holds the variables that are set in a part of a template: the template itself, one iteration of
+// a loop, one call of a macro, a with. Other variables are looked up in the scopes around it.
 type scope struct {
 	names  []string
 	values []value
 	index  map[string]int // of names, where they are many
 	around *scope
-	left   bool // the part is over
+	left   bool // the part has ended
 }
 
 // fewNames is how many names are looked through without an index.

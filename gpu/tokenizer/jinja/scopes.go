@@ -5,9 +5,9 @@ import "fmt"
 // A block is the statements of a part of a template that has variables of its own.
 type block struct {
 	list []stmt
-	// hidden are variables that the block sets and neither reads before, nor sets first in an if, nor
-	// shares with a part around it. Until it sets them they are undefined inside of it, although the
-	// template is given variables of these names: so Jinja2's compiler has it.
+	// hidden are the variables that the block sets without having read them, not first inside an if, and
+	// that no enclosing block has. As with Jinja2's compiler they are undefined inside the block until
+	// they are set, even if the template is given variables of the same names.
 	hidden []string
 }
 
@@ -28,10 +28,10 @@ func (r *run) execBlock(b *block) (signal, error) {
 type symbols struct {
 	around   *symbols
 	names    map[string]bool
-	branches int // ifs and conditions around what is looked at
+	branches int // ifs and conditions around the current statement
 	hidden   []string
 	inner    []func(around *symbols) // analyses of the blocks inside
-	unknown  *error                  // the first filter or test that there is not
+	unknown  *error                  // the first unknown filter or test
 }
 
 func (s *symbols) known(n string) bool {
@@ -78,7 +78,7 @@ func (s *symbols) inside() *symbols {
 	return &symbols{around: s, names: map[string]bool{}, unknown: s.unknown}
 }
 
-// check reports a filter or test that there is not. Inside an if it is an error only when it is used.
+// check reports an unknown filter or test. Inside an if it is an error only when it is used.
 func (s *symbols) check(what, n string, known bool) {
 	if !known && s.branches == 0 && *s.unknown == nil {
 		*s.unknown = fmt.Errorf("no %s named %q", what, brief(n))

@@ -38,10 +38,10 @@ func (s span) len() int {
 
 func (s span) at(i int) value { return s.start + int64(i)*s.step }
 
-// An undefined stands for what there is not. It is false, empty and prints as nothing; everything else
-// that is done with it is an error.
+// An undefined is the value of a name or an item that does not exist. It is false, empty and prints as
+// nothing; any other use of it is an error.
 type undefined struct {
-	why   string // format of what its use is an error for
+	why   string // format of the error that using it gives
 	names []any
 }
 
@@ -215,7 +215,7 @@ type Pair struct {
 // Pairs is a dict that is handed to a template, in its order.
 type Pairs []Pair
 
-// fromGo returns the value of what a caller hands over, and its size in bytes.
+// fromGo converts a value of the caller's, and returns its size in bytes.
 func fromGo(v any) (value, int, error) {
 	size := elementSize
 	switch v := v.(type) {
