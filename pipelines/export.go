@@ -19,7 +19,7 @@ import (
 )
 
 // Artifacts lists what is stored of an experiment, by stage and output: "vectors/ridge/silly",
-// "fit/map", "generate/0003.texts".
+// "personas.source/silly", "fit/map", "generate/0003.texts".
 func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
 	plan, err := e.Plan(ctx, store)
 	if err != nil {
@@ -27,8 +27,12 @@ func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[stri
 	}
 	found := map[string]cache.Output{}
 	for _, step := range plan.Steps {
-		for _, o := range step.Manifest {
-			found[step.Stage.Name+"/"+o.Name] = o
+		for i, o := range step.Manifest {
+			name := o.Name
+			if step.Stage.Kind == "personas" || step.Stage.Kind == "trait" { // a unit is a persona
+				name = e.personas[i].Name
+			}
+			found[step.Stage.Name+"/"+name] = o
 		}
 	}
 	return found, nil

@@ -24,6 +24,7 @@ const (
 	maxConfigFile = 64 << 20
 	maxTextFile   = 256 << 20
 	maxVectorFile = 256 << 20
+	maxMapFile    = 1 << 30
 	maxText       = 1 << 20 // one text; a line of a file holds one
 )
 

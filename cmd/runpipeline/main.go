@@ -8,6 +8,7 @@
 //	runpipeline steer   generate from one model with a vector added, once or interactively
 //	runpipeline show    a stored artifact as text
 //	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
+//	runpipeline transfer carry a vector of your own across a stored or exported map
 //	runpipeline version what this program was built from
 //
 // Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
@@ -78,6 +79,7 @@ var commands = []command{
 	{"steer", "generate from one model with a vector added, once or interactively", steerCommand},
 	{"show", "a stored artifact as text; without a name, the list of them", showCommand},
 	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
+	{"transfer", "carry a vector of your own across a stored or exported map", transferCommand},
 	{"version", "what this program was built from", versionCommand},
 }
 
