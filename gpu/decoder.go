@@ -22,6 +22,7 @@ type Decoder struct {
 
 	params []param           // those that graphs take, in order
 	values []*tensors.Tensor // of params
+	bytes  int               // of all weights
 	embed  embedding
 
 	positions    positionsOf
@@ -70,24 +71,34 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 	if _, err := config.checkTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	params := config.params()
-	d := &Decoder{config: config, dev: dev, params: params}
+	d := &Decoder{config: config, dev: dev, params: config.params(), bytes: 4 * config.Parameters()}
+	hold(d.bytes)
+	if err := d.load(src); err != nil {
+		hold(-d.bytes)
+		return nil, err
+	}
+	return d, nil
+}
+
+// load reads the weights and prepares the programs.
+func (d *Decoder) load(src source) (err error) {
+	config, params := d.config, d.params
 	if !config.Tied {
 		d.params = params[:len(params)-1]
 		if d.embed.rows, err = loadTable(src, params[len(params)-1]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if d.values, err = loadWeights(dev, src, d.params); err != nil {
-		return nil, err
+	if d.values, err = loadWeights(d.dev, src, d.params); err != nil {
+		return err
 	}
 	if err := d.embed.init(config, d.params, d.values); err != nil {
-		return nil, err
+		return err
 	}
 	d.positions.c = config
 	d.full.build, d.prefix.build, d.step.build = d.buildFull, d.buildPrefix, d.buildStep
 	d.extend.build, d.head.build = d.buildExtend, d.buildHead
-	return d, nil
+	return nil
 }
 
 // Config is the model's architecture; it must not be changed.
@@ -113,7 +124,9 @@ func (d *Decoder) Close() error {
 		}
 		p.made = nil
 	}
-	d.values = nil
+	d.values, d.embed = nil, embedding{}
+	hold(-d.bytes)
+	d.bytes = 0
 	return errors.Join(errs...)
 }
 
