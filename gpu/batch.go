@@ -48,6 +48,14 @@ func planBatches(lengths []int, bucket func(int) int, limit int) []batch {
 	return out
 }
 
+// tokensIn counts the tokens of all batches, padding included.
+func tokensIn(plan []batch) (n int) {
+	for _, b := range plan {
+		n += b.b * b.s
+	}
+	return n
+}
+
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
 
 func sortedKeys[V any](m map[int]V) []int {

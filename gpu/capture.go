@@ -47,7 +47,9 @@ func (d *Decoder) CaptureSteered(ctx context.Context, tokens [][]int32, position
 	}
 	layers := layersOf(sites)
 	plan := planBatches(lengths, bucket, batchTokens)
+	meter := newMeter(ctx, tokensIn(plan))
 	err = each(ctx, len(plan), func(i int) error {
+		defer meter.add(plan[i].b * plan[i].s)
 		return d.captureBatch(plan[i], tokens, positions, sites, layers, push, out)
 	})
 	if err != nil {

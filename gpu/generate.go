@@ -55,8 +55,9 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	for i, r := range rows {
 		tasks[i].Row = r
 	}
+	meter := newMeter(ctx, s.MaxNewTokens*d.config.lanesFor(len(rows)))
 	for d.nextSegment(tasks, s) {
-		if err := d.runSegment(ctx, tasks, s); err != nil {
+		if err := d.runSegment(ctx, tasks, s, meter); err != nil {
 			return nil, fmt.Errorf("generate: %w", err)
 		}
 	}
@@ -97,7 +98,7 @@ func (d *Decoder) nextSegment(tasks []task, s Sampling) bool {
 }
 
 // runSegment continues every task that is not done.
-func (d *Decoder) runSegment(ctx context.Context, tasks []task, s Sampling) error {
+func (d *Decoder) runSegment(ctx context.Context, tasks []task, s Sampling, meter *meter) error {
 	past, err := d.runPrefixes(ctx, tasks)
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func (d *Decoder) runSegment(ctx context.Context, tasks []task, s Sampling) erro
 	size := (len(tasks) + lanes - 1) / lanes
 	return each(ctx, lanes, func(i int) error {
 		from, to := min(i*size, len(tasks)), min((i+1)*size, len(tasks))
-		l := &lane{d: d, past: past, tasks: tasks, sampling: s, size: size, from: from, to: to}
+		l := &lane{d: d, past: past, tasks: tasks, sampling: s, size: size, from: from, to: to, meter: meter}
 		return l.run(ctx)
 	})
 }

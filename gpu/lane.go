@@ -17,6 +17,7 @@ type lane struct {
 	sampling Sampling
 	size     int
 	from, to int
+	meter    *meter // of new tokens, one a lane and step
 
 	s, t    int // cache slots of the prefixes; cache slots in all
 	cache   []*tensors.Tensor
@@ -60,6 +61,7 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		err = l.choose(logits)
 		free(logits)
+		l.meter.add(1)
 		if err != nil || l.finished() {
 			return err
 		}

@@ -38,7 +38,13 @@ func (d *Decoder) NLL(ctx context.Context, prompts, continuations [][]int32) ([]
 	defer past.free()
 	out := make([][]float32, len(prompts))
 	plan := planScore(past, continuations)
+	total := 0
+	for _, b := range plan {
+		total += b.b * b.s
+	}
+	meter := newMeter(ctx, total)
 	err = each(ctx, len(plan), func(i int) error {
+		defer meter.add(plan[i].b * plan[i].s)
 		return d.scoreBatch(plan[i], past, prompts, continuations, out)
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/persona-transfer/runpipeline/cache"
-	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
@@ -16,7 +15,7 @@ type Fact struct{ Name, Value string }
 
 // Facts tells what the experiment is made of and what it costs, from configurations alone, and from what
 // a plan found in the store.
-func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) ([]Fact, error) {
+func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, costs Costs) ([]Fact, error) {
 	var facts []Fact
 	add := func(name, format string, args ...any) {
 		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
@@ -28,7 +27,7 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) (
 	for _, s := range e.sides() {
 		c := s.shape
 		add(s.name, "%s: %s, width %d, %d blocks, vocabulary %d, %s parameters (%s in float32); layer %d%s",
-			modelName(s.Ref), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), size(4*c.Parameters()), s.Layer, chosen)
+			modelName(s.Ref), c.ModelType, c.Hidden, c.Layers, c.Vocab, count(c.Parameters()), Size(4*c.Parameters()), s.Layer, chosen)
 	}
 	for _, note := range e.notes {
 		add("note", "%s", note)
@@ -42,8 +41,11 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan) (
 		return nil, err
 	}
 	add("length", "%s", doses)
-	add("memory", "about %s for the larger model with its caches", size(e.memory(rows/max(batches, 1))))
-	add("work", "about %s floating-point operations", count(e.operations(rows)))
+	if total := costs.Total(); total > 0 {
+		add("time", "about %s on this machine, as it is now%s", Roughly(total), byPace(costs))
+		add("work", "about %s floating-point operations in the models", count(operations(plan)))
+		add("memory", "about %s at its peak", Size(e.memory(plan)))
+	}
 	for _, text := range e.Doubts() {
 		add("note", "%s", text)
 	}
@@ -99,43 +101,12 @@ func (e *Experiment) work() (batches, rows int) {
 	return batches, batches * e.NTestPrompts * e.NSeeds
 }
 
-// memory is the larger model's weights, the embedding counted once, and one batch's key-value cache.
-func (e *Experiment) memory(rows int) int {
-	most := 0
-	for _, s := range e.sides() {
-		c, length := s.shape, 64+e.MaxNewTokens
-		most = max(most, 4*c.Parameters()+8*c.Layers*c.KVDim()*length*rows)
-	}
-	return most
-}
-
-// operations is two for each weight and token: capture in both models up to the layer, then
-// generating and scoring in the target.
-func (e *Experiment) operations(rows int) int {
-	const tokensPerText = 20
-	total := 0
-	for _, s := range e.sides() {
-		share := float64(s.Layer+1) / float64(s.shape.Layers)
-		total += int(share * float64(2*body(s.shape)*tokensPerText*e.NTraining))
-	}
-	t := e.Target.shape
-	return total + 2*2*(body(t)+t.Vocab*t.Hidden)*e.MaxNewTokens*rows
-}
-
-// body is the number of weights that a token passes through before the output matrix.
-func body(c *gpu.Config) int {
-	n := c.Parameters() - c.Vocab*c.Hidden
-	if !c.Tied {
-		n -= c.Vocab * c.Hidden
-	}
-	return n
-}
-
 func count(n int) string {
 	return scaled(float64(n), 1000, []string{"", " thousand", " million", " billion", " trillion", " quadrillion"})
 }
 
-func size(n int) string {
+// Size writes a number of bytes for people.
+func Size(n int) string {
 	return scaled(float64(n), 1024, []string{" B", " KiB", " MiB", " GiB", " TiB"})
 }
 
@@ -146,6 +117,9 @@ func scaled(x, step float64, units []string) string {
 	}
 	if i == 0 {
 		return fmt.Sprintf("%.0f%s", x, units[0])
+	}
+	if x >= 999.5 { // which %.3g writes with an exponent
+		return fmt.Sprintf("%.0f%s", x, units[i])
 	}
 	return fmt.Sprintf("%.3g%s", x, units[i])
 }

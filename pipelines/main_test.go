@@ -177,7 +177,7 @@ func mustRun(t *testing.T, s settings, dir string) outcome {
 func (o outcome) computed() []string {
 	names := map[string]bool{}
 	for _, ev := range o.events {
-		if ev.Note == "" && !ev.Hit {
+		if ev.Ends() && !ev.Hit {
 			names[ev.Stage] = true
 		}
 	}
@@ -187,7 +187,7 @@ func (o outcome) computed() []string {
 // units counts computed units of a stage, or of all for "".
 func (o outcome) units(stage string) (n int) {
 	for _, ev := range o.events {
-		if ev.Note == "" && !ev.Hit && ev.Unit >= 0 && (stage == "" || ev.Stage == stage) {
+		if ev.Ends() && !ev.Hit && ev.Unit >= 0 && (stage == "" || ev.Stage == stage) {
 			n++
 		}
 	}

@@ -36,7 +36,7 @@ type Options struct {
 	Progress func(Event)       // called from one goroutine at a time
 }
 
-// An Event is progress: a unit was found or computed, or a stage was committed (Unit −1).
+// An Event is progress: a unit is under way, was found or computed, or a stage was committed (Unit −1).
 type Event = transforms.Event
 
 // A Result is what a finished experiment leaves.
@@ -160,7 +160,7 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 			return err
 		}
 	}
-	end := transforms.Begin(ctx, env.Run, func(ev Event) { rec.add(ev, o.Progress) })
+	end := transforms.Begin(ctx, env.Run, func(ev Event) { rec.add(ev, o.Progress) }, plan.missing()...)
 	beamCtx := ctx
 	if inProcess(o.Runner) { // an interruption stops the units, and the pipeline runs empty
 		beamCtx = context.WithoutCancel(ctx)
@@ -307,7 +307,7 @@ func (r *record) add(ev Event, progress func(Event)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock(ev)
-	if s := r.stages[ev.Stage]; s != nil && ev.Unit >= 0 && ev.Note == "" {
+	if s := r.stages[ev.Stage]; s != nil && ev.Unit >= 0 && ev.Ends() {
 		if ev.Hit {
 			s.Hits++
 		} else {

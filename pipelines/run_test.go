@@ -224,7 +224,7 @@ func TestCancelledRunGoesOn(t *testing.T) {
 		dir := t.TempDir()
 		e := small().experiment(t)
 		o := e.runIn(t, dir, func(ev Event, cancel context.CancelFunc) {
-			if ev.Stage == stage && ev.Unit >= 0 && ev.Note == "" {
+			if ev.Stage == stage && ev.Unit >= 0 && ev.Ends() {
 				cancel()
 			}
 		})
@@ -233,7 +233,7 @@ func TestCancelledRunGoesOn(t *testing.T) {
 		}
 		done := map[cache.ActionKey]bool{}
 		for _, ev := range o.events {
-			if ev.Note == "" && !ev.Hit {
+			if ev.Ends() && !ev.Hit {
 				done[ev.Key] = true
 			}
 		}
@@ -245,7 +245,7 @@ func TestCancelledRunGoesOn(t *testing.T) {
 			t.Fatalf("rerun after a cancellation at %s: %v", stage, rest.err)
 		}
 		for _, ev := range rest.events {
-			if ev.Note == "" && !ev.Hit && done[ev.Key] {
+			if ev.Ends() && !ev.Hit && done[ev.Key] {
 				t.Errorf("cancelled at %s: %s, unit %d was finished and is computed again", stage, ev.Stage, ev.Unit)
 			}
 		}

@@ -149,6 +149,7 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 	if s.shape, err = gpu.ParseConfig(c.Config()); err != nil {
 		return err
 	}
+	s.Shape = transforms.ShapeOf(s.shape)
 	if missing := c.MissingShards(); len(missing) > 0 {
 		if metadataOnly {
 			s.Digest = "weights missing"
@@ -188,9 +189,11 @@ func (e *Experiment) lay() {
 			Texts: e.input(transforms.PersonaTexts{Positive: set.Positive, Negative: set.Negative})})
 	}
 	shards := transforms.Shards(e.NTraining)
-	source := transforms.Capture{Model: e.Source.Model, Layer: e.Source.Layer, Positions: e.Positions}
-	target := transforms.Capture{Model: e.Target.Model, Layer: e.Target.Layer, Positions: e.Positions}
-	generation := e.generation()
+	shard := e.shardSize(calibration, shards)
+	source := transforms.Capture{Model: e.Source.Model, Layer: e.Source.Layer, Positions: e.Positions, Size: shard}
+	target := transforms.Capture{Model: e.Target.Model, Layer: e.Target.Layer, Positions: e.Positions, Size: shard}
+	widths := transforms.Widths{Source: e.Source.Shape.Hidden, Target: e.Target.Shape.Hidden, Pairs: e.NTraining}
+	anchors, generation := e.anchors(calibration), e.generation()
 	shuffles, self := 0, false // what only some conditions need is made only for them
 	for _, c := range e.conditions() {
 		shuffles, self = max(shuffles, c.Shuffles), self || c.Self
@@ -204,22 +207,22 @@ func (e *Experiment) lay() {
 		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration),
 			Samples: e.NTraining, Positions: e.Positions, Seed: e.Seed}, 1),
 		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
-		transforms.NewStage("anchors", "generate", e.anchors(calibration), 1),
-		transforms.NewStage("anchors.score", "score", transforms.Score{Model: e.Target.Model}, 1, "anchors"),
+		transforms.NewStage("anchors", "generate", anchors, 1),
+		transforms.NewStage("anchors.score", "score", anchors.Scoring(), 1, "anchors"),
 		transforms.NewStage("yardstick", "yardstick", transforms.YardstickSettings{Personas: e.PersonaDatasets.Names()}, 1, "anchors", "anchors.score", "trait"),
 		transforms.NewStage("gate", "gate", transforms.Gate{Measure: e.Primary.Measure}, 1, "yardstick"),
 		gated(transforms.NewStage("capture.source", "capture", source, shards, "pairs")),
 		gated(transforms.NewStage("capture.target", "capture", target, shards, "pairs")),
-		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: shuffles, Self: self, Seed: e.Seed},
+		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: shuffles, Self: self, Seed: e.Seed, Widths: widths},
 			shards, "capture.source", "capture.target"),
 		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
-			Folds: e.Folds, Shuffles: shuffles, Self: self}, 1, "gram"),
+			Folds: e.Folds, Shuffles: shuffles, Self: self, Widths: widths}, 1, "gram"),
 		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target.Model), len(e.personas)),
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
-		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed},
+		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed, Widths: widths},
 			1, "fit", "personas.source", "personas.target", "capture.source", "capture.target"),
 		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),
-		transforms.NewStage("score", "score", transforms.Score{Model: e.Target.Model}, units, "generate"),
+		transforms.NewStage("score", "score", generation.Scoring(), units, "generate"),
 		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "yardstick", "generate", "score", "trait", "vectors", "fit", "pairs"),
 	}
 	for i := range e.stages { // a first run has nothing in common with one of other models
@@ -250,6 +253,7 @@ func (e *Experiment) steered() (names []string) {
 // personaStage takes persona vectors where capture reads; at word ends, only at those that the
 // other model has too, as in the pairs.
 func (e *Experiment) personaStage(at transforms.Capture, partner transforms.Model) transforms.Personas {
+	at.Size = e.personaSize()
 	p := transforms.Personas{Capture: at, Personas: e.personas}
 	if e.Positions == "word_ends" {
 		p.Partner = partner.Text()
@@ -328,7 +332,7 @@ func opening(text string) string {
 func (e *Experiment) evaluation(g transforms.Generate) transforms.Evaluate {
 	return transforms.Evaluate{SourceModel: modelName(e.Source.Ref), TargetModel: modelName(e.Target.Ref), SourceLayer: e.Source.Layer, TargetLayer: e.Target.Layer,
 		Personas: e.PersonaDatasets.Names(), Conditions: e.Conditions, Alphas: e.AlphaValues, AlphaUnit: e.AlphaUnit, Positions: e.Positions,
-		Primary: transforms.Primary(e.Primary), Batches: g.Batches, EndAllowed: e.StopAtEOS, Samples: e.NTraining, Seed: e.Seed}
+		Primary: transforms.Primary(e.Primary), Batches: g.Batches, EndAllowed: e.StopAtEOS, Samples: e.NTraining, Seed: e.Seed, Texts: g.Texts()}
 }
 
 // modelName is a model's name without the folder that it happens to lie in.

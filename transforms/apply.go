@@ -171,6 +171,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 		return fn.Env.fail(run, err)
 	}
 	run.events(Event{Stage: fn.Stage.Name, Unit: -1, Key: r.Key(), Hit: hit})
+	run.finished(fn.Stage.Name)
 	emit(StageDone{Stage: fn.Stage.Name, Key: r.Key().String()})
 	return nil
 }

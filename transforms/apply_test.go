@@ -26,7 +26,9 @@ type toy struct {
 
 var errToy = errors.New("toy unit failed")
 
-func init() { register("test", 1, many, toyUnit) }
+func init() {
+	register("test", 1, many, func(toy, int) Work { return Work{Pace: Counting, Elements: 1000} }, toyUnit)
+}
 
 func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s).Int("index", int64(u.Index))

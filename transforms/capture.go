@@ -12,14 +12,20 @@ import (
 
 // Capture is the stage that records one model's residual stream at the positions of the pairs.
 type Capture struct {
-	Model     Model  `json:"model"`
-	Layer     int    `json:"layer"`
-	Positions string `json:"positions"` // recorded in the shards, so that a vector of another rule is refused
+	Model     Model       `json:"model"`
+	Layer     int         `json:"layer"`
+	Positions string      `json:"positions"`    // recorded in the shards, so that a vector of another rule is refused
+	Size      ReadingSize `json:"size" key:"-"` // of a unit
 }
 
 const captureVersion = 4 // 4: artifacts of format 2; 2: texts without a position are not run, which changes the batches of the others; 3: as pairs 2
 
-func init() { register("capture", captureVersion, many, capture) }
+func init() { register("capture", captureVersion, many, captureWork, capture) }
+
+// captureWork is that of a shard.
+func captureWork(s Capture, _ int) Work {
+	return s.Model.Shape.reading(s.Size.Tokens, s.Size.Length, s.Layer+1)
+}
 
 // meta describes what was read, for the check that vectors and maps belong together.
 func (s Capture) meta(hidden int) artifacts.Meta {

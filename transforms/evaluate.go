@@ -28,6 +28,7 @@ type Evaluate struct {
 	Primary     Primary   `json:"primary"`
 	Batches     []Batch   `json:"batches"`
 	Seed        uint64    `json:"seed"`
+	Texts       int       `json:"texts" key:"-"` // that are judged, about
 }
 
 // Primary is the declared endpoint.
@@ -80,7 +81,12 @@ type AnchorReport struct {
 
 const evaluateVersion = 6 // 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
-func init() { register("evaluate", evaluateVersion, whole, evaluate) }
+func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
+
+// evaluateWork is judging every text and the resamples of all.
+func evaluateWork(s Evaluate, _ int) Work {
+	return Work{Pace: Counting, Elements: 2e5 * float64(s.Texts)}
+}
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads yardstick, generate, score,
 // trait, vectors, fit, pairs.

@@ -20,11 +20,26 @@ type Fit struct {
 	Folds    int       `json:"folds"`
 	Shuffles int       `json:"shuffles"`
 	Self     bool      `json:"self"`
+	Widths   Widths    `json:"widths" key:"-"`
 }
 
 const fitVersion = 4 // 4: artifacts of format 2; 2: cross-validates the method that is fitted, not ridge in its place; 3: learning curve
 
-func init() { register("fit", fitVersion, whole, fit) }
+func init() { register("fit", fitVersion, whole, fitWork, fit) }
+
+// fitWork is the cross-validation, the learning curve and the maps; see linear.CrossValidate for what
+// these cost.
+func fitWork(s Fit, _ int) Work {
+	d, e := float64(s.Widths.Source), float64(s.Widths.Target)
+	solve := d*d*d/3 + d*d*e
+	folds := float64(s.Folds) * (5*d*d*d + float64(len(s.Lambdas))*d*d*e)
+	maps := float64(1+s.Shuffles) * solve
+	if s.Self {
+		maps += 4 * e * e * e / 3
+	}
+	const curve = 5 // points of the learning curve
+	return Work{Pace: Algebra, Elements: folds + maps + curve*solve, Bytes: 2 * s.Widths.bytes(s.Folds, s.Shuffles)}
+}
 
 // A FitReport is everything that is known about a map besides its matrix.
 type FitReport struct {

@@ -80,7 +80,28 @@ func Batches(conditions []Condition, personas []string, alphas []float64, prompt
 
 const generateVersion = 4 // 4: unsteered texts know no layer, artifacts of format 2; 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
 
-func init() { register("generate", generateVersion, many, generate) }
+func init() { register("generate", generateVersion, many, generateWork, generate) }
+
+// Texts counts those of all units.
+func (s Generate) Texts() int { return len(s.Batches) * len(s.Prompts) * s.Seeds }
+
+// Scoring is the stage that scores the texts.
+func (s Generate) Scoring() Score {
+	score := Score{Model: s.Model, Tokens: s.Sampling.MaxNewTokens, Prompt: meanTokens(s.Prompts)}
+	for _, b := range s.Batches {
+		n := len(s.Prompts) * s.Seeds
+		if b.Condition == Anchors { // and once more with their words shuffled
+			n *= 2
+		}
+		score.Texts = append(score.Texts, n)
+	}
+	return score
+}
+
+// generateWork is that of a batch.
+func generateWork(s Generate, _ int) Work {
+	return s.Model.Shape.writing(len(s.Prompts)*s.Seeds, meanTokens(s.Prompts), s.Sampling.MaxNewTokens)
+}
 
 // generate writes one batch. It reads vectors, or nothing if no batch is steered.
 func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error) {

@@ -17,11 +17,35 @@ type Gram struct {
 	Shuffles int    `json:"shuffles"` // permutations of the pairs, for the condition shuffled_pairs
 	Self     bool   `json:"self"`     // also the target with itself, for the condition self
 	Seed     uint64 `json:"seed"`
+	Widths   Widths `json:"widths" key:"-"`
+}
+
+// Widths are those of the two models, and how many pairs there are.
+type Widths struct {
+	Source int `json:"source"`
+	Target int `json:"target"`
+	Pairs  int `json:"pairs"`
 }
 
 const gramVersion = 2 // 2: artifacts of format 2
 
-func init() { register("gram", gramVersion, many, gram) }
+func init() { register("gram", gramVersion, many, gramWork, gram) }
+
+// gramWork is the products of a shard's rows with each other.
+func gramWork(s Gram, _ int) Work {
+	d, e := float64(s.Widths.Source), float64(s.Widths.Target)
+	each := d*d + d*e*float64(1+s.Shuffles)
+	if s.Self {
+		each += 2 * e * e
+	}
+	return Work{Pace: Algebra, Elements: each * float64(min(s.Widths.Pairs, ShardRows)), Bytes: s.Widths.bytes(s.Folds, s.Shuffles)}
+}
+
+// bytes is what the matrices of folds and permutations take, twice: as they are made or read, and stored.
+func (w Widths) bytes(folds, shuffles int) float64 {
+	d, e := float64(w.Source), float64(w.Target)
+	return 2 * 8 * (float64(folds)*(d*d+d*e) + float64(shuffles)*d*e)
+}
 
 // gram reduces one shard. It reads capture.source and capture.target.
 func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {

@@ -26,6 +26,7 @@ type Model struct {
 	Device   string `json:"device"`       // the device with its number type and instruction set
 	Template bool   `json:"template"`     // wrap texts in the model's chat template
 	Date     string `json:"date"`         // that templates are told, YYYY-MM-DD; empty: none
+	Shape    Shape  `json:"shape" key:"-"`
 }
 
 // A TextModel is a Model without a device, for stages that only tokenise.
@@ -50,7 +51,20 @@ func OpenFiles(ctx context.Context, ref string, metadataOnly bool) (*checkpoint.
 		}
 		return checkpoint.OpenFS(folder, ref)
 	}
-	return checkpoint.Open(ctx, ref, checkpoint.Options{MetadataOnly: metadataOnly})
+	o := checkpoint.Options{MetadataOnly: metadataOnly}
+	if told, ok := ctx.Value(downloadsKey{}).(func(string, string, int64, int64)); ok {
+		o.Progress = func(file string, done, total int64) { told(ref, file, done, total) }
+	}
+	return checkpoint.Open(ctx, ref, o)
+}
+
+// downloadsKey is the key of a context's function that is told of downloads.
+type downloadsKey struct{}
+
+// WithDownloads gives a context whose downloads of models tell told how many bytes of a file have arrived;
+// a total of less than 0 is not known. Other goroutines may call it.
+func WithDownloads(ctx context.Context, told func(model, file string, done, total int64)) context.Context {
+	return context.WithValue(ctx, downloadsKey{}, told)
 }
 
 // lazy opens a thing once per process, on first use; a failure is not remembered.
@@ -110,7 +124,7 @@ func openTokenizer(c *checkpoint.Checkpoint, date string) (*tokenizer.Tokenizer,
 // decoder loads the model, once per process. It is called on the first miss, never before: a run
 // that finds everything loads nothing.
 func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
-	return decoders.get(m.Digest+m.Ref+m.Open+m.Date, func() (*gpu.Decoder, error) {
+	return decoders.get(m.key(), func() (*gpu.Decoder, error) {
 		u.note("loading %s", m.Ref)
 		c, err := OpenFiles(ctx, m.Ref, false)
 		if err != nil {
@@ -127,6 +141,19 @@ func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
 		}
 		return gpu.Open(c, t, m.Open)
 	})
+}
+
+// key tells models of a process apart.
+func (m Model) key() string { return m.Digest + m.Ref + m.Open + m.Date }
+
+// closeModel frees a model's decoder, if it is open.
+func closeModel(m Model) {
+	decoders.mu.Lock()
+	defer decoders.mu.Unlock()
+	if d, ok := decoders.open[m.key()]; ok {
+		d.Close()
+		delete(decoders.open, m.key())
+	}
 }
 
 // CloseModels frees the decoders of this process.

@@ -48,7 +48,12 @@ type Text struct {
 
 const pairsVersion = 4 // 4: artifacts of format 2; 3: texts drawn by seed and text; 2: word ends in scripts without spaces; texts in a chat template are found by marks, not by search
 
-func init() { register("pairs", pairsVersion, whole, pairs) }
+func init() { register("pairs", pairsVersion, whole, pairsWork, pairs) }
+
+// pairsWork counts texts that are tokenised twice.
+func pairsWork(s Pairs, _ int) Work {
+	return Work{Pace: Counting, Elements: 20_000 * float64(s.Samples)}
+}
 
 // pairs draws texts in a seeded order until there are enough positions, and cuts them into shards.
 // A document's texts share an ordinal in the Fold column, by which the fit keeps them together.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
 )
 
@@ -43,7 +44,12 @@ func half(texts []string, odd bool) []string {
 
 const personasVersion = 5 // 5: artifacts of format 2; 2: a vector of length 0 is refused; texts are read 500 at a time; 3: as capture 2; 4: as pairs 2
 
-func init() { register("personas", personasVersion, many, personas) }
+func init() { register("personas", personasVersion, many, personasWork, personas) }
+
+// personasWork is that of reading half a persona's texts.
+func personasWork(s Personas, _ int) Work {
+	return captureWork(s.Capture, 0)
+}
 
 // personas takes one persona's vector: mean(positive) − mean(negative), with its length.
 func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error) {
@@ -54,11 +60,11 @@ func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error)
 		if err != nil {
 			return nil, err
 		}
-		positive, err := u.mean(ctx, s, half(texts.Positive, false), "persona_datasets."+p.Name+".positive_texts")
+		positive, err := u.mean(gpu.PartOf(ctx, 0, 2), s, half(texts.Positive, false), "persona_datasets."+p.Name+".positive_texts")
 		if err != nil {
 			return nil, err
 		}
-		negative, err := u.mean(ctx, s, half(texts.Negative, false), "persona_datasets."+p.Name+".negative_texts")
+		negative, err := u.mean(gpu.PartOf(ctx, 1, 2), s, half(texts.Negative, false), "persona_datasets."+p.Name+".negative_texts")
 		if err != nil {
 			return nil, err
 		}
@@ -99,8 +105,9 @@ func (u *Unit) mean(ctx context.Context, s Personas, texts []string, name string
 		return nil, fmt.Errorf("%w: %s: none of %d texts has a position to read (positions %q): %s", ErrTexts, name, len(texts), s.Capture.Positions, shard.Rows[len(texts)-1].Status)
 	}
 	stream := linear.NewStream(d.Config().Hidden)
-	for rows := range slices.Chunk(shard.Rows, ShardRows) {
-		acts, err := u.residuals(ctx, s.Capture, &artifacts.Texts{Rows: rows})
+	chunks := slices.Collect(slices.Chunk(shard.Rows, ShardRows))
+	for i, rows := range chunks {
+		acts, err := u.residuals(gpu.PartOf(ctx, i, len(chunks)), s.Capture, &artifacts.Texts{Rows: rows})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

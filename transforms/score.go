@@ -7,18 +7,27 @@ import (
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
 // Score is the stage that reads each continuation with the unsteered target: how surprising is it?
 // Units are those of the stage whose texts they are.
 type Score struct {
-	Model Model `json:"model"`
+	Model  Model `json:"model"`
+	Texts  []int `json:"texts" key:"-"`  // of each unit
+	Tokens int   `json:"tokens" key:"-"` // of a text, at most
+	Prompt int   `json:"prompt" key:"-"` // of a prompt, about
 }
 
 const scoreVersion = 3 // 3: artifacts of format 2; 2: end tokens that a prompt was given
 
-func init() { register("score", scoreVersion, many, score) }
+func init() { register("score", scoreVersion, many, scoreWork, score) }
+
+// scoreWork is that of a batch.
+func scoreWork(s Score, unit int) Work {
+	return s.Model.Shape.scoring(s.Texts[unit], s.Prompt, s.Tokens)
+}
 
 // score reads one batch. The anchors are read twice: as they are, for the zero of coherence, and
 // with their words shuffled, for the point beyond which a text counts as garbled. It reads the stage
@@ -38,7 +47,11 @@ func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
 		for i, row := range rows.Rows {
 			texts[i] = row.Tokens
 		}
-		nll, err := u.nll(ctx, s.Model, rows, texts)
+		passes := 1
+		if len(rows.Rows) > 0 && rows.Rows[0].Condition == Anchors {
+			passes = 2
+		}
+		nll, err := u.nll(gpu.PartOf(ctx, 0, passes), s.Model, rows, texts)
 		if err != nil {
 			return nil, err
 		}
@@ -47,8 +60,8 @@ func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
 			scores.Rows = append(scores.Rows, artifacts.Score{Row: int32(i), NLL: nll[i], Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(nll[i])})
 		}
 		products := []Product{{Name: "scores", Kind: artifacts.KindScores, Rows: int64(len(scores.Rows)), Write: scores.Encode}}
-		if len(rows.Rows) > 0 && rows.Rows[0].Condition == Anchors {
-			shuffled, err := u.shuffledWords(ctx, s, rows)
+		if passes == 2 {
+			shuffled, err := u.shuffledWords(gpu.PartOf(ctx, 1, passes), s, rows)
 			if err != nil {
 				return nil, err
 			}

@@ -83,12 +83,14 @@ func (m Manifest) Find(name string) (cache.Output, bool) {
 	return cache.Output{}, false
 }
 
-// A kind is one sort of work: its version, the type of its settings, and what a unit does.
+// A kind is one sort of work: its version, the type of its settings, how much there is to do in a unit, and
+// what a unit does.
 type kind struct {
 	version  int
 	many     bool // stages of this kind are cut into units, if only into one
 	settings reflect.Type
 	decode   func(json.RawMessage) any
+	work     func(settings any, unit int) Work
 	run      func(ctx context.Context, u *Unit, settings any) (cache.ActionKey, error)
 }
 
@@ -104,7 +106,7 @@ var kinds = map[string]kind{}
 
 // register makes a kind known to every process that links this package, remote workers included.
 // Stages of a whole kind are one unit, whose outputs keep their names in the manifest.
-func register[S any](name string, version int, many cut, run func(ctx context.Context, u *Unit, s S) (cache.ActionKey, error)) {
+func register[S any](name string, version int, many cut, work func(s S, unit int) Work, run func(ctx context.Context, u *Unit, s S) (cache.ActionKey, error)) {
 	kinds[name] = kind{
 		version:  version,
 		many:     bool(many),
@@ -116,6 +118,7 @@ func register[S any](name string, version int, many cut, run func(ctx context.Co
 			}
 			return s
 		},
+		work: func(settings any, unit int) Work { return work(settings.(S), unit) },
 		run: func(ctx context.Context, u *Unit, settings any) (cache.ActionKey, error) {
 			return run(ctx, u, settings.(S))
 		},

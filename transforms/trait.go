@@ -18,7 +18,10 @@ type Trait struct {
 
 const traitVersion = 3 // 3: scorers of one kind; 2: few texts have a scorer too
 
-func init() { register("trait", traitVersion, many, trait) }
+func init() { register("trait", traitVersion, many, traitWork, trait) }
+
+// traitWork is a logistic regression of a few hundred texts, whatever they are.
+func traitWork(Trait, int) Work { return Work{Pace: Counting, Elements: 3e7} }
 
 // trait fits one scorer. A persona with fewer than trial.MinFewTexts gets an empty one: its trait is
 // missing.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // Env is what a worker needs besides the stage: where the store is and which run this is. None of
@@ -42,6 +44,7 @@ type Unit struct {
 
 	inputs []Manifest
 	run    *run
+	told   time.Time // when the unit last said how far it is
 }
 
 // Input is the manifest of a stage that this one reads. It panics if the stage is not among Stage.Inputs.
@@ -95,7 +98,7 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 		u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
 		return key, nil
 	}
-	products, err := compute(ctx)
+	products, err := compute(gpu.WithProgress(ctx, u.share))
 	if err != nil {
 		return key, err
 	}
@@ -129,7 +132,7 @@ func load[T any](ctx context.Context, s cache.Store, o cache.Output, kind string
 }
 
 // An Event tells that a unit was found (Hit) or computed, or, with Unit −1, that a stage's manifest
-// was found or committed.
+// was found or committed; or, before that, how far a unit is.
 type Event struct {
 	Stage string
 	Unit  int
@@ -137,10 +140,14 @@ type Event struct {
 	Hit   bool
 	Bytes int64
 	Took  time.Duration
-	Note  string // a message without a unit's end: "loading gemma-3-270m"
+	Part  float64 // how much of a unit is done that is still at work, between 0 and 1; 0 at its end
+	Note  string  // a message without a unit's end: "loading gemma-3-270m"
 
 	Warning bool // the note is one that even whoever asked for quiet must see
 }
+
+// Ends reports an event that tells of the end of a unit or a stage, not of one that is at work.
+func (e Event) Ends() bool { return e.Note == "" && e.Part == 0 }
 
 // A run is what the units of one run share within a process.
 type run struct {
@@ -148,17 +155,21 @@ type run struct {
 	stop   context.CancelFunc
 	events func(Event)
 
-	mu  sync.Mutex
-	err error // the first failure, typed: Beam carries errors between its parts as text
+	mu    sync.Mutex
+	err   error            // the first failure, typed: Beam carries errors between its parts as text
+	needs map[string]Stage // the stages that are not finished, by name
 }
 
 var runs sync.Map // run name → *run
 
 // Begin makes a run known to the units of this process: they stop when ctx is cancelled and report
-// to events, which may be called from several goroutines. The returned function ends it and gives
-// the first typed error that a unit met.
-func Begin(ctx context.Context, name string, events func(Event)) (end func() error) {
-	r := &run{events: events}
+// to events, which may be called from several goroutines. Models that none of the run's stages needs any
+// more are closed. The returned function ends the run and gives the first typed error that a unit met.
+func Begin(ctx context.Context, name string, events func(Event), stages ...Stage) (end func() error) {
+	r := &run{events: events, needs: map[string]Stage{}}
+	for _, s := range stages {
+		r.needs[s.Name] = s
+	}
 	r.ctx, r.stop = context.WithCancel(ctx)
 	runs.Store(name, r)
 	return func() error {
@@ -180,6 +191,19 @@ func lookupRun(ctx context.Context, name string) *run {
 
 func (u *Unit) event(e Event) { u.run.events(e) }
 
+// shareEvery is the least time between two events that say how far a unit is. Tests change it.
+var shareEvery = 100 * time.Millisecond
+
+// share says how far the unit is. It is called by one goroutine at a time.
+func (u *Unit) share(part float64) {
+	now := time.Now()
+	if !(part > 0 && part < 1) || now.Sub(u.told) < shareEvery {
+		return
+	}
+	u.told = now
+	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Part: part})
+}
+
 // note reports something worth a line while a unit is at work.
 func (u *Unit) note(format string, args ...any) {
 	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: fmt.Sprintf(format, args...)})
@@ -188,6 +212,22 @@ func (u *Unit) note(format string, args ...any) {
 // warn reports something that changes what the run can find.
 func (u *Unit) warn(text string) {
 	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: text, Warning: true})
+}
+
+// finished closes the models that were opened for a stage and that no other one of the run needs.
+func (r *run) finished(stage string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	done, ok := r.needs[stage]
+	if !ok {
+		return
+	}
+	delete(r.needs, stage)
+	for _, m := range done.Models() {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(r.needs)), func(s Stage) bool { return slices.Contains(s.Models(), m) }) {
+			closeModel(m)
+		}
+	}
 }
 
 // keep remembers the first error of the run that is not its own interruption.

@@ -15,11 +15,18 @@ type VectorSettings struct {
 	Personas   []string `json:"personas"`
 	Draws      int      `json:"draws"` // of random directions and projections
 	Seed       uint64   `json:"seed"`
+	Widths     Widths   `json:"widths" key:"-"`
 }
 
 const vectorsVersion = 2 // 2: artifacts of format 2
 
-func init() { register("vectors", vectorsVersion, whole, vectors) }
+func init() { register("vectors", vectorsVersion, whole, vectorsWork, vectors) }
+
+// vectorsWork is reading both models' activations, and a random direction for each draw.
+func vectorsWork(s VectorSettings, _ int) Work {
+	each := s.Widths.Source + s.Widths.Target*(2+s.Draws*len(s.Personas))
+	return Work{Pace: Algebra, Elements: float64(each) * float64(s.Widths.Pairs)}
+}
 
 // A toolbox is what the condition vectors are made from.
 type toolbox struct {

@@ -48,7 +48,10 @@ type TraitScale struct {
 
 const yardstickVersion = 1
 
-func init() { register("yardstick", yardstickVersion, whole, yardstick) }
+func init() { register("yardstick", yardstickVersion, whole, yardstickWork, yardstick) }
+
+// yardstickWork is reading a number of texts that is the same for every experiment.
+func yardstickWork(YardstickSettings, int) Work { return Work{Pace: Counting, Elements: 3e7} }
 
 // yardstick makes one JSON output. It reads anchors, anchors.score, trait.
 func yardstick(ctx context.Context, u *Unit, s YardstickSettings) (cache.ActionKey, error) {
@@ -192,7 +195,10 @@ type Gate struct {
 
 const gateVersion = 1
 
-func init() { register("gate", gateVersion, whole, gate) }
+func init() { register("gate", gateVersion, whole, gateWork, gate) }
+
+// gateWork is next to nothing.
+func gateWork(Gate, int) Work { return Work{Pace: Counting, Elements: 1e5} }
 
 // gate has no output. It reads yardstick.
 func gate(ctx context.Context, u *Unit, s Gate) (cache.ActionKey, error) {

@@ -31,7 +31,7 @@ func checkCommand(ctx context.Context, a *app, args []string) error {
 			json.NewEncoder(a.stdout).Encode(map[string]any{"check": r.Name, "pass": r.Pass, "detail": r.Detail})
 			return
 		}
-		fmt.Fprintf(a.stdout, "%s  %s: %s\n", word, r.Name, r.Detail)
+		a.stdout.line("%s  %s: %s", word, r.Name, r.Detail)
 	})
 	if err != nil {
 		return err

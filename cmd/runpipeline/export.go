@@ -114,7 +114,7 @@ func (a *app) list(found map[string]cache.Output, err error) error {
 	sort.Strings(names)
 	for _, name := range names {
 		o := found[name]
-		fmt.Fprintf(a.stdout, "%-40s %-12s %6d rows %9d bytes  %s\n", name, o.Kind, o.Rows, o.Bytes, o.Digest)
+		a.stdout.line("%-40s %-12s %6d rows %9d bytes  %s", name, o.Kind, o.Rows, o.Bytes, o.Digest)
 	}
 	return err
 }

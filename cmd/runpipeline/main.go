@@ -62,13 +62,15 @@ type command struct {
 type app struct {
 	stdin          io.Reader
 	stdout, stderr *screen
+	downloads      *downloads
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends the one thing that an interrupt ends now instead of the command; nil: there is none
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{stdin: stdin, stdout: newScreen(stdout, false), stderr: newScreen(stderr, true)}
+	people := newScreen(stderr, true)
+	return &app{stdin: stdin, stdout: newScreen(stdout, false), stderr: people, downloads: newDownloads(people)}
 }
 
 var commands = []command{
@@ -169,7 +171,9 @@ func (a *app) command(ctx context.Context, args []string) int {
 	}
 	for _, c := range commands {
 		if c.name == name {
-			return a.exit(ctx, c.run(ctx, a, args))
+			err := c.run(pipelines.WithDownloads(ctx, a.downloads.progress), a, args)
+			a.downloads.end()
+			return a.exit(ctx, err)
 		}
 	}
 	fmt.Fprintf(a.stderr, "runpipeline: unknown command %q\nrun \"runpipeline help\" for the list of commands\n", name)

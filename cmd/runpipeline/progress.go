@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -16,10 +17,6 @@ import (
 //   - only the bar itself sends control sequences, and everything else goes through a screen that shows them;
 //   - -quiet silences everything but errors and warnings.
 
-// weights are how long a unit of each kind takes relative to the others, measured on the embedded
-// pair. They only make the time left believable before a stage's own speed is known.
-var weights = map[string]float64{"pairs": 2, "capture": 1, "gram": .05, "fit": .3, "personas": .6, "vectors": .2, "trait": 1, "yardstick": .2, "gate": .01, "generate": 1, "score": .6, "evaluate": 8}
-
 // eraseLine goes to the beginning of the terminal's line and empties it.
 const eraseLine = "\r\x1b[K"
 
@@ -29,26 +26,31 @@ type progress struct {
 	quiet bool
 	live  bool
 
-	mu       sync.Mutex
-	steps    []pipelines.Step
-	done     map[string]int // units finished, by stage
-	began    map[string]time.Time
-	start    time.Time
-	total    float64 // weight of everything that is to be done
-	finished float64
-	computed float64 // the part of finished that took time
-	note     string
-	stop     chan struct{}
+	mu    sync.Mutex
+	steps []pipelines.Step
+	done  map[string]int // units finished, by stage
+	began map[string]time.Time
+	rest  *remaining
+	note  string    // the stage that is at work
+	drawn bool      // the live line is there
+	said  time.Time // when a line last said how far the run is
+	stop  chan struct{}
 }
 
-func newProgress(w *screen, quiet bool, plan *pipelines.Plan) *progress {
-	p := &progress{w: w, quiet: quiet, steps: plan.Steps, done: map[string]int{}, began: map[string]time.Time{}, start: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
-	for _, s := range plan.Steps {
-		if s.State == pipelines.Run || s.State == pipelines.Open {
-			p.total += float64(s.Stage.Units) * weights[s.Stage.Kind]
+// newBar measures how fast the machine is, if there is anything to be done and to be shown of it.
+func (a *app) newBar(ctx context.Context, quiet bool, e *pipelines.Experiment, plan *pipelines.Plan) (*progress, error) {
+	var costs pipelines.Costs
+	if !quiet {
+		var err error
+		if costs, err = e.Costs(ctx, plan); err != nil {
+			return nil, err
 		}
 	}
-	return p
+	return newProgress(a.stderr, quiet, plan, newRemaining(costs, time.Now())), nil
+}
+
+func newProgress(w *screen, quiet bool, plan *pipelines.Plan, rest *remaining) *progress {
+	return &progress{w: w, quiet: quiet, steps: plan.Steps, done: map[string]int{}, began: map[string]time.Time{}, rest: rest, said: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
 }
 
 // plan says what will be done and why, one line a stage.
@@ -61,10 +63,10 @@ func (p *progress) plan() {
 		switch s.State {
 		case pipelines.Hit:
 			hits++
-			fmt.Fprintf(p.w, "%-16s hit   %s\n", s.Stage.Name, s.Key.Short())
+			p.w.line("%-16s hit   %s", s.Stage.Name, s.Key.Short())
 		case pipelines.Run, pipelines.Open:
 			todo++
-			fmt.Fprintf(p.w, "%-16s %-5s %d unit%s; %s\n", s.Stage.Name, s.State, s.Stage.Units, plural(s.Stage.Units), strings.Join(s.Why, "; "))
+			p.w.line("%-16s %-5s %d unit%s; %s", s.Stage.Name, s.State, s.Stage.Units, plural(s.Stage.Units), strings.Join(s.Why, "; "))
 		}
 	}
 	if todo == 0 {
@@ -94,23 +96,39 @@ func (p *progress) event(ev pipelines.Event) {
 	if !ok || p.quiet {
 		return
 	}
+	now := time.Now()
 	if _, ok := p.began[ev.Stage]; !ok {
-		p.began[ev.Stage] = time.Now().Add(-ev.Took)
+		p.began[ev.Stage] = now.Add(-ev.Took)
 	}
+	p.rest.event(ev, now)
 	switch {
 	case ev.Note != "":
 		p.line("%-16s %s", ev.Stage, ev.Note)
 	case ev.Unit < 0:
 		p.line("%-16s done  %s  %d unit%s, %s", ev.Stage, ev.Key.Short(), step.Stage.Units, plural(step.Stage.Units), time.Since(p.began[ev.Stage]).Round(100*time.Millisecond))
 	default:
-		w := weights[step.Stage.Kind]
-		p.done[ev.Stage]++
-		p.finished += w
-		if !ev.Hit {
-			p.computed += w
-		}
 		p.note = ev.Stage
+		if ev.Part == 0 {
+			p.done[ev.Stage]++
+		}
+		if !p.live && now.Sub(p.said) >= sayEvery {
+			p.said = now
+			p.line("%-16s at work %s, %.0f%% of the run is done%s", ev.Stage, p.count(step), 100*p.rest.share(), p.left(now))
+		}
 	}
+}
+
+// sayEvery is the time between the lines that say how far a run is where no bar does.
+const sayEvery = time.Minute
+
+// count says how many units of a stage are done.
+func (p *progress) count(s pipelines.Step) string {
+	return fmt.Sprintf("%d/%d", p.done[s.Stage.Name], s.Stage.Units)
+}
+
+// left says how long the run still takes.
+func (p *progress) left(now time.Time) string {
+	return ", about " + pipelines.Roughly(p.rest.left(now).Seconds()) + " left"
 }
 
 func (p *progress) step(name string) (pipelines.Step, bool) {
@@ -124,10 +142,16 @@ func (p *progress) step(name string) (pipelines.Step, bool) {
 
 // line prints a whole line above the live one.
 func (p *progress) line(format string, args ...any) {
-	if p.live {
+	p.erase()
+	p.w.line(format, args...)
+}
+
+// erase empties the live line, if it is there.
+func (p *progress) erase() {
+	if p.drawn {
 		p.w.control(eraseLine)
+		p.drawn = false
 	}
-	fmt.Fprintf(p.w, format+"\n", args...)
 }
 
 func (p *progress) redraw() {
@@ -148,17 +172,13 @@ func (p *progress) redraw() {
 }
 
 func (p *progress) draw() {
-	share := min(p.finished/p.total, 1)
-	left := ""
-	if elapsed := time.Since(p.start); p.computed > 0 && elapsed > 3*time.Second {
-		left = ", about " + time.Duration(float64(elapsed)/p.computed*(p.total-p.finished)).Round(time.Second).String() + " left"
-	}
 	units := ""
 	if s, ok := p.step(p.note); ok {
-		units = fmt.Sprintf(" %s %d/%d", p.note, p.done[p.note], s.Stage.Units)
+		units = " " + p.note + " " + p.count(s)
 	}
 	p.w.control(eraseLine)
-	fmt.Fprint(p.w, bar(share, units+left, p.w.columns()))
+	p.drawn = true
+	fmt.Fprint(p.w, bar(p.rest.share(), units+p.left(time.Now()), p.w.columns()))
 }
 
 // bar draws a share and what is to be said of it in one line of a terminal: a line that is broken cannot
@@ -178,9 +198,7 @@ func (p *progress) end() {
 	close(p.stop)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.live {
-		p.w.control(eraseLine)
-	}
+	p.erase()
 	p.live = false
 }
 
@@ -200,10 +218,10 @@ func (p *progress) summary(r *pipelines.Result, took time.Duration) {
 		}
 	}
 	if ran == 0 {
-		fmt.Fprintf(p.w, "%d stages: %d hits; nothing had to be done (%s)\n", len(r.Stages), hits, took.Round(time.Millisecond))
+		p.w.line("%d stages: %d hits; nothing had to be done (%s)", len(r.Stages), hits, took.Round(time.Millisecond))
 		return
 	}
-	fmt.Fprintf(p.w, "%d stages: %d hits, %d ran in %s; units: %d computed, %d found\n", len(r.Stages), hits, ran, took.Round(100*time.Millisecond), units, found)
+	p.w.line("%d stages: %d hits, %d ran in %s; units: %d computed, %d found", len(r.Stages), hits, ran, took.Round(100*time.Millisecond), units, found)
 }
 
 // place says where the results are, and which run run.json tells of if it is not this one.
@@ -214,8 +232,9 @@ func (p *progress) place(dir string, kept bool) {
 	if full, err := filepath.Abs(dir); err == nil {
 		dir = full
 	}
+	// A folder is not broken, so that it can be copied.
 	fmt.Fprintf(p.w, "results: report.json, rows.jsonl and run.json in %s\n", dir)
 	if kept {
-		fmt.Fprintln(p.w, "run.json is left as it was: it tells of the run that made these results")
+		p.w.line("run.json is left as it was: it tells of the run that made these results")
 	}
 }

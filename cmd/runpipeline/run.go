@@ -104,6 +104,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
+	a.downloads.quiet = x.quiet
 	o, err := x.options()
 	if err != nil {
 		return err
@@ -123,7 +124,6 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(a.stderr, x.quiet, plan)
 	trace, err := openTrace(x.trace)
 	if err != nil {
 		return err
@@ -143,8 +143,12 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if !plan.Done() {
 		a.notes(e.Notes())
 		for _, text := range e.Doubts() {
-			fmt.Fprintln(a.stderr, "warning:", text)
+			a.stderr.line("warning: %s", text)
 		}
+	}
+	bar, err := a.newBar(ctx, x.quiet, e, plan)
+	if err != nil {
+		return err
 	}
 	bar.plan()
 	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
@@ -164,7 +168,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if x.json {
 		_, err = a.stdout.Write(result.Report)
 	} else {
-		err = report.Table(a.stdout, result.Report, result.Texts)
+		err = report.Table(a.stdout, result.Report, result.Texts, a.stdout.width())
 	}
 	bar.place(e.OutputDir, kept)
 	return cmp.Or(err, trace.close())
@@ -173,7 +177,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 // notes tells what was passed over.
 func (a *app) notes(list []string) {
 	for _, text := range list {
-		fmt.Fprintln(a.stderr, "note:", text)
+		a.stderr.line("note: %s", text)
 	}
 }
 
@@ -223,7 +227,7 @@ func openTrace(path string) (*trace, error) {
 }
 
 func (t *trace) event(ev pipelines.Event) {
-	if t.f == nil || ev.Note != "" || t.err != nil {
+	if t.f == nil || !ev.Ends() || t.err != nil {
 		return
 	}
 	line, _ := json.Marshal(map[string]any{"stage": ev.Stage, "unit": ev.Unit, "key": ev.Key.String(), "hit": ev.Hit})
@@ -252,6 +256,7 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
+	a.downloads.quiet = x.quiet
 	o, err := x.options()
 	if err != nil {
 		return err
@@ -268,14 +273,18 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	facts, err := e.Facts(ctx, store, plan)
+	costs, err := e.Costs(ctx, plan)
+	if err != nil {
+		return err
+	}
+	facts, err := e.Facts(ctx, store, plan, costs)
 	if err != nil {
 		return err
 	}
 	if x.json {
-		return report.PlanJSON(a.stdout, facts, plan)
+		return report.PlanJSON(a.stdout, facts, plan, costs)
 	}
-	return report.Plan(a.stdout, facts, plan)
+	return report.Plan(a.stdout, facts, plan, costs, a.stdout.width())
 }
 
 // openForPlan opens the store without making one: planning leaves nothing behind.
@@ -289,6 +298,6 @@ func openForPlan(dir string) (cache.Store, error) {
 // warn prints a line of warning, if there is one.
 func (a *app) warn(text string) {
 	if text != "" {
-		fmt.Fprintln(a.stderr, "warning:", text)
+		a.stderr.line("warning: %s", text)
 	}
 }

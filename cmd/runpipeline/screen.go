@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/persona-transfer/runpipeline/pipelines/report"
 )
 
 // A screen is where the command writes: everything for standard output and standard error goes
@@ -71,6 +73,28 @@ func (s *screen) columns() int {
 		}
 	}
 	return 80
+}
+
+// width is how wide lines may be: that of the terminal, 0 where there is none.
+func (s *screen) width() int {
+	if !s.terminal {
+		return 0
+	}
+	return s.columns()
+}
+
+// line writes a line, broken between words where it is wider than the terminal.
+func (s *screen) line(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if s.show { // what is shown is longer
+		shown, _ := visible([]byte(text), true)
+		text = string(shown)
+	}
+	for l := range strings.SplitSeq(text, "\n") {
+		for _, part := range report.Wrap(l, s.width()) {
+			fmt.Fprintln(s, part)
+		}
+	}
 }
 
 // finish writes what is left of a broken character and gives the first failure.

@@ -10,12 +10,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
-// pseudoTerminal gives both ends of a terminal.
-func pseudoTerminal(t *testing.T) (user, program *os.File) {
+// pseudoTerminal gives both ends of a terminal of so many columns.
+func pseudoTerminal(t *testing.T, columns int) (user, program *os.File) {
 	t.Helper()
 	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -34,13 +35,16 @@ func pseudoTerminal(t *testing.T) (user, program *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { program.Close() })
+	if err := unix.IoctlSetWinsize(int(program.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: uint16(columns)}); err != nil {
+		t.Fatal(err)
+	}
 	return user, program
 }
 
-// onTerminal runs a process on a terminal and gives all that the terminal received.
-func onTerminal(t *testing.T, c *exec.Cmd, while func()) string {
+// onTerminal runs a process on a terminal of so many columns and gives all that the terminal received.
+func onTerminal(t *testing.T, c *exec.Cmd, columns int, while func()) string {
 	t.Helper()
-	user, program := pseudoTerminal(t)
+	user, program := pseudoTerminal(t, columns)
 	c.Stdout, c.Stderr = program, program
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -66,13 +70,13 @@ func TestTerminalReceivesTheBarAndNoOtherSequence(t *testing.T) {
 	}
 	c := process(t, dir)
 	c.Args = append(c.Args[:1], "steer", "-model", "tiny:llama", "-vector", "vector.json", "-tokens", "1", "-prompt", "x \x1b[31m")
-	if text := onTerminal(t, c, nil); strings.Contains(text, "\x1b") || !strings.Contains(text, `| x \x1b[31m`) {
+	if text := onTerminal(t, c, 120, nil); strings.Contains(text, "\x1b") || !strings.Contains(text, `| x \x1b[31m`) {
 		t.Errorf("steer sends %q", text)
 	}
 	if testing.Short() {
 		return
 	}
-	text := onTerminal(t, process(t, dir), nil)
+	text := onTerminal(t, process(t, dir), 120, nil)
 	bar := strings.Count(text, eraseLine)
 	if bar < 2 || strings.Count(text, "\x1b") != bar || !regexp.MustCompile(`█|░`).MatchString(text) || !strings.Contains(text, "verdict: ") {
 		t.Errorf("a run sends %d erased lines of %d sequences: %q", bar, strings.Count(text, "\x1b"), text)
@@ -86,7 +90,7 @@ func TestConversationOnATerminal(t *testing.T) {
 	if err := os.WriteFile(dir+"/vector.json", []byte(`{"directions": [{"layer": 1, "values": [`+strings.Repeat("1,", 127)+`1]}]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	user, program := pseudoTerminal(t)
+	user, program := pseudoTerminal(t, 80)
 	c := process(t, dir)
 	c.Args = append(c.Args[:1], "steer", "-model", "tiny:llama", "-vector", "vector.json", "-tokens", "3", "-temperature", "0")
 	c.Stdin, c.Stdout, c.Stderr = program, program, program
@@ -150,6 +154,59 @@ func (p *typist) until(text string) {
 		p.all.Write(buffer[:n])
 		if err != nil {
 			p.t.Fatalf("waiting for %q: %v; the terminal shows %q", text, err, p.all.String())
+		}
+	}
+}
+
+// TestNarrowTerminals runs small on terminals of 50 and 80 columns, then again, and plans it: whatever is
+// drawn or printed keeps to the terminal, and the bar tells how far generation is and how long it takes.
+// In a pipe COLUMNS changes nothing.
+func TestNarrowTerminals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs an experiment three times")
+	}
+	for _, columns := range []int{50, 80} {
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/small.json", []byte(small), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		on := func(args ...string) string {
+			c := process(t, dir)
+			c.Args = append(c.Args[:1], append(args, "-config", "small.json", "-cache", "cache")...)
+			text := onTerminal(t, c, columns, nil)
+			for _, drawn := range strings.Split(text, eraseLine) {
+				for line := range strings.Lines(drawn) {
+					if line = strings.TrimRight(line, "\r\n"); utf8.RuneCountInString(line) > columns && !strings.Contains(line, dir) {
+						t.Errorf("%s on %d columns: a line of %d: %q", args[0], columns, utf8.RuneCountInString(line), line)
+					}
+				}
+			}
+			return text
+		}
+		if text := on("plan"); !strings.Contains(text, "at its peak") || !strings.Contains(text, "on this machine") {
+			t.Errorf("plan on %d columns: %q", columns, text)
+		}
+		first := on("run", "-set", "max_new_tokens=60")
+		if !regexp.MustCompile(`\d% generate [0-9]+/[0-9]+, about [0-9a-z ]+ left`).MatchString(first) || !strings.Contains(first, "verdict: ") {
+			t.Errorf("a run on %d columns: %q", columns, first)
+		}
+		if text := on("run", "-set", "max_new_tokens=60"); !strings.Contains(text, "verdict: ") || strings.Contains(text, eraseLine) {
+			t.Errorf("a rerun on %d columns: %q", columns, text)
+		}
+		if text := on("show", "-set", "max_new_tokens=60"); !strings.Contains(text, "fit/map") {
+			t.Errorf("show on %d columns: %q", columns, text)
+		}
+		c := process(t, dir)
+		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60")
+		plain, err := c.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = process(t, dir)
+		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60")
+		c.Env = append(c.Env, fmt.Sprintf("COLUMNS=%d", columns))
+		if narrow, err := c.Output(); err != nil || string(narrow) != string(plain) {
+			t.Errorf("in a pipe COLUMNS=%d changes the table (%v)", columns, err)
 		}
 	}
 }

@@ -4,23 +4,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
 
-// Plan prints what an experiment is and what a run would do.
-func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
-	p := &printer{w: w}
+// Plan prints what an experiment is, what a run would do and how long that takes, for a terminal of so many
+// columns; 0: for no terminal.
+func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs pipelines.Costs, columns int) error {
+	p := &printer{w: w, width: columns}
 	var rows [][]string
 	for _, f := range facts {
 		rows = append(rows, []string{f.Name, f.Value})
 	}
 	p.columns(rows)
 	p.line("")
-	rows = [][]string{{"stage", "state", "units", "why"}}
+	rows = [][]string{{"stage", "state", "units", "time", "why"}}
 	for _, s := range plan.Steps {
-		rows = append(rows, []string{s.Stage.Name, string(s.State), fmt.Sprint(s.Stage.Units), strings.Join(s.Why, "; ")})
+		rows = append(rows, []string{s.Stage.Name, string(s.State), fmt.Sprint(s.Stage.Units), took(costs, s.Stage.Name), strings.Join(s.Why, "; ")})
 	}
 	p.columns(rows)
 	p.line("")
@@ -32,15 +34,25 @@ func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
 	return p.err
 }
 
+// took is what the units of a stage are expected to take, or nothing.
+func took(costs pipelines.Costs, stage string) string {
+	if _, ok := costs[stage]; !ok {
+		return ""
+	}
+	return pipelines.Roughly(costs.Of(stage))
+}
+
 // PlanJSON writes the same for machines: "facts" by name, several of one name as lines of one text, and
 // "stages" in the order of the data.
-func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
+func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs pipelines.Costs) error {
 	type step struct {
 		Stage string          `json:"stage"`
 		State pipelines.State `json:"state"`
 		Units int             `json:"units"`
 		Key   string          `json:"key,omitempty"` // of a hit or a run; that of an open stage is not known yet
 		Why   []string        `json:"why,omitempty"`
+
+		Seconds float64 `json:"seconds,omitempty"` // that it is expected to take, if it has to be computed
 	}
 	var out struct {
 		Facts  map[string]string `json:"facts"`
@@ -54,7 +66,7 @@ func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan) error {
 		out.Facts[f.Name] = f.Value
 	}
 	for _, s := range plan.Steps {
-		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why}
+		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why, Seconds: math.Round(10*costs.Of(s.Stage.Name)) / 10}
 		if s.State == pipelines.Hit || s.State == pipelines.Run {
 			one.Key = s.Key.String()
 		}

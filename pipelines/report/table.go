@@ -10,15 +10,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
-// Table prints the verdict table of a report.json, and a few of the texts that it is about.
-func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample) error {
+// Table prints the verdict table of a report.json, and a few of the texts that it is about, for a terminal
+// of so many columns; 0: for no terminal, in lines as long as they are.
+func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample, columns int) error {
 	var r transforms.Report
 	if err := json.Unmarshal(reportJSON, &r); err != nil {
 		return fmt.Errorf("read report.json: %w", err)
@@ -26,7 +26,7 @@ func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample) error {
 	if r.Fit.CV == nil || r.Evaluation == nil || len(r.Evaluation.Scorers) != len(r.Evaluation.Personas) {
 		return errors.New("read report.json: it is not a whole report")
 	}
-	p := &printer{w: w}
+	p := &printer{w: w, width: columns}
 	x := r.Experiment
 	p.line("%s layer %d → %s layer %d, %d pairs (%s), %d generations", x.SourceModel, x.SourceLayer, x.TargetModel, x.TargetLayer, x.Pairs, x.Positions, x.Generations)
 	p.fit(r)
@@ -42,15 +42,23 @@ func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample) error {
 	return p.err
 }
 
-// A printer writes lines and remembers the first error.
+// A printer writes lines of at most a width, if it is not 0, and remembers the first error.
 type printer struct {
-	w   io.Writer
-	err error
+	w     io.Writer
+	width int
+	err   error
 }
 
 func (p *printer) line(format string, args ...any) {
+	for _, l := range Wrap(strings.TrimRight(fmt.Sprintf(format, args...), " "), p.width) {
+		p.print(l)
+	}
+}
+
+// print writes a line that is not broken.
+func (p *printer) print(line string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf(format, args...), " "))
+		_, p.err = fmt.Fprintln(p.w, strings.TrimRight(line, " "))
 	}
 }
 
@@ -151,26 +159,6 @@ func value(e trial.Estimate, format string, scale float64) string {
 		return "missing"
 	}
 	return fmt.Sprintf(format, scale*float64(e.Value))
-}
-
-// columns prints rows with aligned columns.
-func (p *printer) columns(rows [][]string) {
-	var width []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range rows {
-		text := "  "
-		for i, cell := range row {
-			text += cell + strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2)
-		}
-		p.line("%s", text)
-	}
 }
 
 func (p *printer) verdict(g trial.Group) {

@@ -105,7 +105,7 @@ func texts() (all []artifacts.Sample) {
 // other seed, nothing that moves the cursor, no line that does not end.
 func TestExamplesAreOfOnePromptAndSeed(t *testing.T) {
 	var out bytes.Buffer
-	if err := Table(&out, invented(t, false), texts()); err != nil {
+	if err := Table(&out, invented(t, false), texts(), 0); err != nil {
 		t.Fatal(err)
 	}
 	_, shown, ok := strings.Cut(out.String(), "\npersona angry, prompt \"The boat \", seed 42, cut:\n")
@@ -137,7 +137,7 @@ func TestExamplesAreOfOnePromptAndSeed(t *testing.T) {
 func TestTable(t *testing.T) {
 	for name, blind := range map[string]bool{"table": false, "missing": true} {
 		var out bytes.Buffer
-		if err := Table(&out, invented(t, blind), texts()); err != nil {
+		if err := Table(&out, invented(t, blind), texts(), 0); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.Bytes())
@@ -226,18 +226,19 @@ func TestPlan(t *testing.T) {
 		{Stage: stage("fit", 1), State: pipelines.Run, Why: []string{"lambda_values: [1] → [2]"}},
 		{Stage: stage("vectors", 1), State: pipelines.Open, Why: []string{"fit comes first"}},
 	}}
+	costs := pipelines.Costs{"fit": {{Pace: "algebra", Seconds: 8.24}}, "vectors": {{Pace: "algebra", Seconds: 200}}}
 	var out bytes.Buffer
-	if err := Plan(&out, []pipelines.Fact{{Name: "source", Value: "a model"}, {Name: "map", Value: "96 → 128"}}, plan); err != nil {
+	if err := Plan(&out, []pipelines.Fact{{Name: "source", Value: "a model"}, {Name: "map", Value: "96 → 128"}}, plan, costs, 0); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "plan", out.Bytes())
 	out.Reset()
-	if err := PlanJSON(&out, []pipelines.Fact{{Name: "source", Value: "a model"}, {Name: "note", Value: "one"}, {Name: "note", Value: "another"}}, plan); err != nil {
+	if err := PlanJSON(&out, []pipelines.Fact{{Name: "source", Value: "a model"}, {Name: "note", Value: "one"}, {Name: "note", Value: "another"}}, plan, costs); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "planjson", out.Bytes())
 	out.Reset()
-	if err := Plan(&out, nil, &pipelines.Plan{Steps: plan.Steps[:1]}); err != nil || !strings.HasSuffix(out.String(), "\nnothing has to be done\n") {
+	if err := Plan(&out, nil, &pipelines.Plan{Steps: plan.Steps[:1]}, nil, 0); err != nil || !strings.HasSuffix(out.String(), "\nnothing has to be done\n") {
 		t.Errorf("a plan of hits ends with %q (%v)", out.String(), err)
 	}
 }
@@ -251,10 +252,10 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 
 // TestWriteErrorsComeOut prints to a full disk.
 func TestWriteErrorsComeOut(t *testing.T) {
-	if err := Table(full{}, invented(t, false), nil); !errors.Is(err, errFull) {
+	if err := Table(full{}, invented(t, false), nil, 0); !errors.Is(err, errFull) {
 		t.Errorf("table on a full disk: %v", err)
 	}
-	if err := Plan(full{}, nil, &pipelines.Plan{}); !errors.Is(err, errFull) {
+	if err := Plan(full{}, nil, &pipelines.Plan{}, nil, 0); !errors.Is(err, errFull) {
 		t.Errorf("plan on a full disk: %v", err)
 	}
 }
@@ -267,7 +268,7 @@ func FuzzTable(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var out bytes.Buffer
-		if err := Table(&out, b, texts()); err != nil && out.Len() > 0 {
+		if err := Table(&out, b, texts(), 0); err != nil && out.Len() > 0 {
 			t.Errorf("an error (%v) and a table", err)
 		}
 	})

@@ -1,0 +1,192 @@
+package pipelines
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/transforms"
+)
+
+// A Cost is what a unit is expected to take. Where the expectation of one unit is wrong by a factor, that
+// of others of its pace is wrong by the same.
+type Cost struct {
+	Pace    string
+	Seconds float64
+}
+
+// Costs are those of each unit of each stage that is still to be computed, at most: whether an open stage,
+// or a unit of a stage that was begun, has to be computed is not known before its inputs are.
+type Costs map[string][]Cost
+
+// Total is what all units take, in seconds.
+func (c Costs) Total() (seconds float64) {
+	for name := range c {
+		seconds += c.Of(name)
+	}
+	return seconds
+}
+
+// Of is what the units of a stage take.
+func (c Costs) Of(stage string) (seconds float64) {
+	for _, u := range c[stage] {
+		seconds += u.Seconds
+	}
+	return seconds
+}
+
+// Costs says what the units of a plan take on this machine. It measures the machine's speed at the wider
+// model's widths, in about a third of a second, if there is anything to compute.
+func (e *Experiment) Costs(ctx context.Context, plan *Plan) (Costs, error) {
+	if plan.Done() {
+		return Costs{}, nil
+	}
+	hidden, inner := 0, 0
+	for _, s := range e.sides() {
+		hidden, inner = max(hidden, s.shape.Hidden), max(inner, s.shape.Inner)
+	}
+	speed, err := gpu.MeasureSpeed(ctx, e.Device, hidden, inner)
+	if err != nil {
+		return nil, err
+	}
+	return costsAt(plan, speed), nil
+}
+
+func costsAt(plan *Plan, speed gpu.Speed) Costs {
+	costs := Costs{}
+	for _, s := range plan.Steps {
+		if s.State != Run && s.State != Open {
+			continue
+		}
+		for i := range s.Stage.Units {
+			w := s.Stage.Work(i)
+			costs[s.Stage.Name] = append(costs[s.Stage.Name], Cost{string(w.Pace), w.Seconds(speed)})
+		}
+	}
+	return costs
+}
+
+// operations counts those of the models' products, a multiplication and an addition as two.
+func operations(plan *Plan) int {
+	products := 0.
+	for _, s := range plan.missing() {
+		for unit := range s.Units {
+			products += s.Work(unit).Products
+		}
+	}
+	return int(2 * products)
+}
+
+// byPace says how the time is spread, in the order of the stages, if it is on more than one pace.
+func byPace(costs Costs) string {
+	sum := map[string]float64{}
+	for _, units := range costs {
+		for _, u := range units {
+			sum[u.Pace] += u.Seconds
+		}
+	}
+	var parts []string
+	for _, pace := range []transforms.Pace{transforms.Reading, transforms.Algebra, transforms.Writing, transforms.Scoring, transforms.Counting} {
+		if s := sum[string(pace)]; s >= 1 {
+			parts = append(parts, string(pace)+" "+Roughly(s))
+		}
+	}
+	if len(parts) < 2 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// Roughly writes a number of seconds as precisely as an estimate of it is worth.
+func Roughly(seconds float64) string {
+	step := time.Second
+	switch {
+	case seconds >= 600:
+		step = time.Minute
+	case seconds >= 60:
+		step = 10 * time.Second
+	case seconds < 1:
+		return "under 1s"
+	}
+	text := time.Duration(seconds * float64(time.Second)).Round(step).String()
+	if step == time.Minute {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text
+}
+
+// WithDownloads gives a context whose downloads of models tell told how many bytes of a file have arrived;
+// a total of less than 0 is not known. Other goroutines may call it.
+func WithDownloads(ctx context.Context, told func(model, file string, done, total int64)) context.Context {
+	return transforms.WithDownloads(ctx, told)
+}
+
+// shardSize is what a model reads of the texts of one of the shards of pairs.
+func (e *Experiment) shardSize(calibration []transforms.Text, shards int) transforms.ReadingSize {
+	texts := make([]string, len(calibration))
+	for i, t := range calibration {
+		texts[i] = t.Text
+	}
+	return transforms.SizeOf(texts, e.Positions, e.NTraining/max(shards, 1))
+}
+
+// personaSize is what a model reads for the vector of a persona: every other text.
+func (e *Experiment) personaSize() transforms.ReadingSize {
+	var texts []string
+	for _, set := range e.PersonaDatasets.Sets {
+		texts = append(append(texts, set.Positive...), set.Negative...)
+	}
+	size := transforms.SizeOf(texts, e.Positions, 0)
+	size.Tokens /= 2 * max(len(e.PersonaDatasets.Sets), 1)
+	return size
+}
+
+// processBytes is what the process takes without any model: the program, Beam, texts and vocabularies.
+const processBytes = 128 << 20
+
+// memory is about how many bytes are in memory at once where most are: the weights in float32 of the models
+// that are open side by side, what the stage at work takes, and what the collector leaves for later.
+func (e *Experiment) memory(plan *Plan) int {
+	missing, most := plan.missing(), 0
+	open := map[transforms.Model]bool{}
+	for i, s := range missing {
+		for _, m := range s.Models() {
+			open[m] = true
+		}
+		weights, work := 0, 0.
+		for m := range open {
+			weights += e.weights(m)
+		}
+		for unit := range s.Units {
+			work = max(work, s.Work(unit).Bytes)
+		}
+		alive := processBytes + weights + int(work)
+		most = max(most, alive+min(alive, gpu.Headroom(weights)))
+		for m := range open { // what nothing needs any more is closed
+			if !slices.ContainsFunc(missing[i+1:], func(s transforms.Stage) bool { return slices.Contains(s.Models(), m) }) {
+				delete(open, m)
+			}
+		}
+	}
+	return most
+}
+
+// weights is the size of a model's weights in memory.
+func (e *Experiment) weights(m transforms.Model) int {
+	if m == e.Source.Model {
+		return 4 * e.Source.shape.Parameters()
+	}
+	return 4 * e.Target.shape.Parameters()
+}
+
+// missing lists the stages that are to be computed.
+func (p *Plan) missing() (stages []transforms.Stage) {
+	for _, s := range p.Steps {
+		if s.State == Run || s.State == Open {
+			stages = append(stages, s.Stage)
+		}
+	}
+	return stages
+}
