@@ -178,8 +178,8 @@ func TestAnchorsAreNoTestPrompts(t *testing.T) {
 				t.Errorf("the test prompt %q is an anchor", p)
 			}
 		}
-		if n := len(anchors.Prompts) * anchors.Seeds; n < transforms.AnchorTexts || len(anchors.Batches) != 1 || anchors.Batches[0] != (transforms.Batch{Condition: transforms.Anchors}) {
-			t.Errorf("%d anchors in batches %v, want at least %d in one", n, anchors.Batches, transforms.AnchorTexts)
+		if n := len(anchors.Prompts) * anchors.Seeds; n != 40 || len(anchors.Batches) != 1 || anchors.Batches[0] != (transforms.Batch{Condition: transforms.Anchors}) {
+			t.Errorf("%d anchors in batches %v, want 40 in one: ten for each of four prompts", n, anchors.Batches)
 		}
 	}
 }

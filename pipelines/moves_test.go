@@ -81,9 +81,11 @@ var moves = map[string][]move{
 	"steer_positions": {{set: "steer_positions=all", own: []string{"generate"}, first: []string{"generate"}}},
 
 	// Generation.
-	"test_prompts":   {{set: `test_prompts=["The captain","A cook","The road","Snow"]`, own: []string{"generate"}, first: []string{"generate"}}},
-	"n_test_prompts": {{own: []string{"generate"}, first: []string{"generate"}}},
-	"n_seeds":        {{own: []string{"generate"}, first: []string{"generate"}}},
+	"test_prompts": {{set: `test_prompts=["The captain","A cook","The road","Snow"]`, own: []string{"generate"}, first: []string{"generate"}}},
+	"n_test_prompts": {{own: []string{"anchors", "generate"}, first: []string{"anchors", "generate"}},
+		{set: "n_test_prompts=4", base: []string{"n_seeds=12", "n_test_prompts=3"}, own: []string{"generate"}, first: []string{"generate"}}},
+	"n_seeds": {{own: []string{"anchors", "generate"}, first: []string{"anchors", "generate"}}, // few texts have fewer anchors
+		{set: "n_seeds=13", base: []string{"n_seeds=12"}, own: []string{"generate"}, first: []string{"generate"}}},
 	"max_new_tokens": {{own: written, first: written}},
 	"temperature":    {{own: written, first: written}},
 	"top_p":          {{set: "top_p=0.5", own: written, first: written}},

@@ -301,19 +301,20 @@ func (e *Experiment) sampling() transforms.Sampling {
 
 // anchors are unsteered texts that none of the others depends on, and that depend on neither layer nor alpha.
 func (e *Experiment) anchors(calibration []transforms.Text) transforms.Generate {
-	prompts := e.anchorPrompts(calibration)
-	return transforms.Generate{Model: e.Target.Model, Prompts: prompts, Seeds: transforms.AnchorSeeds(len(prompts)), Sampling: e.sampling(), Seed: e.Seed,
+	texts := transforms.AnchorTexts(e.NTestPrompts * e.NSeeds)
+	prompts := e.anchorPrompts(calibration, texts)
+	return transforms.Generate{Model: e.Target.Model, Prompts: prompts, Seeds: transforms.AnchorSeeds(len(prompts), texts), Sampling: e.sampling(), Seed: e.Seed,
 		Batches: []transforms.Batch{{Condition: transforms.Anchors}}}
 }
 
-// anchorPrompts are openings that are no test prompts: of the grammar for the embedded pair, else
+// anchorPrompts are at most n openings that are no test prompts: of the grammar for the embedded pair, else
 // the first half of the last calibration texts.
-func (e *Experiment) anchorPrompts(calibration []transforms.Text) []string {
+func (e *Experiment) anchorPrompts(calibration []transforms.Text, n int) []string {
 	if isTinyPair(&e.Config) && e.CalibrationTexts.File == "" {
-		return tiny.AnchorPrompts(transforms.AnchorTexts)
+		return tiny.AnchorPrompts(n)
 	}
 	var prompts []string
-	for i := len(calibration) - 1; i >= 0 && len(prompts) < transforms.AnchorTexts; i-- {
+	for i := len(calibration) - 1; i >= 0 && len(prompts) < n; i-- {
 		if half := opening(calibration[i].Text); half != "" && !slices.Contains(prompts, half) {
 			prompts = append(prompts, half)
 		}

@@ -46,12 +46,13 @@ type Batch struct {
 // Anchors is the unsteered set, apart from the condition none, that sets the zero of the scores.
 const Anchors = "anchors"
 
-// AnchorTexts is how many texts that set has at least. Where there are fewer prompts, each is
-// continued with several seeds.
-const AnchorTexts = 120
+// AnchorTexts is how many texts that set has at least beside a number of texts of each condition and alpha:
+// ten times as many, so that the error of the zero adds at most a tenth to the variance of a mean; 120 are
+// enough for any experiment, and fewer than 24 give no median.
+func AnchorTexts(texts int) int { return min(120, max(24, 10*texts)) }
 
-// AnchorSeeds is the number of seeds for each of n anchor prompts.
-func AnchorSeeds(n int) int { return (AnchorTexts + n - 1) / max(n, 1) }
+// AnchorSeeds is the number of seeds for each of n anchor prompts, where there are fewer prompts than texts.
+func AnchorSeeds(n, texts int) int { return (texts + n - 1) / max(n, 1) }
 
 // Batches enumerates the generation of an experiment: the unsteered texts, which depend on neither
 // persona nor alpha, then every condition of every persona at every alpha.

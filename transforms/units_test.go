@@ -171,11 +171,16 @@ func TestEveryDrawServesSomeRows(t *testing.T) {
 	}
 }
 
-// TestAnchorsAreEnough continues few prompts with several seeds.
+// TestAnchorsAreEnough continues few prompts with several seeds, and writes fewer texts beside few.
 func TestAnchorsAreEnough(t *testing.T) {
 	for prompts, want := range map[int]int{1: 120, 7: 18, 50: 3, 119: 2, 120: 1, 300: 1} {
-		if got := AnchorSeeds(prompts); got != want {
+		if got := AnchorSeeds(prompts, 120); got != want {
 			t.Errorf("%d anchor prompts: %d seeds each, want %d", prompts, got, want)
+		}
+	}
+	for texts, want := range map[int]int{1: 24, 2: 24, 3: 30, 11: 110, 12: 120, 30: 120, 90: 120} { // the shipped experiments have 30 and 90
+		if got := AnchorTexts(texts); got != want {
+			t.Errorf("%d texts of a condition: %d anchors, want %d", texts, got, want)
 		}
 	}
 }
