@@ -179,3 +179,30 @@ func eventsOf(t *testing.T, kind string, settings any, store *cache.Memory, inpu
 	}
 	return events
 }
+
+// TestModelsThatNobodyNeedsAreClosed: a model stays open as long as a stage of the run is not finished that
+// runs it.
+func TestModelsThatNobodyNeedsAreClosed(t *testing.T) {
+	m := modelOf(t, "tiny:llama")
+	m.Date = "2026-11-27" // a decoder of this test's own
+	isOpen := func() bool {
+		decoders.mu.Lock()
+		defer decoders.mu.Unlock()
+		_, ok := decoders.open[m.key()]
+		return ok
+	}
+	capture := Capture{Model: m, Layer: 1, Positions: "last"}
+	stages := []Stage{NewStage("capture.target", "capture", capture, 1, "pairs"), NewStage("personas.target", "personas", Personas{Capture: capture}, 1), NewStage("fit", "fit", Fit{}, 1, "gram")}
+	end := Begin(t.Context(), t.Name(), func(Event) {}, stages...)
+	defer end()
+	r := lookupRun(t.Context(), t.Name())
+	decoderOf(t, m)
+	for _, c := range []struct {
+		stage string
+		open  bool
+	}{{"fit", true}, {"capture.target", true}, {"another run's", true}, {"personas.target", false}} {
+		if r.finished(c.stage); isOpen() != c.open {
+			t.Errorf("after %s the model is open: %t, want %t", c.stage, isOpen(), c.open)
+		}
+	}
+}
