@@ -143,10 +143,10 @@ var transformMutants = []Mutant{
 	{Name: "pairs/folds by text", File: "transforms/pairs.go",
 		Old: `documents[document] = ordinal`, New: `documents[t.Text] = ordinal`,
 		Wrong: "a document is in the fit and in the held-out fold", Tests: "TestShardsHoldExactlyWhatIsAsked"},
-	{Name: "words/from the second word", File: "transforms/words.go",
+	{Name: "words/from the second word", File: "transforms/wordends.go",
 		Old: `words++; words >= firstWord {`, New: `words++; words >= firstWord-1 {`,
 		Wrong: "positions are read before there is any context", Tests: "TestWordEndsFromTheThirdWord"},
-	{Name: "pairs/the first token that ends there", File: "transforms/pairs.go",
+	{Name: "pairs/the first token that ends there", File: "transforms/reading.go",
 		Old: `for i := len(r.ends) - 1; i >= 0; i-- {`, New: `for i := range r.ends {`,
 		Wrong: "an empty token after the character is not read as the last", Tests: "TestTheLastTokenAtAnOffsetIsRead"},
 }

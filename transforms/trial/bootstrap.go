@@ -2,6 +2,7 @@ package trial
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -178,3 +179,6 @@ func (t table) standardError(k int) float64 {
 	}
 	return math.Sqrt(m/(m-1)*squares) / count
 }
+
+// newRand returns the stream of a seed.
+func newRand(seed [32]byte) *rand.Rand { return rand.New(rand.NewChaCha8(seed)) }

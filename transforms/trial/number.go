@@ -3,7 +3,6 @@ package trial
 import (
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 )
 
 // A Number is a float64 that may be missing: NaN (or an infinity, which no quantity here can have)
@@ -35,6 +34,3 @@ func (n Number) Missing() bool { return math.IsNaN(float64(n)) || math.IsInf(flo
 
 // missing is the value of what could not be computed.
 var missing = Number(math.NaN())
-
-// newRand returns the stream of a seed.
-func newRand(seed [32]byte) *rand.Rand { return rand.New(rand.NewChaCha8(seed)) }
