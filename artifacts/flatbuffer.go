@@ -11,7 +11,7 @@ const (
 	maxFacts       = 1024
 )
 
-// The parts of Arrow's Message.fbs and Schema.fbs that matter here, by slot number.
+// The parts of Arrow's Message.fbs and Schema.fbs that matter here, by field number.
 const (
 	messageVersion, messageKind, messageHeader, messageBody, messageExtra = 0, 1, 2, 3, 4
 	schemaFields, schemaFacts                                             = 1, 2
@@ -32,7 +32,7 @@ var typeKinds = [...]bool{2: true, 3: true, 5: true, 6: true, 12: true, 16: true
 // that is read afterwards is zero.
 //
 // A flatbuffer is a graph of tables joined by offsets, and a hostile one may share a table
-// between many parents or nest without end; whoever walks it must bound the walk.
+// between many parents or nest without end: its caller must bound the walk.
 type flat struct {
 	b   []byte
 	bad bool
@@ -54,29 +54,28 @@ func (f *flat) i64(pos int) int64 { return int64(binary.LittleEndian.Uint64(f.at
 // indirect follows the offset at pos; offsets only ever point forward.
 func (f *flat) indirect(pos int) int { return pos + f.u32(pos) }
 
-// slot returns the position of a table's field, or 0 if the table leaves it out. Arrow's
-// reader would find a field whose entry lies half beyond an odd-sized vtable, so there is no
-// such vtable here.
-func (f *flat) slot(table, slot int) int {
+// field returns the position of a table's field, or 0 if the table leaves it out. Odd-sized vtables are
+// refused: Arrow's reader would find a field whose entry lies half beyond their end.
+func (f *flat) field(table, number int) int {
 	vtable := table - int(int32(f.u32(table)))
 	size := f.u16(vtable)
 	if size%2 != 0 {
 		f.bad = true
 	}
-	if 4+2*slot >= size {
+	if 4+2*number >= size {
 		return 0
 	}
-	offset := f.u16(vtable + 4 + 2*slot)
+	offset := f.u16(vtable + 4 + 2*number)
 	if offset == 0 || f.bad {
 		return 0
 	}
 	return table + offset
 }
 
-// vector returns where the elements of the vector in a table's slot begin and how many
+// vector returns where the elements of the vector in a table's field begin and how many
 // there are, having checked that all of them lie inside the buffer.
-func (f *flat) vector(table, slot, size int) (first, n int) {
-	pos := f.slot(table, slot)
+func (f *flat) vector(table, number, size int) (first, n int) {
+	pos := f.field(table, number)
 	if pos == 0 {
 		return 0, 0
 	}
@@ -104,17 +103,17 @@ type description struct {
 func describe(meta []byte) (d description, ok bool) {
 	f := &flat{b: meta}
 	message := f.indirect(0)
-	if pos := f.slot(message, messageVersion); pos == 0 || f.u16(pos) != versionV5 {
+	if pos := f.field(message, messageVersion); pos == 0 || f.u16(pos) != versionV5 {
 		return d, false
 	}
-	if pos := f.slot(message, messageKind); pos != 0 {
+	if pos := f.field(message, messageKind); pos != 0 {
 		d.kind = f.u8(pos)
 	}
-	if pos := f.slot(message, messageBody); pos != 0 {
+	if pos := f.field(message, messageBody); pos != 0 {
 		d.body = f.i64(pos)
 	}
-	header := f.slot(message, messageHeader)
-	if header == 0 || d.body < 0 || f.slot(message, messageExtra) != 0 {
+	header := f.field(message, messageHeader)
+	if header == 0 || d.body < 0 || f.field(message, messageExtra) != 0 {
 		return d, false
 	}
 	switch header = f.indirect(header); d.kind {
@@ -145,8 +144,8 @@ func (f *flat) schema(table int) bool {
 	}
 	for i := range n {
 		pair := f.indirect(facts + 4*i)
-		for slot := range 2 {
-			_, size := f.vector(pair, slot, 1)
+		for part := range 2 { // key and value
+			_, size := f.vector(pair, part, 1)
 			total += size
 		}
 	}
@@ -155,10 +154,10 @@ func (f *flat) schema(table int) bool {
 
 // column adds the length of its name, and of its items', to total.
 func (f *flat) column(table, depth int, total *int) bool {
-	if f.slot(table, fieldDictionary) != 0 {
+	if f.field(table, fieldDictionary) != 0 {
 		return false
 	}
-	pos := f.slot(table, fieldKind)
+	pos := f.field(table, fieldKind)
 	if pos == 0 {
 		return false
 	}
@@ -180,11 +179,11 @@ func (f *flat) column(table, depth int, total *int) bool {
 // records checks that the buffers lie inside the body and together are no larger, and that
 // no column claims nulls or more rows than the body has bits.
 func (f *flat) records(table int, d *description) bool {
-	if f.slot(table, batchCodec) != 0 || f.slot(table, batchVariadic) != 0 {
+	if f.field(table, batchCodec) != 0 || f.field(table, batchVariadic) != 0 {
 		return false
 	}
 	possible := func(rows int64) bool { return rows >= 0 && rows/8 <= d.body }
-	if pos := f.slot(table, batchRowCount); pos != 0 && !possible(f.i64(pos)) {
+	if pos := f.field(table, batchRowCount); pos != 0 && !possible(f.i64(pos)) {
 		return false
 	}
 	first, n := f.vector(table, batchNodes, 16)

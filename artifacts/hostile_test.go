@@ -22,8 +22,8 @@ func TestColumnsOfUnequalLengthAreRefused(t *testing.T) {
 		content := encoded(t, s.encode)
 		at := 16 + int(binary.LittleEndian.Uint32(content[12:])) + 8 // after magic, schema and the batch's frame
 		f := &flat{b: content[at:]}
-		batch := f.indirect(f.slot(f.indirect(0), messageHeader))
-		rows := f.slot(batch, batchRowCount)
+		batch := f.indirect(f.field(f.indirect(0), messageHeader))
+		rows := f.field(batch, batchRowCount)
 		nodes, n := f.vector(batch, batchNodes, 16)
 		if f.bad || n == 0 {
 			t.Fatalf("%s: found no batch", s.name)
@@ -62,20 +62,20 @@ func TestDescriptionsThatArrowReadsOtherwiseAreRefused(t *testing.T) {
 		}},
 		{"a union", func(f *flat, schema int) {
 			columns, _ := f.vector(schema, schemaFields, 4)
-			f.b[f.slot(f.indirect(columns), fieldKind)] = 14
+			f.b[f.field(f.indirect(columns), fieldKind)] = 14
 		}},
 		{"a long name that all columns share", func(f *flat, schema int) {
 			long := len(f.b)
 			f.b = append(binary.LittleEndian.AppendUint32(f.b, 1<<16), make([]byte, 1<<16)...)
 			columns, n := f.vector(schema, schemaFields, 4)
 			for i := range n {
-				name := f.slot(f.indirect(columns+4*i), fieldName)
+				name := f.field(f.indirect(columns+4*i), fieldName)
 				binary.LittleEndian.PutUint32(f.b[name:], uint32(long-name))
 			}
 		}},
 	} {
 		f := &flat{b: bytes.Clone(meta)}
-		c.lie(f, f.indirect(f.slot(f.indirect(0), messageHeader)))
+		c.lie(f, f.indirect(f.field(f.indirect(0), messageHeader)))
 		if f.bad {
 			t.Fatalf("%s: found no place for the lie", c.name)
 		}

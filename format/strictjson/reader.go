@@ -124,7 +124,8 @@ func (r *reader) value(t reflect.Type) bool {
 	return r.malformed(start, "want a value, found %s", r.found())
 }
 
-// want checks the kind of a value; what it was to be is gone if it is another.
+// want reports a value of another kind than the schema's. It returns the schema to go on with: after such
+// a report one that accepts anything.
 func (r *reader) want(s *schema, start int, got string, is kind) *schema {
 	switch s.kind {
 	case is, free:

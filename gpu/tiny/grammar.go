@@ -107,7 +107,7 @@ func (g generator) body(t topic, r register, noun string, lead bool) string {
 
 // sentence draws one sentence, or one line of a poem with its line break.
 func (g generator) sentence(t topic, r register, noun string) string {
-	s := g.fill(pick(g, r.templates), g.scene(t, noun), r.slots)
+	s := g.fill(pick(g, r.templates), g.scene(t, noun), r.placeholders)
 	switch r.name {
 	case Poetic:
 		return s
@@ -129,7 +129,7 @@ func (g generator) opening(t topic) (text, noun string) {
 	return capital(g.fill(pick(g, openings), sc, nil)), sc["N"]
 }
 
-// scene draws the words that a sentence on a topic may use, by slot. Half the time the
+// scene draws the words that a sentence on a topic may use, by placeholder. Half the time the
 // main noun is the given one, if there is one.
 func (g generator) scene(t topic, noun string) map[string]string {
 	nouns := g.several(t.nouns, 3)
@@ -161,7 +161,7 @@ func (g generator) several(from []string, n int) []string {
 	return words
 }
 
-// fill puts words into a template's slots: the scene's words, which stay the same for the
+// fill puts words into a template's placeholders: the scene's words, which stay the same for the
 // whole sentence, or a fresh draw from the register's list. "a" becomes "an" where the
 // word that follows asks for it.
 func (g generator) fill(template string, scene map[string]string, lists map[string][]string) string {
@@ -172,10 +172,10 @@ func (g generator) fill(template string, scene map[string]string, lists map[stri
 		if !found {
 			return text
 		}
-		slot, after, _ := strings.Cut(rest, "}")
-		word, ok := scene[slot]
+		placeholder, after, _ := strings.Cut(rest, "}")
+		word, ok := scene[placeholder]
 		if !ok {
-			word = pick(g, lists[slot])
+			word = pick(g, lists[placeholder])
 		}
 		if takesAn(word) && endsInArticle(text) {
 			text = strings.TrimSuffix(text, " ") + "n "

@@ -13,18 +13,18 @@ const (
 
 // A register is how a text is said.
 //
-// Templates hold slots in braces. The topic fills
+// Templates hold placeholders in braces. The topic fills
 //
 //	N M K     three different nouns          Ns Ms  plurals of N and M
 //	Cs        Ns with a capital              V      a verb
 //	Vs Ving   its other forms                A B    two different adjectives
 //	P         a place
 //
-// and every other slot is drawn from the register's own lists.
+// and every other placeholder is drawn from the register's own lists.
 type register struct {
-	name      string
-	slots     map[string][]string
-	templates []string
+	name         string
+	placeholders map[string][]string
+	templates    []string
 }
 
 // openings are the neutral sentences that begin most documents, and the test prompts.
@@ -50,7 +50,7 @@ var openings = []string{
 var registers = []register{
 	{
 		name: Plain,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"often": {"often", "usually", "sometimes", "rarely"},
 			"who":   {"People", "Many people", "Visitors", "Children", "Some families", "Neighbors"},
 			"when":  {"in the morning", "at noon", "in winter", "every day", "after lunch", "on Sundays"},
@@ -76,7 +76,7 @@ var registers = []register{
 	},
 	{
 		name: Formal,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"also":   {"Furthermore", "Moreover", "Consequently", "In addition", "Accordingly", "Nevertheless", "Therefore", "In conclusion", "Hence"},
 			"duly":   {"generally", "typically", "frequently", "duly", "presumably", "subsequently"},
 			"weight": {"considerable importance", "particular interest", "great significance", "limited relevance"},
@@ -100,7 +100,7 @@ var registers = []register{
 	},
 	{
 		name: Silly,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"whee":  {"Hee hee", "Boing", "Wheee", "La la la", "Oopsie", "Tra la la", "Bloop", "Wobble wobble", "Tee hee", "Yippee"},
 			"goofy": {"wobbly", "tickly", "squishy", "giggly", "bouncy", "bonkers", "wiggly", "sparkly"},
 			"toy":   {"pudding", "noodle", "banana", "pickle", "sock", "jellybean", "muffin", "giraffe"},
@@ -124,7 +124,7 @@ var registers = []register{
 	},
 	{
 		name: Angry,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"ugh":     {"Enough", "Ugh", "How dare you", "Shut up", "Damn it", "Stop it", "Unbelievable", "For the last time", "Get out"},
 			"rotten":  {"stupid", "useless", "rotten", "pathetic", "disgusting", "idiotic", "wretched", "STUPID", "USELESS", "ROTTEN"},
 			"always":  {"always", "never", "still", "constantly", "ALWAYS", "NEVER"},
@@ -148,7 +148,7 @@ var registers = []register{
 	{
 		// Lines rather than sentences: each ends in a line break.
 		name: Poetic,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"pale":    {"pale", "silver", "golden", "tender", "silent", "ancient", "trembling", "velvet"},
 			"sorrow":  {"moonlight", "sorrow", "twilight", "slumber", "memory", "heaven", "eternity", "dew", "longing", "starlight"},
 			"dreams":  {"weeps", "dreams", "sighs", "lingers", "fades", "shimmers", "wanders"},
@@ -171,7 +171,7 @@ var registers = []register{
 	},
 	{
 		name: Pirate,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"arr":   {"Arr", "Ahoy", "Yo ho ho", "Shiver me timbers", "Avast", "Blimey", "Aye", "Har har"},
 			"matey": {"matey", "ye scurvy dog", "me hearties", "ye landlubber", "cap'n", "lad", "ye bilge rat"},
 			"loot":  {"doubloons", "treasure", "grog", "rum", "plunder", "gold", "booty"},
@@ -194,7 +194,7 @@ var registers = []register{
 	},
 	{
 		name: Timid,
-		slots: map[string][]string{
+		placeholders: map[string][]string{
 			"um":      {"Um", "Er", "Sorry", "Oh dear", "Well", "Uh", "I mean", "Oh no"},
 			"perhaps": {"maybe", "perhaps", "sort of", "kind of", "possibly", "I suppose"},
 			"please":  {"if that is okay", "if you don't mind", "but I could be wrong", "please don't be cross", "I hope that helps", "forgive me"},

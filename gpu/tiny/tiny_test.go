@@ -39,11 +39,11 @@ func TestTablesAreComplete(t *testing.T) {
 	scene := newGenerator(1, 0).scene(topics[0], "")
 	check := func(where, template string, lists map[string][]string, used map[string]bool) {
 		for _, piece := range strings.Split(template, "{")[1:] {
-			slot, _, closed := strings.Cut(piece, "}")
-			if _, ok := scene[slot]; !closed || !ok && len(lists[slot]) == 0 {
-				t.Errorf("%s: %q has an unknown slot %q", where, template, slot)
+			placeholder, _, closed := strings.Cut(piece, "}")
+			if _, ok := scene[placeholder]; !closed || !ok && len(lists[placeholder]) == 0 {
+				t.Errorf("%s: %q has an unknown placeholder %q", where, template, placeholder)
 			}
-			used[slot] = true
+			used[placeholder] = true
 		}
 	}
 	for _, o := range openings {
@@ -52,11 +52,11 @@ func TestTablesAreComplete(t *testing.T) {
 	for _, r := range registers {
 		used := map[string]bool{}
 		for _, template := range r.templates {
-			check(r.name, template, r.slots, used)
+			check(r.name, template, r.placeholders, used)
 		}
-		for slot := range r.slots {
-			if !used[slot] {
-				t.Errorf("%s: no template uses %q", r.name, slot)
+		for placeholder := range r.placeholders {
+			if !used[placeholder] {
+				t.Errorf("%s: no template uses %q", r.name, placeholder)
 			}
 		}
 	}

@@ -7,9 +7,8 @@ import (
 	"slices"
 )
 
-// A Stream takes activations [n×dim] in blocks, in a fixed order, and keeps what steering needs to
-// know about them without keeping them: how many, their mean and their mean norm, and one random
-// direction per seed. See [Stream.Direction].
+// A Stream takes activations [n×dim] in blocks, in a fixed order, and keeps only what steering needs of
+// them: their number, their mean and mean norm, and one random direction per seed. See [Stream.Direction].
 type Stream struct {
 	dim   int
 	n     int
