@@ -47,7 +47,7 @@ func (c *cursor) take(n int64) []byte {
 	if !c.reach(n) {
 		return nil
 	}
-	if c.at < c.from || c.at+n > c.from+int64(len(c.held)) {
+	if c.at+n > c.from+int64(len(c.held)) {
 		length := int(min(max(n, window), c.size-c.at))
 		c.from, c.held = c.at, slices.Grow(c.held[:0], length)[:length]
 		if c.err = fill(c.r, c.at, c.held); c.err != nil {

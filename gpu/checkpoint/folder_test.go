@@ -127,6 +127,8 @@ func TestBadFoldersAreRefusedWithTheFile(t *testing.T) {
 		{"index promises too much", func(f fstest.MapFS) {
 			f[indexFile] = index(`{"weight_map":{"zz":"` + one + `","a":"` + one + `","yy":"` + two + `"}}`)
 		}, ErrFormat, "2 tensors that " + indexFile + " promises are not in their files: " + one + ": zz, " + two + ": yy: "},
+		{"index names the other file", func(f fstest.MapFS) { f[indexFile] = index(`{"weight_map":{"a":"` + two + `","b":"` + one + `"}}`) }, ErrFormat,
+			"1 tensors that " + indexFile + " promises are not in their files: " + two + ": a: "},
 		{"tensor in two shards", func(f fstest.MapFS) {
 			f[two] = f[one]
 			f[indexFile] = index(`{"weight_map":{"a":"` + one + `","b":"` + two + `"}}`)
