@@ -18,5 +18,6 @@
 //	    lists nested four deep. What a file claims beyond its size is refused before memory is taken
 //	    for it; lists are decoded when they are asked for.
 //	G4  Values stay in the file until they are asked for.
-//	G5  The same metadata and tensors are written as the same bytes, and what is written can be read.
+//	G5  The same metadata and tensors in the same order are written as the same bytes, and what is
+//	    written can be read.
 package gguf
