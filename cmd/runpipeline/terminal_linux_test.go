@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -171,6 +172,59 @@ func (p *typist) until(texts ...string) string {
 		p.all.Write(buffer[:n])
 		if err != nil {
 			p.t.Fatalf("waiting for %q: %v; the terminal shows %q", texts, err, p.all.String())
+		}
+	}
+}
+
+// TestNarrowTerminals runs small on terminals of 50 and 80 columns, then again, and plans it: whatever is
+// drawn or printed keeps to the terminal, and the bar tells how far generation is and how long it takes.
+// In a pipe COLUMNS changes nothing.
+func TestNarrowTerminals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs an experiment three times")
+	}
+	for _, columns := range []int{50, 80} {
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/small.json", []byte(small), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		on := func(args ...string) string {
+			c := process(t, dir)
+			c.Args = append(c.Args[:1], append(args, "-config", "small.json", "-cache", "cache")...)
+			text := onTerminal(t, c, columns, nil)
+			for _, drawn := range strings.Split(text, eraseLine) {
+				for line := range strings.Lines(drawn) {
+					if line = strings.TrimRight(line, "\r\n"); utf8.RuneCountInString(line) > columns && !strings.Contains(line, dir) {
+						t.Errorf("%s on %d columns: a line of %d: %q", args[0], columns, utf8.RuneCountInString(line), line)
+					}
+				}
+			}
+			return text
+		}
+		if text := on("plan"); !strings.Contains(text, "at its peak") || !strings.Contains(text, "on this machine") {
+			t.Errorf("plan on %d columns: %q", columns, text)
+		}
+		first := on("run", "-set", "max_new_tokens=60")
+		if !regexp.MustCompile(`\d% generate [0-9]+/[0-9]+, about [0-9a-z ]+ left`).MatchString(first) || !strings.Contains(first, "verdict: ") {
+			t.Errorf("a run on %d columns: %q", columns, first)
+		}
+		if text := on("run", "-set", "max_new_tokens=60"); !strings.Contains(text, "verdict: ") || strings.Contains(text, eraseLine) {
+			t.Errorf("a rerun on %d columns: %q", columns, text)
+		}
+		if text := on("show", "-set", "max_new_tokens=60"); !strings.Contains(text, "fit/map") {
+			t.Errorf("show on %d columns: %q", columns, text)
+		}
+		c := process(t, dir)
+		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60")
+		plain, err := c.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = process(t, dir)
+		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60")
+		c.Env = append(c.Env, fmt.Sprintf("COLUMNS=%d", columns))
+		if narrow, err := c.Output(); err != nil || string(narrow) != string(plain) {
+			t.Errorf("in a pipe COLUMNS=%d changes the table (%v)", columns, err)
 		}
 	}
 }
