@@ -233,7 +233,7 @@ func TestHostileFilesCostLittle(t *testing.T) {
 				b.u64(0)
 			}
 		}), 1, ""},
-		{"a text of 10 MB", of(func(b *builder) { b.key("a", KindString); b.text(strings.Repeat("n", 10<<20)) }), 21, ""},
+		{"a text of 10 MB", of(func(b *builder) { b.key("a", KindString); b.text(strings.Repeat("n", 10<<20)) }), 35, ""},
 	} {
 		var err error
 		if got := allocated(func() { _, err = read(c.data) }) >> 20; got > c.heap {
