@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -55,7 +54,7 @@ func transferCommand(ctx context.Context, a *app, args []string) error {
 	if err := replaceFile(*out, func(file io.Writer) error { return carried.Write(file, to) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s: carried from %s to %s, %d → %d values, length %.4g\n", *out, m.Source.At(), w.Meta.At(), m.Rows, m.Cols, w.Row.Norm)
+	a.wrote(*out, carried)
 	a.applied(*out, to, carried)
 	return nil
 }
