@@ -122,7 +122,7 @@ var transformMutants = []Mutant{
 	{Name: "yardstick/a trait without a way up", File: "transforms/yardstick.go",
 		Old: `if !(s.Positive > s.Unsteered) {`, New: `if s.Positive == s.Unsteered {`,
 		Wrong: "a persona that the model speaks by itself is generated for nothing", Tests: "TestYardstickOfAPersona"},
-	{Name: "yardstick/one persona closes the gate", File: "transforms/yardstick.go",
+	{Name: "gate/one persona closes it", File: "transforms/gate.go",
 		Old: "if s.Missing == \"\" {\n\t\t\treturn nil", New: "if s.Missing == \"\" && len(y.Personas) < 2 {\n\t\t\treturn nil",
 		Wrong: "an experiment with a persona that can be measured does not run", Tests: "TestTheGateStopsWhatCanShowNothing"},
 	{Name: "yardstick/the garbled anchor is the plain one", File: "transforms/yardstick.go",
