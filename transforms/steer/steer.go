@@ -44,9 +44,11 @@ func (s Steering) Push(v artifacts.Vector, scales artifacts.Scales) (push gpu.Pu
 	return push, factor * v.Norm, nil
 }
 
+var positions = [...]gpu.Positions{gpu.Response, gpu.All, gpu.LastPrompt}
+
 // Positions are the names of the tokens that a vector can be added at.
 func Positions() (names []string) {
-	for _, p := range []gpu.Positions{gpu.Response, gpu.All, gpu.LastPrompt} {
+	for _, p := range positions {
 		names = append(names, p.String())
 	}
 	return names
@@ -54,7 +56,7 @@ func Positions() (names []string) {
 
 // ParsePositions reads one of those names.
 func ParsePositions(name string) (gpu.Positions, error) {
-	for _, p := range []gpu.Positions{gpu.Response, gpu.All, gpu.LastPrompt} {
+	for _, p := range positions {
 		if p.String() == name {
 			return p, nil
 		}
