@@ -31,14 +31,19 @@ type Work struct {
 }
 
 // overhead is by how much the products of a model take longer than one large product of their widths does
-// alone: most are narrower, and each waits for what comes before it. It is fitted on three runs on two
-// cores with AVX-512, to within a third of each stage that takes more than a minute: the embedded pair, and
-// SmolLM2-135M and Gemma 3 270M in both directions.
-const overhead = 2
+// alone: most are narrower, each waits for what comes before it, and short texts are padded. It is fitted on
+// the embedded pair and on SmolLM2-135M with Gemma 3 270M in both directions, on two cores with AVX-512;
+// BENCHMARKS.md has what came of it.
+func (p Pace) overhead() float64 {
+	if p == Reading {
+		return 2
+	}
+	return 1.2
+}
 
 // Seconds is how long the work takes at a speed.
 func (w Work) Seconds(s gpu.Speed) float64 {
-	products := overhead * s.Product * w.Products
+	products := w.Pace.overhead() * s.Product * w.Products
 	if w.Rows > 0 {
 		products += s.Weight * w.Products / float64(w.Rows)
 	}
