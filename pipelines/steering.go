@@ -65,9 +65,9 @@ func unitOf(v export.Vector) (unit, why string) {
 }
 
 // Resolve settles how a steering is to be understood on this model, before anything is generated: it
-// fills in the unit if none is named, and tells in notes what a user did not ask for: which unit, that
-// several layers are steered, and that the vector is of other files of the same model. A steering that
-// cannot be used is an error, [Problems] where the user can mend it.
+// fills in the unit if none is named, and tells in notes what a user did not ask for: which unit, unless
+// alpha is 0, that several layers are steered, and that the vector is of other files of the same model.
+// A steering that cannot be used is an error, [Problems] where the user can mend it.
 func (m *Model) Resolve(s *Steering) (notes []string, err error) {
 	vectors, err := s.read()
 	if err != nil {
@@ -75,7 +75,9 @@ func (m *Model) Resolve(s *Steering) (notes []string, err error) {
 	}
 	if s.Unit == "" {
 		unit, why := unitOf(vectors[0])
-		s.Unit, notes = unit, append(notes, fmt.Sprintf("alpha %g is in unit %s: %s", s.Alpha, unit, why))
+		if s.Unit = unit; s.Alpha != 0 { // nothing is added in any unit
+			notes = append(notes, fmt.Sprintf("alpha %g is in unit %s: %s", s.Alpha, unit, why))
+		}
 	}
 	if n := len(vectors); n > 1 {
 		notes = append(notes, fmt.Sprintf("%s holds %d layers, %d to %d, and all are added, each with its own vector; -layer names one", s.File, n, vectors[0].Meta.Layer, vectors[n-1].Meta.Layer))

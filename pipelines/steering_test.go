@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -149,6 +150,27 @@ func TestUnitOfAFile(t *testing.T) {
 	} {
 		if unit, why := unitOf(c.v); unit != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%+v: %s, %s; want %s, %s", c.v, unit, why, c.want, c.why)
+		}
+	}
+}
+
+// TestTheUnitIsToldWhereItMatters: alpha 0 adds nothing in any unit. The unit is settled all the same, for
+// the alpha that a conversation may set next.
+func TestTheUnitIsToldWhereItMatters(t *testing.T) {
+	m := openTiny(t)
+	file := layersFile(t, m.decoder.Config().Hidden, 1)
+	for _, c := range []struct {
+		alpha float64
+		unit  string
+		told  bool
+	}{{1, "", true}, {-.5, "", true}, {0, "", false}, {1, "residual", false}} {
+		s := Steering{File: file, Layer: -1, Alpha: c.alpha, Unit: c.unit}
+		notes, err := m.Resolve(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(strings.Join(notes, "\n"), "is in unit"); told != c.told || s.Unit != cmp.Or(c.unit, "absolute") {
+			t.Errorf("alpha %g in unit %q: notes %q and unit %s, want a note: %t", c.alpha, c.unit, notes, s.Unit, c.told)
 		}
 	}
 }
