@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,15 +31,16 @@ const (
 // A fakeHub speaks the routes of huggingface.co that are used here. Files of 1000 bytes and
 // more count as big: they lie on another server and are announced by a redirect.
 type fakeHub struct {
-	t      *testing.T
-	files  fstest.MapFS
-	hub    *httptest.Server
-	store  *httptest.Server
-	gated  bool
-	broken bool // answers 503
-	gone   bool // the list of files names one that is not there
-	commit string
-	etag   func(data []byte) string // of small files
+	t        *testing.T
+	files    fstest.MapFS
+	hub      *httptest.Server
+	store    *httptest.Server
+	gated    bool
+	broken   bool // answers 503
+	gone     bool // the list of files names one that is not there
+	commit   string
+	branches []string
+	etag     func(data []byte) string // of small files
 
 	mu     sync.Mutex
 	busy   map[string]int // file → how many questions are answered 503
@@ -99,7 +101,7 @@ func (f *fakeHub) info(w http.ResponseWriter, r *http.Request) {
 	if f.refuse(w, r) {
 		return
 	}
-	if rev := r.PathValue("rev"); rev != "main" && rev != "refs/pr/1" && rev != f.commit {
+	if rev := r.PathValue("rev"); rev != "main" && rev != "refs/pr/1" && rev != f.commit && !slices.Contains(f.branches, rev) {
 		w.Header().Set("X-Error-Code", "RevisionNotFound")
 		w.WriteHeader(http.StatusNotFound)
 		return

@@ -69,6 +69,28 @@ func TestFilesOfAFolderAreReadAsPeopleLeaveThem(t *testing.T) {
 	}
 }
 
+// TestNumbersOfPythonInEveryFile puts them into each JSON of a folder, where nobody reads them.
+func TestNumbersOfPythonInEveryFile(t *testing.T) {
+	for _, name := range []string{configFile, indexFile, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} {
+		fsys := sharded(t)
+		if fsys[name] == nil {
+			fsys[name] = &fstest.MapFile{Data: []byte(`{"x":{}}`)}
+		}
+		fsys[name].Data = append([]byte(`{"nobody":[NaN,-Infinity,{"reads": Infinity}],`), fsys[name].Data[1:]...)
+		c, err := OpenFS(fsys, "folder")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if name == indexFile { // read while the folder is opened
+			continue
+		}
+		if data, err := c.File(name); err != nil && name != configFile || name != configFile && !json.Valid(data) || !json.Valid(c.Config()) {
+			t.Errorf("%s: %s, %v, configuration %s", name, data, err, c.Config())
+		}
+	}
+}
+
 func TestPointersOfGitLFSAreNamed(t *testing.T) {
 	for _, name := range []string{"config.json", "tokenizer.json", "generation_config.json", "tokenizer.model", indexFile, "model-00002-of-00002.safetensors"} {
 		fsys := sharded(t)
