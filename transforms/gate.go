@@ -61,17 +61,23 @@ func (y *Yardstick) Warnings() (lines []string) {
 var ErrNoScale = errors.New("no persona has a trait scale")
 
 // Decides reports whether an endpoint of that measure can have a value; the error wraps [ErrNoScale] and
-// gives each persona's reason.
+// gives each persona's reason. Personas without a scorer alone stop nobody: that they have too few texts
+// was said before the run, and whoever went on wants the vectors and the texts.
 func (y *Yardstick) Decides(measure string) error {
 	if measure != trial.MeasureTrait {
 		return nil
 	}
 	var reasons []string
+	found := false // by the anchors, not by counting texts
 	for _, s := range y.Personas {
 		if s.Missing == "" {
 			return nil
 		}
+		found = found || !s.AUROC.Missing()
 		reasons = append(reasons, s.Persona+": "+s.Missing)
+	}
+	if !found {
+		return nil
 	}
 	return fmt.Errorf("%w, and primary.measure is %q: nothing could be shown, so nothing is generated\n  %s", ErrNoScale, measure, strings.Join(reasons, "\n  "))
 }

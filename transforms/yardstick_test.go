@@ -82,6 +82,7 @@ func TestTheGateStopsWhatCanShowNothing(t *testing.T) {
 		{"all can be measured", map[string]string{"a": scorerWith("3", "1"), "b": scorerWith("3", "1")}, false, 0},
 		{"one of two can", map[string]string{"a": scorerWith("3", "1"), "b": scorerWith("-1", "1")}, false, 1},
 		{"none can", map[string]string{"a": "null", "b": scorerWith("-1", "1")}, true, 1},
+		{"too few texts, which was said before", map[string]string{"a": "null", "b": "null"}, false, 0},
 	} {
 		for _, measure := range []string{trial.MeasureTrait, trial.MeasureCoherence, trial.MeasureCollapse} {
 			store := cache.NewMemory()
