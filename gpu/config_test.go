@@ -2,6 +2,7 @@ package gpu_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,46 @@ func TestParseConfigReadsBothSpellings(t *testing.T) {
 		}
 		if c.LocalRope[5] || !c.LocalRope[6] {
 			t.Errorf("%s: every sixth block sees everything, read %v", name, c.LocalRope)
+		}
+	}
+}
+
+// TestEveryScalingInBothSpellings: the keys of transformers 4 and what version 5 writes for the same model.
+func TestEveryScalingInBothSpellings(t *testing.T) {
+	const sizes = `"vocab_size": 10, "hidden_size": 64, "num_hidden_layers": 7, "num_attention_heads": 4, "intermediate_size": 8, "max_position_embeddings": 256`
+	const lists = `"short_factor": [1, 1.1, 1.2, 1.3, 1.4, 1.5], "long_factor": [2, 3, 4, 5, 6, 7]`
+	for _, c := range []struct{ name, family, old, new string }{
+		{"default", "qwen2", `"rope_theta": 1e6`, `"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}`},
+		{"no type", "llama", `"rope_theta": 5e5`, `"rope_parameters": {"rope_theta": 5e5}`},
+		{"no base", "llama", `"rope_scaling": {"type": "linear", "factor": 2}`, `"rope_parameters": {"rope_type": "linear", "factor": 2}`},
+		{"null", "llama", `"rope_theta": 5e5, "rope_scaling": null`, `"rope_theta": 5e5, "rope_parameters": null`},
+		{"dynamic", "llama", `"rope_theta": 5e5, "rope_scaling": {"type": "dynamic", "factor": 2}`, `"rope_parameters": {"rope_type": "dynamic", "rope_theta": 5e5, "factor": 2}`},
+		{"llama3", "llama", `"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 64}`,
+			`"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 64}`},
+		{"yarn", "qwen3", `"rope_theta": 1e6, "rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 64, "beta_fast": 16, "beta_slow": 2}`,
+			`"rope_parameters": {"rope_theta": 1e6, "rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 64, "beta_fast": 16, "beta_slow": 2}`},
+		{"partial", "phi3", `"rope_theta": 1e4, "partial_rotary_factor": 0.75`, `"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.75}`},
+		{"longrope", "phi3", `"original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "rope_scaling": {"type": "longrope", ` + lists + `}`,
+			`"original_max_position_embeddings": 32, "rope_parameters": {"rope_type": "longrope", "rope_theta": 10000, "partial_rotary_factor": 0.75, ` + lists + `}`},
+		{"its length inside", "phi3", `"original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "rope_scaling": {"type": "longrope", ` + lists + `}`,
+			`"rope_parameters": {"rope_type": "longrope", "rope_theta": 10000, "partial_rotary_factor": 0.75, "original_max_position_embeddings": 32, ` + lists + `}`},
+		{"two ropes", "gemma3_text", `"rope_theta": 1e6, "rope_local_base_freq": 2e4, "rope_scaling": {"rope_type": "linear", "factor": 8}`,
+			`"rope_parameters": {"sliding_attention": {"rope_theta": 2e4}, "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8}}`},
+	} {
+		var read [2]*gpu.Config
+		for i, keys := range []string{c.old, c.new} {
+			var err error
+			if read[i], err = gpu.ParseConfig([]byte(`{"model_type": "` + c.family + `", ` + sizes + ", " + keys + "}")); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			for k := range read[i].Ropes {
+				if r := &read[i].Ropes[k]; r.Type == "default" {
+					r.Original = 0 // which only scaled ropes look at
+				}
+			}
+		}
+		if !reflect.DeepEqual(read[0].Ropes, read[1].Ropes) {
+			t.Errorf("%s: the old keys are %+v, the new ones %+v", c.name, read[0].Ropes, read[1].Ropes)
 		}
 	}
 }

@@ -151,6 +151,36 @@ func TestWhatEndsAText(t *testing.T) {
 	}
 }
 
+// TestIdsOutsideTheVocabularyEndNothing: folders have such ids as GGUF files do, and texts go on to their
+// last token.
+func TestIdsOutsideTheVocabularyEndNothing(t *testing.T) {
+	for _, id := range []string{"-1", "[-1]", "200", "[128001, 128009]", "2147483647"} {
+		for _, file := range []string{"config.json", "generation_config.json"} {
+			text := gputest.Configs["llama"]
+			if file == "config.json" {
+				text = strings.Replace(text, `"eos_token_id": 2`, `"eos_token_id": `+id+`, "pad_token_id": -1, "bos_token_id": 128000`, 1)
+			}
+			config, err := gpu.ParseConfig([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys := gputest.Model(config, 5).Folder([]byte(text), nil).(fstest.MapFS)
+			if file != "config.json" {
+				fsys[file] = &fstest.MapFile{Data: []byte(`{"pad_token_id": -1, "eos_token_id": ` + id + `}`)}
+			}
+			d, err := openFS(t, fsys, gputest.Tokenizer(t, config.Vocab))
+			if err != nil {
+				t.Errorf("%s, end %s: %v", file, id, err)
+				continue
+			}
+			out, err := d.Generate(context.Background(), []gpu.Row{{Prompt: []int32{3, 4}}}, gpu.Sampling{MaxNewTokens: 12, StopAtEOS: true})
+			if err != nil || len(out[0].Tokens) != 12 {
+				t.Errorf("%s, end %s: %v, %v, want 12 tokens", file, id, out, err)
+			}
+		}
+	}
+}
+
 // openFS opens a folder that is held in memory.
 func openFS(t *testing.T, fsys fs.FS, tok *tokenizer.Tokenizer) (*gpu.Decoder, error) {
 	t.Helper()

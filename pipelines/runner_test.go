@@ -101,7 +101,11 @@ func listening(t *testing.T) (sockets []string) {
 // TestRunNeedsNoTemporaryFolder runs without one, and with one that must stay empty.
 func TestRunNeedsNoTemporaryFolder(t *testing.T) {
 	empty := t.TempDir()
-	for _, temp := range []string{filepath.Join(t.TempDir(), "none"), empty} {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, temp := range []string{filepath.Join(t.TempDir(), "none"), file, empty} {
 		store := t.TempDir()
 		t.Setenv("TMPDIR", temp)
 		if o := small().experiment(t).runIn(t, store, nil); o.err != nil {

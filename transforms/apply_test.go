@@ -162,6 +162,23 @@ func TestApplyRunsStagesInTheirOrder(t *testing.T) {
 	})
 }
 
+// TestApplyTakesManyUnitsAndLongSettings runs a stage of more units than an experiment has, with settings of
+// more bytes than a message between Beam's processes may have by default (4 MiB).
+func TestApplyTakesManyUnitsAndLongSettings(t *testing.T) {
+	long := toy{}
+	for i := range 700_000 {
+		long.Fail = append(long.Fail, 1_000_000+i)
+	}
+	stages := []Stage{toyStage("many", 1000, toy{}), toyStage("long", 2, long, "many")}
+	if n := len(stages[1].Settings); n < 4<<20 {
+		t.Fatalf("settings of %d bytes are not long", n)
+	}
+	r := runStages(t, t.Context(), "direct", t.TempDir(), stages...)
+	if r.err != nil || len(r.ran) != 1002 || !slices.Equal(r.committed, []string{"long", "many"}) {
+		t.Errorf("%d units ran, %v are committed (%v); want 1002 and both stages", len(r.ran), r.committed, r.err)
+	}
+}
+
 // TestApplyKeepsAnIncompleteStageOut lets one unit fail, by an error and by a panic: its stage and
 // those below commit nothing, the other units are kept, and the cause keeps its type.
 func TestApplyKeepsAnIncompleteStageOut(t *testing.T) {

@@ -373,6 +373,32 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	}
 }
 
+// TestBytesBehindAVector: llama.cpp reads a GGUF with more at its end, and safetensors refuses its own format
+// so; white space is no part of a JSON.
+func TestBytesBehindAVector(t *testing.T) {
+	for _, behind := range []string{"\n", "\x00", strings.Repeat("\x00", 4096), "GGUF"} {
+		for _, f := range formats {
+			want := sampleVector()
+			got, err := ReadVectors(bytes.NewReader(append(written(t, f, want), behind...)))
+			reads := f == GGUF || f == JSON && behind == "\n"
+			if reads && (err != nil || !reflect.DeepEqual(got, []Vector{want})) || !reads && !errors.Is(err, artifacts.ErrFormat) {
+				t.Errorf("%s with %.8q behind it: %+v, %v; want it read: %t", f, behind, got, err, reads)
+			}
+			if f == GGUF {
+				continue // which has no maps
+			}
+			var b bytes.Buffer
+			if err := WriteMap(&b, f, sampleMap()); err != nil {
+				t.Fatal(err)
+			}
+			b.WriteString(behind)
+			if _, err := ReadMap(&b); reads != (err == nil) || err != nil && !errors.Is(err, artifacts.ErrFormat) {
+				t.Errorf("map in %s with %.8q behind it: %v; want it read: %t", f, behind, err, reads)
+			}
+		}
+	}
+}
+
 // Lists of lists, which no program writes and the format allows, are passed over with all that is not ours.
 func TestListsOfListsArePassedOver(t *testing.T) {
 	list := gguf.Pair{Key: "foreign", Value: []uint32{uint32(gguf.KindInt8), 0, 0}} // as one list: of int8, none of them
