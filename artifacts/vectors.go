@@ -43,20 +43,20 @@ func (v *Vectors) Encode(w io.Writer) error {
 	}, v.Rows)
 }
 
-// facts names the scales as they are stored.
-func (s *Scales) facts() map[string]*float64 {
+// Named gives the scales under the names that they have in facts and in the manifests of files.
+func (s *Scales) Named() map[string]*float64 {
 	return map[string]*float64{"scale.residual": &s.Residual, "scale.spread": &s.Spread, "scale.native": &s.Native}
 }
 
 func (s Scales) set(f facts) {
-	for key, length := range s.facts() {
+	for key, length := range s.Named() {
 		f[key] = formatFloat(*length)
 	}
 }
 
 // Validate refuses what is no length.
 func (s Scales) Validate() error {
-	for key, length := range s.facts() {
+	for key, length := range s.Named() {
 		if *length < 0 || *length-*length != 0 {
 			return fmt.Errorf("%s is %g", key, *length)
 		}
@@ -66,7 +66,7 @@ func (s Scales) Validate() error {
 
 // scales takes what set wrote.
 func (f facts) scales() (s Scales, err error) {
-	for key, length := range s.facts() {
+	for key, length := range s.Named() {
 		if *length, err = f.float(key); err != nil {
 			return s, err
 		}

@@ -178,27 +178,22 @@ func (e *Experiment) exportMap(ctx context.Context, store cache.Store, exports m
 				return m, err
 			}
 			m.AlphaUnit, m.Scales = e.AlphaUnit, artifacts.Scales{Residual: v.Scales.Residual, Spread: v.Scales.Spread}
-			return m, e.sourceResidual(ctx, store, exports, persona, v.Scales, &m)
+			if own, ok := exports["personas.source/"+persona]; ok {
+				m.SourceResidual, err = sourceResidual(ctx, store, own, v.Scales)
+			}
+			return m, err
 		}
 	}
 	return m, nil
 }
 
 // sourceResidual works back from a persona's native scale, residual · ‖v‖ / (the source's mean ‖h‖).
-func (e *Experiment) sourceResidual(ctx context.Context, store cache.Store, exports map[string]cache.Output, persona string, s artifacts.Scales, m *export.Map) error {
-	for name, o := range exports {
-		if !strings.HasPrefix(name, "personas.source/") {
-			continue
-		}
-		v, err := artifacts.Fetch(ctx, store, o.Digest, artifacts.DecodeVectors)
-		if err != nil {
-			return err
-		}
-		if v.Rows[0].Persona == persona && s.Native > 0 {
-			m.SourceResidual = s.Residual * v.Rows[0].Norm / s.Native
-		}
+func sourceResidual(ctx context.Context, store cache.Store, own cache.Output, s artifacts.Scales) (float64, error) {
+	v, err := artifacts.Fetch(ctx, store, own.Digest, artifacts.DecodeVectors)
+	if err != nil || s.Native == 0 {
+		return 0, err
 	}
-	return nil
+	return s.Residual * v.Rows[0].Norm / s.Native, nil
 }
 
 func (e *Experiment) exportVector(v *artifacts.Vectors, o ExportOptions) (x export.Vector, err error) {

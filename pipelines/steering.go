@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 
@@ -37,19 +38,27 @@ func (s Steering) read() ([]export.Vector, error) {
 }
 
 // readVectors reads a vector file that a flag names.
-func readVectors(flag, file string) ([]export.Vector, error) {
-	content, err := readFile(file, maxVectorFile)
-	var vectors []export.Vector
+func readVectors(flag, file string) (vectors []export.Vector, err error) {
+	err = readFlag(flag, file, maxVectorFile, func(content io.Reader) error {
+		vectors, err = export.ReadVectors(content)
+		return err
+	})
+	return vectors, err
+}
+
+// readFlag reads a file that a flag names: [ErrMissing] if it is not there, [Problems] if it is no such file.
+func readFlag(flag, file string, limit int, read func(io.Reader) error) error {
+	content, err := readFile(file, limit)
 	if err == nil {
-		vectors, err = export.ReadVectors(bytes.NewReader(content))
+		err = read(bytes.NewReader(content))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s %s: no such file", ErrMissing, flag, file)
+		return fmt.Errorf("%w: %s %s: no such file", ErrMissing, flag, file)
 	}
 	if err != nil {
-		return nil, Problems{fmt.Sprintf("%s %s: %v", flag, file, reason(err))}
+		return Problems{fmt.Sprintf("%s %s: %v", flag, file, reason(err))}
 	}
-	return vectors, nil
+	return nil
 }
 
 // unitOf is the unit that alpha has where none is named: the one that the vector was made for, or
@@ -82,7 +91,7 @@ func (m *Model) Resolve(s *Steering) (notes []string, err error) {
 	if n := len(vectors); n > 1 {
 		notes = append(notes, fmt.Sprintf("%s holds %d layers, %d to %d, and all are added, each with its own vector; -layer names one", s.File, n, vectors[0].Meta.Layer, vectors[n-1].Meta.Layer))
 	}
-	if _, err := m.pushes(*s, func(int) (float64, error) { return 1, nil }); err != nil {
+	if _, err := m.dosed(*s, vectors, func(int) (float64, error) { return 1, nil }); err != nil {
 		return nil, err
 	}
 	note, err := m.belongs(s.File, vectors[0].Meta)
@@ -130,11 +139,16 @@ func otherEncoding(file string, v, here artifacts.Meta) string {
 // pushes are what a steering adds to a model's residual stream. residual is the mean residual norm at a
 // layer, measured on the texts at hand, for vectors that come without scales.
 func (m *Model) pushes(s Steering, residual func(layer int) (float64, error)) ([]gpu.Push, error) {
-	how, err := s.parse()
+	vectors, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	vectors, err := s.read()
+	return m.dosed(s, vectors, residual)
+}
+
+// dosed are the pushes of vectors that have been read.
+func (m *Model) dosed(s Steering, vectors []export.Vector, residual func(layer int) (float64, error)) ([]gpu.Push, error) {
+	how, err := s.parse()
 	if err != nil {
 		return nil, err
 	}

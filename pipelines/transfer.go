@@ -1,11 +1,9 @@
 package pipelines
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"maps"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
@@ -15,19 +13,12 @@ import (
 )
 
 // ReadMap reads a map file that export wrote, or a program that calls its matrix "w".
-func ReadMap(file string) (export.Map, error) {
-	content, err := readFile(file, maxMapFile)
-	var m export.Map
-	if err == nil {
-		m, err = export.ReadMap(bytes.NewReader(content))
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, fmt.Errorf("%w: -map %s: no such file", ErrMissing, file)
-	}
-	if err != nil {
-		return m, Problems{fmt.Sprintf("-map %s: %v", file, reason(err))}
-	}
-	return m, nil
+func ReadMap(file string) (m export.Map, err error) {
+	err = readFlag("-map", file, maxMapFile, func(content io.Reader) error {
+		m, err = export.ReadMap(content)
+		return err
+	})
+	return m, err
 }
 
 // StoredMap finds a map among the experiment's artifacts, with what its models and activations say of

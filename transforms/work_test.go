@@ -3,7 +3,6 @@ package transforms
 import (
 	"context"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -24,15 +23,8 @@ var (
 // TestEveryKindHasWork: a kind that forgets its work would make a bar that stands still and a plan that is
 // too short.
 func TestEveryKindHasWork(t *testing.T) {
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		s, ok := samples[kind]
-		if kind == "test" {
-			continue
-		}
-		if !ok {
-			t.Errorf("kind %s has no sample", kind)
-			continue
-		}
+	for _, kind := range sampledKinds(t) {
+		s := samples[kind]
 		v := reflect.New(reflect.TypeOf(s.settings))
 		v.Elem().Set(reflect.ValueOf(s.settings))
 		fillSizes(v.Elem(), s.units)

@@ -72,13 +72,9 @@ func (m manifest) setMeta(prefix string, meta artifacts.Meta) {
 	m[prefix+"tokenizer"] = meta.Tokenizer
 }
 
-// scales names the lengths that alpha 1 may be; those that are not known are left out.
-func scales(s *artifacts.Scales) map[string]*float64 {
-	return map[string]*float64{"scale.residual": &s.Residual, "scale.spread": &s.Spread, "scale.native": &s.Native}
-}
-
+// setScales leaves out those that are not known.
 func (m manifest) setScales(prefix string, s artifacts.Scales) {
-	for key, length := range scales(&s) {
+	for key, length := range s.Named() {
 		if *length != 0 {
 			m[prefix+key] = formatFloat(*length)
 		}
@@ -86,7 +82,7 @@ func (m manifest) setScales(prefix string, s artifacts.Scales) {
 }
 
 func (m manifest) scales(prefix string) (s artifacts.Scales, err error) {
-	for key, length := range scales(&s) {
+	for key, length := range s.Named() {
 		text, ok := m[prefix+key]
 		if !ok {
 			continue

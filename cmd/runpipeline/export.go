@@ -56,19 +56,21 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if err := replaceFile(*out, func(w io.Writer) error { return exported.Write(w, to) }); err != nil {
 		return err
 	}
-	a.wrote(*out, exported)
-	a.applied(*out, to, exported)
+	a.wrote(*out, to, exported)
 	return nil
 }
 
-// wrote says what is in a file now.
-func (a *app) wrote(file string, x pipelines.Exported) {
+// wrote says what is in a file now, and how another program applies it.
+func (a *app) wrote(file string, format export.Format, x pipelines.Exported) {
 	if m := x.Map; m != nil {
 		fmt.Fprintf(a.stdout, "%s: map from %s to %s, %d × %d values\n", file, m.Source.At(), m.Target.At(), m.Rows, m.Cols)
 		return
 	}
 	v := x.Vector
 	fmt.Fprintf(a.stdout, "%s: vector of %s for %s, %s, %d values of length %.4g\n", file, cmp.Or(v.Row.Persona, "no named persona"), v.Meta.At(), cmp.Or(v.Row.Condition, "carried"), len(v.Row.Values), v.Row.Norm)
+	if format == export.GGUF {
+		a.notes(pipelines.LlamaCpp(file, *v))
+	}
 }
 
 // formatOf is the format that a flag names, else the one of the file's name.
@@ -78,13 +80,6 @@ func formatOf(flag, file string) (export.Format, error) {
 		return to, fmt.Errorf("-format: %w", err)
 	}
 	return to, nil
-}
-
-// applied says how another program applies what was written.
-func (a *app) applied(file string, format export.Format, x pipelines.Exported) {
-	if format == export.GGUF && x.Vector != nil {
-		a.notes(pipelines.LlamaCpp(file, *x.Vector))
-	}
 }
 
 // stored loads an experiment and the store that must hold something of it.

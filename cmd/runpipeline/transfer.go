@@ -54,8 +54,7 @@ func transferCommand(ctx context.Context, a *app, args []string) error {
 	if err := replaceFile(*out, func(file io.Writer) error { return carried.Write(file, to) }); err != nil {
 		return err
 	}
-	a.wrote(*out, carried)
-	a.applied(*out, to, carried)
+	a.wrote(*out, to, carried)
 	return nil
 }
 

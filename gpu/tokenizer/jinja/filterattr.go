@@ -5,6 +5,19 @@ import (
 	"strings"
 )
 
+// compared reads the arguments of a filter that compares elements: whether case counts, and an attribute.
+func (r *run) compared(filter string, a args) (func(value) (value, error), error) {
+	p, err := a.bind(filter, "case_sensitive", "attribute")
+	if err != nil {
+		return nil, err
+	}
+	fold, err := r.falsy(p[0])
+	if err != nil {
+		return nil, err
+	}
+	return r.getter(or(p[1], nil), nil, fold)
+}
+
 // getter returns the function that looks up an attribute such as "a.b.0" of an element (the element
 // itself for none), takes a default for what is undefined, and lower-cases strings if fold is true.
 func (r *run) getter(attribute, otherwise value, fold bool) (func(value) (value, error), error) {

@@ -5,15 +5,7 @@ import "errors"
 // extreme makes the filters min (sign -1) and max (sign 1).
 func extreme(sign int) filterFunc {
 	return func(r *run, of value, a args) (value, error) {
-		p, err := a.bind("min", "case_sensitive", "attribute")
-		if err != nil {
-			return nil, err
-		}
-		fold, err := r.falsy(p[0])
-		if err != nil {
-			return nil, err
-		}
-		get, err := r.getter(or(p[1], nil), nil, fold)
+		get, err := r.compared("min", a)
 		if err != nil {
 			return nil, err
 		}

@@ -137,15 +137,7 @@ func dictSort(r *run, of value, a args) (value, error) {
 }
 
 func unique(r *run, of value, a args) (value, error) {
-	p, err := a.bind("unique", "case_sensitive", "attribute")
-	if err != nil {
-		return nil, err
-	}
-	fold, err := r.falsy(p[0])
-	if err != nil {
-		return nil, err
-	}
-	get, err := r.getter(or(p[1], nil), nil, fold)
+	get, err := r.compared("unique", a)
 	if err != nil {
 		return nil, err
 	}
