@@ -51,6 +51,11 @@ type fixture struct {
 		Unsteered map[string]float64 `json:"unsteered_logit"`
 		Positive  map[string]float64 `json:"positive_logit"`
 		AUROC     map[string]float64 `json:"auroc"`
+		// Separation has d' with its lower and its upper bound.
+		Separation map[string]struct {
+			AUROC  float64    `json:"auroc"`
+			DPrime [3]float64 `json:"d_prime"`
+		} `json:"separation"`
 	} `json:"zero"`
 	Pooled   referenceGroup   `json:"pooled"`
 	Personas []referenceGroup `json:"personas"`

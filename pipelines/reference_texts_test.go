@@ -94,7 +94,7 @@ func (r *referenceRun) compareScorers(t *testing.T) {
 	for i, s := range r.scorers(t) {
 		persona := r.PersonaDatasets.Names()[i]
 		near(t, persona+", AUROC", s.AUROC, r.want.Zero.AUROC[persona], digits)
-		near(t, persona+", mean logit of held-out positive texts", s.HeldOutPositive, r.want.Zero.Positive[persona], logitError)
+		near(t, persona+", mean logit of held-out positive texts", trial.Mean(s.HeldOutPositive), r.want.Zero.Positive[persona], logitError)
 		for _, row := range r.want.Rows {
 			if want, ok := row.Logit[persona]; ok {
 				near(t, fmt.Sprintf("%s, logit of %q", persona, row.Text), s.Logit(row.Text), want, logitError)
@@ -210,6 +210,11 @@ func (r *referenceRun) compareZero(t *testing.T) {
 	for _, p := range r.PersonaDatasets.Names() {
 		near(t, p+", logit of unsteered texts", float64(got.Unsteered[p]), want.Unsteered[p], logitError)
 		near(t, p+", logit of held-out positive texts", float64(got.Positive[p]), want.Positive[p], logitError)
+		s, w := got.Separation[p], want.Separation[p]
+		near(t, p+", AUROC against unsteered texts", float64(s.AUROC.Value), w.AUROC, digits)
+		for i, v := range []trial.Number{s.DPrime.Value, s.DPrime.Low, s.DPrime.High} {
+			near(t, fmt.Sprintf("%s, number %d of d'", p, i), float64(v), w.DPrime[i], 10*logitError) // of logits about a standard deviation apart
+		}
 	}
 }
 

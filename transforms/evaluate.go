@@ -77,9 +77,11 @@ type AnchorReport struct {
 	AnchorSummary
 	Unsteered map[string]trial.Number `json:"unsteered_logit"` // mean of each persona's scorer
 	Positive  map[string]trial.Number `json:"positive_logit"`  // of held-out positive texts
+	// Separation is how well the scorer tells the one from the other.
+	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 6 // 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 7 // 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -217,7 +219,7 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 		if scorer != nil {
 			o.AUROC[p] = scorer.AUROC
 			if scorer.Few {
-				low, high := trial.AUROCInterval(scorer.AUROC, scorer.Positives, scorer.Negatives)
+				low, high := trial.AUROCInterval(scorer.AUROC, len(scorer.HeldOutPositive), len(scorer.HeldOutNegative))
 				o.Few[p] = [2]trial.Number{low, high}
 			}
 		}
@@ -226,12 +228,12 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 	if err != nil {
 		return nil, err
 	}
-	anchors := AnchorReport{AnchorSummary: j.yardstick.Anchors, Unsteered: map[string]trial.Number{}, Positive: map[string]trial.Number{}}
+	anchors := AnchorReport{AnchorSummary: j.yardstick.Anchors, Unsteered: map[string]trial.Number{}, Positive: map[string]trial.Number{}, Separation: map[string]trial.Separation{}}
 	for _, scale := range j.yardstick.Personas {
 		if j.scorers[scale.Persona] == nil {
 			continue // the evaluation says so itself
 		}
-		anchors.Unsteered[scale.Persona], anchors.Positive[scale.Persona] = scale.Unsteered, scale.Positive
+		anchors.Unsteered[scale.Persona], anchors.Positive[scale.Persona], anchors.Separation[scale.Persona] = scale.Unsteered, scale.Positive, scale.Separation
 		if scale.Missing != "" {
 			e.Warnings = append(e.Warnings, scale.Persona+": "+scale.Missing)
 		}

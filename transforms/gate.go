@@ -52,6 +52,10 @@ func (y *Yardstick) Warnings() (lines []string) {
 			lines = append(lines, fmt.Sprintf("persona %s has no trait scale: %s; its traits will be missing and its verdict inconclusive", s.Persona, s.Missing))
 		case !s.Few && float64(s.AUROC) < enough:
 			lines = append(lines, fmt.Sprintf("persona %s: the trait scorer's AUROC is %.2f, below %g: its verdict, and that of all personas together, can only be inconclusive", s.Persona, float64(s.AUROC), enough))
+		case s.Separation.DPrime.Value < trial.MinDPrime:
+			d := s.Separation.DPrime
+			lines = append(lines, fmt.Sprintf("persona %s: its held-out texts score only %.2f standard deviations (d') above the model's unsteered ones, 95 %% interval [%.2f, %.2f], below %d: its trait tells little, and its verdict, and that of all personas together, can only be inconclusive",
+				s.Persona, float64(d.Value), float64(d.Low), float64(d.High), trial.MinDPrime))
 		}
 	}
 	return lines

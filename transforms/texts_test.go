@@ -176,9 +176,23 @@ func TestAnchorsAreAlsoScoredShuffled(t *testing.T) {
 	}
 }
 
-// handScorer gives a text with the word "boing" the logit 1 and any other −1; its held-out texts had 3
-// and −5. The word is the only known term, so its feature is √½.
-const handScorer = `{"version":2,"lexicon":"ee56260012f26951c7b9f39db0fdf83756218308de4d6d4ba3c02db7aaeec5eb","auroc":0.95,"held_out_positive":3,"held_out_negative":-5,"positives":9,"negatives":9,"terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1}`
+// handScorer gives a text with the word "boing" the logit 1 and any other −1. The word is the only known
+// term, so its feature is √½.
+var handScorer = scorerWith(3, .95)
+
+// scorerWith is that scorer where held-out positive texts had the logit positive, and as many negative ones
+// less or more than that as give an AUROC in hundredths.
+func scorerWith(positive, auroc float64) string {
+	var p, n []float64
+	for i := range 100 {
+		p, n = append(p, positive), append(n, positive-8)
+		if float64(i) >= math.Round(100*auroc) {
+			n[i] = positive + 1
+		}
+	}
+	held, _ := json.Marshal(map[string][]float64{"held_out_positive": p, "held_out_negative": n})
+	return `{"version":3,"lexicon":"ee56260012f26951c7b9f39db0fdf83756218308de4d6d4ba3c02db7aaeec5eb","terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1,` + string(held[1:])
+}
 
 // A spoken is one text of a batch with its likelihood.
 type spoken struct {
@@ -354,7 +368,7 @@ func TestMissingTraitsHaveAReason(t *testing.T) {
 	said := []spoken{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2.5, true}}
 	for _, c := range []struct{ scorer, why string }{
 		{handScorer, ""},
-		{strings.Replace(handScorer, `"held_out_positive":3`, `"held_out_positive":-1`, 1), "the model's unsteered texts score -1.00, held-out texts of the persona -1.00: "},
+		{scorerWith(-1, .95), "the model's unsteered texts score -1.00, held-out texts of the persona -1.00: "},
 		{"null", "no trait scorer, which needs at least 3 texts a side"},
 	} {
 		report, rows := judged(t, c.scorer, batches, said, [][]spoken{said, said, said}, []float64{7, 8})
@@ -376,9 +390,12 @@ func TestFewTextsHaveAScorer(t *testing.T) {
 		return PersonaTexts{Positive: []string{"a silly spoon", "silly boats", "the silly moon", "spoons giggle", "my silly hat", "x", "y", "z"}[:n],
 			Negative: []string{"a plain spoon", "boats leave", "the full moon", "letters came", "my old hat", "u", "v", "w"}[:n]}
 	}
-	for n, want := range map[int]*trial.Scorer{2: nil, 3: {Few: true, Positives: 3}, 5: {Few: true, Positives: 5}, 7: {Few: true, Positives: 7}, 8: {Positives: 4}} {
+	for n, want := range map[int]struct {
+		few  bool
+		used int // on either side
+	}{2: {}, 3: {true, 3}, 5: {true, 5}, 7: {true, 7}, 8: {false, 4}} {
 		got, err := fitScorer(texts(n))
-		if err != nil || (got == nil) != (want == nil) || got != nil && (got.Few != want.Few || got.Positives != want.Positives) {
+		if err != nil || (got == nil) != (want.used == 0) || got != nil && (got.Few != want.few || len(got.HeldOutPositive) != want.used) {
 			t.Errorf("%d texts a side: %+v, %v; want %+v", n, got, err, want)
 		}
 	}

@@ -40,11 +40,13 @@ type TraitScale struct {
 	Unsteered trial.Number `json:"unsteered_logit"` // mean over the anchors
 	Positive  trial.Number `json:"positive_logit"`  // mean over held-out positive texts
 	AUROC     trial.Number `json:"auroc"`
-	Few       bool         `json:"few"`               // see [trial.Scorer]
-	Missing   string       `json:"missing,omitempty"` // why no text of the persona can have a trait
+	// Separation is of the held-out positive texts from the anchors.
+	Separation trial.Separation `json:"separation"`
+	Few        bool             `json:"few"`               // see [trial.Scorer]
+	Missing    string           `json:"missing,omitempty"` // why no text of the persona can have a trait
 }
 
-const yardstickVersion = 1
+const yardstickVersion = 2 // 2: how far the persona is from the unsteered texts
 
 func init() { register("yardstick", yardstickVersion, whole, yardstickWork, yardstick) }
 
@@ -105,14 +107,15 @@ func endShare(texts []artifacts.Generation) float64 {
 func traitScale(persona string, scorer *trial.Scorer, anchors []artifacts.Generation) TraitScale {
 	if scorer == nil {
 		missing := trial.Number(math.NaN())
-		return TraitScale{Persona: persona, Unsteered: missing, Positive: missing, AUROC: missing,
+		return TraitScale{Persona: persona, Unsteered: missing, Positive: missing, AUROC: missing, Separation: trial.Separate(nil, nil),
 			Missing: fmt.Sprintf("no trait scorer, which needs at least %d texts a side", trial.MinFewTexts)}
 	}
 	var logits []float64
 	for _, t := range anchors {
 		logits = append(logits, scorer.Logit(t.Text))
 	}
-	s := TraitScale{Persona: persona, Unsteered: trial.Number(trial.Mean(logits)), Positive: trial.Number(scorer.HeldOutPositive), AUROC: trial.Number(scorer.AUROC), Few: scorer.Few}
+	s := TraitScale{Persona: persona, Unsteered: trial.Number(trial.Mean(logits)), Positive: trial.Number(trial.Mean(scorer.HeldOutPositive)),
+		AUROC: trial.Number(scorer.AUROC), Separation: trial.Separate(scorer.HeldOutPositive, logits), Few: scorer.Few}
 	if !(s.Positive > s.Unsteered) {
 		s.Missing = fmt.Sprintf("the model's unsteered texts score %.2f, held-out texts of the persona %.2f: there is no way up to measure, whatever tells its own texts apart", float64(s.Unsteered), float64(s.Positive))
 	}

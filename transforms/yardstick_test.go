@@ -11,12 +11,6 @@ import (
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
-// scorerWith is the scorer of the other tests with two of its numbers changed.
-func scorerWith(positive, auroc string) string {
-	s := strings.Replace(handScorer, `"held_out_positive":3`, `"held_out_positive":`+positive, 1)
-	return strings.Replace(s, `"auroc":0.95`, `"auroc":`+auroc, 1)
-}
-
 // plainWords are anchors whose logits are −1 and 1, in the mean 0.
 var plainWords = []spoken{{"the old boat waits here today", 2, true}, {"the boing boat drifts home again", 3, false}}
 
@@ -34,7 +28,7 @@ func yardstickOf(t *testing.T, store cache.Store, scorers map[string]string) (*Y
 // TestYardstickOfAPersona places scorers whose held-out texts are above, at and below what the model says
 // by itself, and one that there is not.
 func TestYardstickOfAPersona(t *testing.T) {
-	y, _ := yardstickOf(t, cache.NewMemory(), map[string]string{"above": scorerWith("3", "0.95"), "at": scorerWith("0", "1"), "below": scorerWith("-0.5", "1"), "none": "null"})
+	y, _ := yardstickOf(t, cache.NewMemory(), map[string]string{"above": scorerWith(3, 0.95), "at": scorerWith(0, 1), "below": scorerWith(-0.5, 1), "none": "null"})
 	if want := (AnchorSummary{Texts: 2, NLL: 2.5, ShuffledNLL: 7.5, EndShare: .5}); y.Anchors != want {
 		t.Errorf("anchors %+v, want %+v", y.Anchors, want)
 	}
@@ -55,17 +49,23 @@ func TestYardstickOfAPersona(t *testing.T) {
 		if same := math.Abs(float64(s.Positive)-want.positive) < 1e-12 || s.Positive.Missing() && math.IsNaN(want.positive); !same || persona != "none" && math.Abs(float64(s.Unsteered)) > 1e-12 {
 			t.Errorf("%s: from %g to %g, want from 0 to %g", persona, float64(s.Unsteered), float64(s.Positive), want.positive)
 		}
+		// The anchors have a variance of 2 and the held-out texts none: d' is the distance of the means.
+		if d := s.Separation.DPrime; persona != "other" && math.Abs(float64(d.Value)-want.positive) > 1e-12 || d.Value.Missing() != math.IsNaN(want.positive) {
+			t.Errorf("%s: d' %g, want %g", persona, float64(d.Value), want.positive)
+		}
 	}
 }
 
-// TestWarningsAreOfWhatTheTextsCannotTell: a scorer that errs, and a persona that the model speaks by itself.
+// TestWarningsAreOfWhatTheTextsCannotTell: a scorer that errs, a persona that the model speaks by itself, and
+// one that is too near to that.
 // Of a persona with few texts everything is said from their number.
 func TestWarningsAreOfWhatTheTextsCannotTell(t *testing.T) {
-	few := strings.Replace(scorerWith("3", "0.7"), `"negatives":9`, `"negatives":9,"few":true`, 1)
-	y, _ := yardstickOf(t, cache.NewMemory(), map[string]string{"a_good": scorerWith("3", "0.9"), "b_errs": scorerWith("3", "0.89"), "c_few": few, "d_none": "null", "e_spoken": scorerWith("-1", "0.5")})
+	few := strings.Replace(scorerWith(3, 0.7), `"version":3`, `"version":3,"few":true`, 1)
+	y, _ := yardstickOf(t, cache.NewMemory(), map[string]string{"a_good": scorerWith(3, 0.9), "b_errs": scorerWith(3, 0.89), "c_few": few, "d_none": "null", "e_spoken": scorerWith(-1, 0.5), "f_near": scorerWith(1.9, 1), "g_apart": scorerWith(2, 1)})
 	got := y.Warnings()
-	want := []string{"persona b_errs: the trait scorer's AUROC is 0.89, below 0.9: ", "persona e_spoken has no trait scale: the model's unsteered texts score 0.00, held-out texts of the persona -1.00: "}
-	if len(got) != len(want) || !strings.HasPrefix(got[0], want[0]) || !strings.HasPrefix(got[1], want[1]) {
+	want := []string{"persona b_errs: the trait scorer's AUROC is 0.89, below 0.9: ", "persona e_spoken has no trait scale: the model's unsteered texts score 0.00, held-out texts of the persona -1.00: ",
+		"persona f_near: its held-out texts score only 1.90 standard deviations (d') above the model's unsteered ones, 95 % interval ["}
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
 		t.Errorf("warnings %q, want %q", got, want)
 	}
 }
@@ -79,9 +79,9 @@ func TestTheGateStopsWhatCanShowNothing(t *testing.T) {
 		refuses bool
 		warns   int
 	}{
-		{"all can be measured", map[string]string{"a": scorerWith("3", "1"), "b": scorerWith("3", "1")}, false, 0},
-		{"one of two can", map[string]string{"a": scorerWith("3", "1"), "b": scorerWith("-1", "1")}, false, 1},
-		{"none can", map[string]string{"a": "null", "b": scorerWith("-1", "1")}, true, 1},
+		{"all can be measured", map[string]string{"a": scorerWith(3, 1), "b": scorerWith(3, 1)}, false, 0},
+		{"one of two can", map[string]string{"a": scorerWith(3, 1), "b": scorerWith(-1, 1)}, false, 1},
+		{"none can", map[string]string{"a": "null", "b": scorerWith(-1, 1)}, true, 1},
 		{"too few texts, which was said before", map[string]string{"a": "null", "b": "null"}, false, 0},
 	} {
 		for _, measure := range []string{trial.MeasureTrait, trial.MeasureCoherence, trial.MeasureCollapse} {

@@ -117,7 +117,7 @@ var transformMutants = []Mutant{
 		Old: `NLL: nll[i], Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(nll[i])`, New: `NLL: nll[i], Tokens: int32(len(row.Tokens)), Perplexity: math.Exp2(nll[i])`,
 		Wrong: "perplexity is not e to the mean loss", Tests: "TestScoreIsTheMeanLossOfTheContinuation"},
 	{Name: "yardstick/upper anchor from negative texts", File: "transforms/yardstick.go",
-		Old: `trial.Number(scorer.HeldOutPositive)`, New: `trial.Number(scorer.HeldOutNegative)`,
+		Old: `trial.Mean(scorer.HeldOutPositive)`, New: `trial.Mean(scorer.HeldOutNegative)`,
 		Wrong: "trait 5 is the absence of the trait", Tests: "TestTextsAreJudgedByHand"},
 	{Name: "yardstick/a trait without a way up", File: "transforms/yardstick.go",
 		Old: `if !(s.Positive > s.Unsteered) {`, New: `if s.Positive == s.Unsteered {`,

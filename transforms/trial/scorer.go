@@ -22,12 +22,11 @@ const MinFewTexts = 3
 // character n-grams and the sentiment lexicon, the same for every persona. It is fitted on texts that
 // made neither vector nor map and sees no activation, so it owes nothing to what was injected.
 type Scorer struct {
-	// AUROC is the area under the ROC of out-of-fold scores ([AUROC]), on the texts it was fitted
-	// on. HeldOutPositive and HeldOutNegative are the mean out-of-fold logits of each side, and the
-	// first is the upper anchor of [Trait].
+	// HeldOutPositive and HeldOutNegative are the logits of the texts it was fitted on, each by a
+	// scorer that was fitted without it. AUROC is the area under their ROC ([AUROC]), and the mean of
+	// the first is the upper anchor of [Trait].
+	HeldOutPositive, HeldOutNegative []float64
 	AUROC                            float64
-	HeldOutPositive, HeldOutNegative float64
-	Positives, Negatives             int // texts
 	// Few says that the scorer was fitted by [FitFew]: on all texts, the vector's own among them.
 	Few bool
 
@@ -67,7 +66,6 @@ func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var p, n []float64
 	for k := range folds {
 		inP, outP := split(positive, k, folds)
 		inN, outN := split(negative, k, folds)
@@ -75,9 +73,9 @@ func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, n = append(p, f.logits(outP)...), append(n, f.logits(outN)...)
+		s.HeldOutPositive, s.HeldOutNegative = append(s.HeldOutPositive, f.logits(outP)...), append(s.HeldOutNegative, f.logits(outN)...)
 	}
-	s.AUROC, s.HeldOutPositive, s.HeldOutNegative = AUROC(p, n), Mean(p), Mean(n)
+	s.AUROC = AUROC(s.HeldOutPositive, s.HeldOutNegative)
 	return s, nil
 }
 
@@ -95,7 +93,7 @@ func split(texts []string, k, folds int) (in, out []string) {
 
 func fitOnce(positive, negative []string) (*Scorer, error) {
 	texts := slices.Concat(positive, negative)
-	s := &Scorer{Positives: len(positive), Negatives: len(negative), vocabulary: newVocabulary(texts)}
+	s := &Scorer{vocabulary: newVocabulary(texts)}
 	samples := make([]sample, len(texts))
 	for i, t := range texts {
 		samples[i] = sample{s.features(t), i < len(positive)}
@@ -133,17 +131,14 @@ func (s *Scorer) logits(texts []string) []float64 {
 }
 
 // scorerVersion is the format and the meaning of a stored scorer.
-const scorerVersion = 2 // 2: there is one kind, which is not named
+const scorerVersion = 3 // 3: the held-out logits of every text; 2: there is one kind, which is not named
 
 // storedScorer is a scorer as JSON. Terms are sorted and floats are written shortest, so the same
 // scorer has the same bytes and reads back to the bit.
 type storedScorer struct {
 	Version         int        `json:"version"`
-	AUROC           Number     `json:"auroc"`
-	HeldOutPositive Number     `json:"held_out_positive"`
-	HeldOutNegative Number     `json:"held_out_negative"`
-	Positives       int        `json:"positives"`
-	Negatives       int        `json:"negatives"`
+	HeldOutPositive []float64  `json:"held_out_positive"` // logits
+	HeldOutNegative []float64  `json:"held_out_negative"`
 	Few             bool       `json:"few,omitempty"`
 	Lexicon         string     `json:"lexicon"` // digest
 	Terms           []string   `json:"terms"`
@@ -158,9 +153,7 @@ func (s *Scorer) MarshalJSON() ([]byte, error) {
 		return nil, errors.New("trait scorer: not fitted")
 	}
 	return json.Marshal(storedScorer{
-		Version: scorerVersion, AUROC: Number(s.AUROC),
-		HeldOutPositive: Number(s.HeldOutPositive), HeldOutNegative: Number(s.HeldOutNegative),
-		Positives: s.Positives, Negatives: s.Negatives, Few: s.Few, Lexicon: lexiconDigest(),
+		Version: scorerVersion, HeldOutPositive: s.HeldOutPositive, HeldOutNegative: s.HeldOutNegative, Few: s.Few, Lexicon: lexiconDigest(),
 		Terms: s.vocabulary.terms, IDF: &s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
 	})
 }
@@ -179,9 +172,7 @@ func (s *Scorer) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("trait scorer: %w", err)
 	}
 	*s = Scorer{
-		AUROC:           float64(stored.AUROC),
-		HeldOutPositive: float64(stored.HeldOutPositive), HeldOutNegative: float64(stored.HeldOutNegative),
-		Positives: stored.Positives, Negatives: stored.Negatives, Few: stored.Few,
+		HeldOutPositive: stored.HeldOutPositive, HeldOutNegative: stored.HeldOutNegative, AUROC: AUROC(stored.HeldOutPositive, stored.HeldOutNegative), Few: stored.Few,
 		vocabulary: &vocabulary{terms: stored.Terms, idf: *stored.IDF},
 		weights:    stored.Weights, bias: stored.Bias,
 	}
@@ -203,7 +194,7 @@ func (s *storedScorer) check() error {
 			return fmt.Errorf("terms are not sorted at %d", i)
 		}
 	}
-	for _, v := range slices.Concat(*s.IDF, s.Weights, []float64{s.Bias}) {
+	for _, v := range slices.Concat(*s.IDF, s.Weights, []float64{s.Bias}, s.HeldOutPositive, s.HeldOutNegative) {
 		if math.Abs(v) > 1e100 {
 			return fmt.Errorf("value %g is out of range", v)
 		}

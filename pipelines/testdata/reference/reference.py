@@ -114,7 +114,7 @@ def read_anchors(config, texts, target):
 def score(config, rows, anchors, lexicon):
     """Adds flags, coherence and, by persona, trait to every row. Returns the anchors of the scores."""
     zero = {"nll_median": np.nanmedian([a["nll"] for a in anchors]), "nll_shuffled_median": np.nanmedian([a["shuffled_nll"] for a in anchors]),
-            "end_share": np.mean([a["ended"] for a in anchors]), "unsteered_logit": {}, "positive_logit": {}, "auroc": {}}
+            "end_share": np.mean([a["ended"] for a in anchors]), "unsteered_logit": {}, "positive_logit": {}, "auroc": {}, "separation": {}}
     for row in rows:
         row["collapse"] = scores.collapse(row["tokens"], row["text"], row["nll"], row["ended"], zero["end_share"], zero["nll_shuffled_median"])
         row["coherence"] = scores.coherence(row["nll"], zero["nll_median"], bool(row["collapse"]))
@@ -122,12 +122,13 @@ def score(config, rows, anchors, lexicon):
     for persona, texts in sorted(config["persona_datasets"].items()):
         sides = texts["positive_texts"][1::2], texts["negative_texts"][1::2]
         scorer, held = scores.Scorer(lexicon, *sides), scores.held_out(lexicon, *sides)
-        zero["auroc"][persona], zero["positive_logit"][persona] = held["auroc"], held["positive"]
-        zero["unsteered_logit"][persona] = scorer.logits([a["text"] for a in anchors]).mean()
+        unsteered = scorer.logits([a["text"] for a in anchors])
+        zero["auroc"][persona], zero["separation"][persona] = held["auroc"], scores.separation(held["positive"], unsteered)
+        zero["unsteered_logit"][persona], zero["positive_logit"][persona] = unsteered.mean(), held["positive"].mean()
         own = [r for r in rows if r["persona"] in ("", persona)]
         for row, logit in zip(own, scorer.logits([r["text"] for r in own])):
             row["logit"][persona] = logit
-            row["trait"][persona] = scores.trait(logit, zero["unsteered_logit"][persona], held["positive"])
+            row["trait"][persona] = scores.trait(logit, zero["unsteered_logit"][persona], zero["positive_logit"][persona])
     return zero
 
 

@@ -74,7 +74,18 @@ def held_out(lexicon, positive, negative):
         scorer = Scorer(lexicon, rest(positive), rest(negative))
         p[k::folds], n[k::folds] = scorer.logits(positive[k::folds]), scorer.logits(negative[k::folds])
     auroc = roc_auc_score(np.repeat([1, 0], [len(p), len(n)]), np.concatenate([p, n]))
-    return {"auroc": auroc, "positive": p.mean(), "negative": n.mean()}
+    return {"auroc": auroc, "positive": p, "negative": n}
+
+
+def separation(positive, unsteered):
+    """How far held-out positive texts are from unsteered ones: the area, and d' with Bonett's interval of 2008."""
+    n, m = len(positive), len(unsteered)
+    p, u = np.var(positive, ddof=1), np.var(unsteered, ddof=1)
+    both = (p + u) / 2
+    d = (np.mean(positive) - np.mean(unsteered)) / np.sqrt(both)
+    variance = d ** 2 / (8 * both ** 2) * (p ** 2 / (n - 1) + u ** 2 / (m - 1)) + (p / (n - 1) + u / (m - 1)) / both
+    half = 1.96 * np.sqrt(variance)
+    return {"auroc": roc_auc_score(np.repeat([1, 0], [n, m]), np.concatenate([positive, unsteered])), "d_prime": [d, d - half, d + half]}
 
 
 def trait(logit, unsteered, positive):
