@@ -66,11 +66,13 @@ type Fit struct {
 	Rank   int    `json:"rank,omitempty"`
 }
 
-// Primary declares the endpoint before the run: does Condition beat each of Versus on Measure?
+// Primary declares the endpoint before the run: does Condition beat each of Versus on Measure, and is it no worse
+// than the oracle?
 type Primary struct {
 	Condition string   `json:"condition"`
 	Versus    []string `json:"versus"`
 	Measure   string   `json:"measure"`
+	Margin    float64  `json:"margin"` // of trait, by which Condition may fall short of the oracle and still be no worse
 }
 
 // Texts is a list of texts, or the name of a file of them (.txt: one a line; .jsonl: rows with
@@ -247,7 +249,7 @@ func general() Config {
 		Folds: 5, Fit: Fit{Method: "ridge", Centre: true},
 		Conditions: defaultConditions(), AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
 		NTestPrompts: 30, NSeeds: 3, MaxNewTokens: 40, Temperature: .8, TopP: .95, TopK: 50, StopAtEOS: true,
-		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait"},
+		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait", Margin: .5},
 		Seed:    42, Device: "cpu", DType: "float32", OutputDir: "./results",
 	}
 }

@@ -111,6 +111,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"default endpoint without its condition", `{"conditions": ["none", "oracle"]}`, nil, []string{`primary: condition "ridge" is not among the conditions`}},
 		{"endpoint without its condition", `{"conditions": ["none", "ridge"], "primary": {"condition": "ridge", "versus": ["oracle"], "measure": "trait"}}`, nil, []string{`primary: condition "oracle" is not among the conditions`}},
 		{"endpoint none", `{"primary": {"condition": "none"}}`, nil, []string{"primary.condition: none is what the others are compared with"}},
+		{"margin", `{"primary": {"margin": -0.1}}`, nil, []string{"primary.margin: -0.1; want 0 to 4 points of trait"}},
 		{"measure", `{"primary": {"measure": "fluency"}}`, nil, []string{`primary.measure: "fluency"; want one of trait, coherence, collapse`}},
 		{"prompt condition without a prompt", `{"conditions": ["none", "ridge", "shuffled_pairs", "prompt"]}`, nil, []string{"persona_datasets.silly.prompt: the condition prompt needs a text that asks for the persona"}},
 

@@ -41,6 +41,7 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 		return nil, err
 	}
 	add("length", "%s", doses)
+	add("power", "%s", e.power())
 	if total := costs.Total(); total > 0 {
 		add("time", "about %s on this machine, as it is now%s", Roughly(total), byPace(costs))
 		add("work", "about %s floating-point operations in the models", count(operations(plan)))
@@ -62,6 +63,22 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 		}
 	}
 	return facts, nil
+}
+
+// power tells what an experiment of this size can show.
+func (e *Experiment) power() string {
+	const recovery, effect, enough = .9, 2, .8
+	o := trial.DefaultOptions()
+	d := trial.Design{Prompts: e.NTestPrompts, Seeds: e.NSeeds, Personas: len(e.personas)}
+	text := fmt.Sprintf("differences in trait will be known to about ±%.2f, pooled, and ±%.2f of one persona; a map that recovers %g of an effect of %d points is found within the margin of %g of the oracle in about %.0f %% of such experiments",
+		d.HalfWidth(o.Level), trial.Design{Prompts: d.Prompts, Seeds: d.Seeds, Personas: 1}.HalfWidth(o.Level), recovery, effect, e.Primary.Margin, 100*d.NonInferior(recovery, effect, e.Primary.Margin, o.Level))
+	switch n := d.PromptsFor(enough, recovery, effect, e.Primary.Margin, o.Level); {
+	case n > d.Prompts:
+		text += fmt.Sprintf(", from about %d prompts in %.0f %%", n, 100*enough)
+	case n == 0:
+		text += ", and however many prompts there are it is not in most"
+	}
+	return text
 }
 
 // yardstick is what texts are measured by, if the plan found it; else nil.

@@ -95,6 +95,7 @@ var moves = map[string][]move{
 	// Judgement.
 	"use_gpt4":          {{refused: "use_gpt4"}},
 	"judge":             {{set: `judge={"model":"m"}`, refused: "judge"}},
+	"primary.margin":    {{set: "primary.margin=0.3", own: []string{"evaluate"}, first: []string{"evaluate"}}},
 	"primary.condition": {{set: "primary.condition=oracle", own: []string{"evaluate"}, first: []string{"evaluate"}}},
 	"primary.versus":    {{set: `primary.versus=["none"]`, own: []string{"evaluate"}, first: []string{"evaluate"}}},
 	"primary.measure":   {{set: "primary.measure=coherence", own: []string{"gate", "evaluate"}, first: []string{"gate", "evaluate"}}},

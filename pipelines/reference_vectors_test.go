@@ -88,7 +88,7 @@ func (r *referenceRun) compareVectors(t *testing.T) {
 			}
 		}
 	}
-	if want := 2 * (1 + 1 + 3 + 1 + 1 + 3 + 5 + 1); checked != want {
+	if want := 2 * (1 + 1 + 20 + 1 + 1 + 20 + 20 + 1); checked != want {
 		t.Errorf("%d vectors compared, want %d", checked, want)
 	}
 }

@@ -30,8 +30,9 @@ const (
 	// maxOpening bounds the prompts of the anchors: a document is no opening, and attention over a long
 	// one takes gigabytes.
 	maxOpening = 512
-	// draws is how many random directions and projections there are for each persona.
-	draws = 3
+	// draws is how many random directions and projections there are for each persona: enough to know how far what
+	// they do lies apart.
+	draws = 20
 )
 
 // A Side is one of the two models, found, and where in it residuals are read.

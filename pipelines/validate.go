@@ -130,6 +130,7 @@ func (c *Config) checkPrimary(k *check, conditions map[string]bool) {
 	known := conditionNames()
 	k.oneOf("primary.measure", c.Primary.Measure, "trait", "coherence", "collapse")
 	k.want(conditions["none"], "conditions: none is missing; every comparison starts from it")
+	k.want(c.Primary.Margin >= 0 && c.Primary.Margin <= 4, "primary.margin: %g; want 0 to 4 points of trait", c.Primary.Margin)
 	k.want(c.Primary.Condition != "none", "primary.condition: none is what the others are compared with")
 	for _, name := range append([]string{c.Primary.Condition}, c.Primary.Versus...) {
 		k.want(slices.Contains(known, name), "primary: unknown condition %q", name)

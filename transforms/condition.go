@@ -14,8 +14,9 @@ type Condition struct {
 	Role     string // in the verdict; see trial.RoleControl and its neighbours
 	Optional bool   // runs only if the configuration names it
 
-	// ByPrompt gives its draw j to the prompts i ≡ j; else draw k serves seed k.
-	ByPrompt bool
+	// Random says that it draws directions as likely as any for a vector of this model that carries nothing: how far
+	// what they do lies apart is part of every comparison with a vector.
+	Random bool
 	// What the fit has to make for it: maps of shuffled pairs, and the map of the target to itself.
 	Shuffles int
 	Self     bool
@@ -35,8 +36,8 @@ func Conditions() []Condition {
 		{Name: "random_projection", Role: trial.RoleControl, vectors: randomProjection},
 		{Name: "ridge", Role: trial.RoleMapped, vectors: mapped},
 		{Name: "oracle", Role: trial.RoleOracle, vectors: oracle},
-		{Name: "random_direction", Role: trial.RoleControl, vectors: randomDirection},
-		{Name: "shuffled_pairs", Role: trial.RoleControl, ByPrompt: true, Shuffles: 5, vectors: shuffledPairs},
+		{Name: "random_direction", Role: trial.RoleControl, Random: true, vectors: randomDirection},
+		{Name: "shuffled_pairs", Role: trial.RoleControl, Random: true, Shuffles: 20, vectors: shuffledPairs},
 		{Name: "prompt", Role: trial.RoleOther, Optional: true}, // needs no vector at all, so it is no criterion
 		{Name: "self", Role: trial.RoleOther, Optional: true, Self: true, vectors: selfMapped},
 	}
@@ -55,21 +56,9 @@ func FindCondition(name string) (Condition, bool) {
 // Steers reports a condition that adds a vector.
 func (c Condition) Steers() bool { return c.vectors != nil }
 
-// Draw says which of the n draws of the condition serves a row. Random draws: draw k serves seed k; with
-// fewer seeds than draws, the rows of all prompts and seeds take the draws in turn, so that each serves some.
-// Permutation j serves the prompts i ≡ j mod n. Other conditions have one vector.
-func (c Condition) Draw(n, prompt, seed, seeds int) int {
-	switch {
-	case n <= 1:
-		return 0
-	case c.ByPrompt:
-		return prompt % n
-	case seeds >= n:
-		return seed % n
-	default:
-		return (prompt*seeds + seed) % n
-	}
-}
+// drawOf says which of a condition's n draws serves a row: the rows of all prompts and seeds take them in turn, so
+// that each draw serves some of different prompts.
+func drawOf(n, prompt, seed, seeds int) int { return (prompt*seeds + seed) % n }
 
 func one(v []float32, err error) ([][]float32, error) { return [][]float32{v}, err }
 

@@ -36,6 +36,7 @@ type Primary struct {
 	Condition string   `json:"condition"`
 	Versus    []string `json:"versus"`
 	Measure   string   `json:"measure"`
+	Margin    float64  `json:"margin"` // by which the mapped vector's trait may fall short of the oracle's
 }
 
 // A Report is report.json: everything that the experiment found, computed from stored rows.
@@ -81,7 +82,7 @@ type AnchorReport struct {
 	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 7 // 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 8 // 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -209,12 +210,19 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 	s := j.settings
 	o := trial.DefaultOptions()
 	o.Mapped, o.Versus, o.Measure, o.Seed = s.Primary.Condition, s.Primary.Versus, s.Primary.Measure, resamples(s.Seed)
+	o.Thresholds.Margin = s.Primary.Margin
 	for _, c := range Conditions() {
 		if c.Role == trial.RoleControl && c.Name != o.Mapped {
 			o.Controls = append(o.Controls, c.Name)
+			if c.Random {
+				o.Null = append(o.Null, c.Name)
+			}
 		}
 	}
-	o.AUROC, o.Few = map[string]float64{}, map[string][2]trial.Number{}
+	o.AUROC, o.Few, o.Separation = map[string]float64{}, map[string][2]trial.Number{}, map[string]trial.Separation{}
+	for _, scale := range j.yardstick.Personas {
+		o.Separation[scale.Persona] = scale.Separation
+	}
 	for p, scorer := range j.scorers {
 		if scorer != nil {
 			o.AUROC[p] = scorer.AUROC

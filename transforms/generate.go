@@ -157,7 +157,6 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, o 
 			return nil, err
 		}
 	}
-	condition, _ := FindCondition(b.Condition)
 	var batch []gpu.Row
 	for i, prompt := range s.Prompts {
 		tokens, err := promptWith(d.Tokenizer(), s.Model.Template, b.Prefix, prompt)
@@ -168,7 +167,7 @@ func (u *Unit) rows(ctx context.Context, s Generate, b Batch, d *gpu.Decoder, o 
 			row := gpu.Row{Prompt: tokens, Noise: gpu.Noise{Seed: s.Seed + uint64(seed), Prompt: gpu.PromptDigest(prompt)}}
 			text := artifacts.Generation{Condition: b.Condition, Persona: b.Persona, Alpha: b.Alpha, Prompt: int32(i), PromptText: prompt, Seed: uint64(seed)}
 			if vectors != nil {
-				v := vectors.Rows[condition.Draw(len(vectors.Rows), i, seed, s.Seeds)]
+				v := vectors.Rows[drawOf(len(vectors.Rows), i, seed, s.Seeds)]
 				push, length, err := steering.Push(v, vectors.Scales)
 				if err != nil {
 					return nil, fmt.Errorf("steer with %s of %s: %w", b.Condition, b.Persona, err)

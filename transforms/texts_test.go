@@ -43,8 +43,8 @@ func TestRowsSteerAsTheyAreTold(t *testing.T) {
 		if !slices.Equal(row.Prompt, ids) || row.Noise != (gpu.Noise{Seed: 40 + uint64(seed), Prompt: gpu.PromptDigest(prompts[prompt])}) {
 			t.Errorf("row %d: prompt %v, noise %v", i, row.Prompt, row.Noise)
 		}
-		// Permutation j serves the prompts ≡ j mod 2. Whatever its length was, −.5 of spread 4 adds −2.
-		draw := prompt % 2
+		// The rows take the two draws in turn. Whatever a draw's length was, −.5 of spread 4 adds −2.
+		draw := i % 2
 		want := unitVector(draw, []float32{-2, 2}[draw])
 		p := row.Push[0]
 		if len(row.Push) != 1 || p.Site.Layer != 2 || p.Positions != gpu.All || !slices.Equal(p.Vector, want) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -140,34 +139,34 @@ func TestBatchesOfAnExperiment(t *testing.T) {
 	}
 }
 
-// TestEveryDrawServesSomeRows counts the rows of each draw.
+// TestEveryDrawServesSomeRows counts the rows of each draw, and the prompts that it serves.
 func TestEveryDrawServesSomeRows(t *testing.T) {
-	for _, c := range []struct {
-		condition             string
-		n, prompts, seeds     int
-		leastShare, mostShare float64
-	}{
-		{"random_direction", 3, 30, 3, 1. / 3, 1. / 3},
-		{"random_direction", 3, 30, 1, 1. / 3, 1. / 3},
-		{"random_projection", 3, 30, 2, 1. / 3, 1. / 3},
-		{"random_direction", 3, 4, 1, 1. / 4, 1. / 2},
-		{"shuffled_pairs", 5, 30, 3, 1. / 5, 1. / 5},
-		{"ridge", 1, 30, 3, 1, 1},
+	for _, c := range []struct{ n, prompts, seeds, least, most, leastPrompts int }{
+		{20, 30, 3, 4, 5, 4},
+		{20, 30, 1, 1, 2, 1},
+		{20, 60, 3, 9, 9, 9},
+		{20, 4, 1, 0, 1, 0},
+		{3, 30, 3, 30, 30, 30},
+		{1, 30, 3, 90, 90, 30},
 	} {
-		rows := make([]int, c.n)
+		rows, prompts := make([]int, c.n), make([]map[int]bool, c.n)
 		for prompt := range c.prompts {
 			for seed := range c.seeds {
-				rows[conditionOf(t, c.condition).Draw(c.n, prompt, seed, c.seeds)]++
+				d := drawOf(c.n, prompt, seed, c.seeds)
+				rows[d]++
+				if prompts[d] == nil {
+					prompts[d] = map[int]bool{}
+				}
+				prompts[d][prompt] = true
 			}
 		}
-		all := float64(c.prompts * c.seeds)
-		if least, most := float64(slices.Min(rows))/all, float64(slices.Max(rows))/all; math.Abs(least-c.leastShare) > 1e-9 || math.Abs(most-c.mostShare) > 1e-9 {
-			t.Errorf("%s, %d draws, %d prompts, %d seeds: rows %v", c.condition, c.n, c.prompts, c.seeds, rows)
+		fewest := c.prompts
+		for _, p := range prompts {
+			fewest = min(fewest, len(p))
 		}
-	}
-	// With as many seeds as draws, a draw is a seed; a permutation is a class of prompts.
-	if conditionOf(t, "random_direction").Draw(3, 7, 2, 3) != 2 || conditionOf(t, "shuffled_pairs").Draw(5, 7, 2, 3) != 2 {
-		t.Error("draw of prompt 7, seed 2: want draw 2 and permutation 7 mod 5")
+		if least, most := slices.Min(rows), slices.Max(rows); least != c.least || most != c.most || fewest != c.leastPrompts {
+			t.Errorf("%d draws, %d prompts, %d seeds: rows %v, of at least %d prompts", c.n, c.prompts, c.seeds, rows, fewest)
+		}
 	}
 }
 

@@ -113,7 +113,7 @@ func (p *printer) group(title string, g trial.Group) {
 		rows = append(rows, []string{c.Condition, interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), percent(c.Collapse), difference, doses(c)})
 	}
 	p.columns(rows)
-	p.line("  ~ the interval includes 0. Brackets: 95 %% intervals, prompts resampled, paired over conditions.")
+	p.line("  ~ the interval includes 0. Brackets: 95 %% intervals, prompts resampled and alphas chosen anew, paired over conditions.")
 }
 
 // doses lists the alphas that were used, smallest and largest.
@@ -162,8 +162,40 @@ func value(e trial.Estimate, format string, scale float64) string {
 }
 
 func (p *printer) verdict(g trial.Group) {
-	p.line("verdict: %s", g.Verdict.Meaning)
-	for _, c := range g.Verdict.Criteria {
+	p.outcome("verdict", g.Verdict)
+	for _, c := range g.Primary {
+		word := "shown"
+		if !c.Pass {
+			word = "not shown"
+		}
+		line := fmt.Sprintf("primary endpoint: better than %s in %s %s: %s", c.Versus, c.Measure, word, interval(c.Difference, "%+.2f", 1))
+		if !c.Holm.Missing() {
+			line += fmt.Sprintf(", p %.2g of %d comparisons (Holm)", float64(c.Holm), len(g.Primary))
+		}
+		p.line("%s", line)
+	}
+	if g.Recovery != nil {
+		p.line("recovery of the oracle's effect: %s", interval(*g.Recovery, "%.2f", 1))
+	}
+	if s := g.Null.Spread; !s.Missing() {
+		p.line("vectors at random (%s) move the trait by ±%.2f: that is in every difference between a vector and none or a control", strings.Join(g.Null.Conditions, ", "), float64(s))
+	}
+	if h := g.HeldOut; h != nil {
+		p.line("")
+		p.outcome("a register that the calibration does not contain ("+h.Condition+")", h.Verdict)
+		if h.Recovery != nil {
+			p.line("recovery of the oracle's effect: %s", interval(*h.Recovery, "%.2f", 1))
+		}
+	}
+}
+
+// outcome prints a verdict with its criteria and what would settle it.
+func (p *printer) outcome(title string, v trial.Verdict) {
+	p.line("%s: %s", title, v.Meaning)
+	for _, cause := range v.Causes {
+		p.line("  because %s", cause)
+	}
+	for _, c := range v.Criteria {
 		mark := "met"
 		if !c.Pass {
 			mark = "NOT MET"
@@ -180,28 +212,24 @@ func (p *printer) verdict(g trial.Group) {
 		}
 		p.line("  %-8s %s: want %s, got %s", mark, c.Name, c.Want, got)
 	}
-	for _, c := range g.Primary {
-		word := "shown"
-		if !c.Pass {
-			word = "not shown"
-		}
-		p.line("primary endpoint: better than %s in %s %s: %s", c.Versus, c.Measure, word, interval(c.Difference, "%+.2f", 1))
-	}
-	if g.Recovery != nil {
-		p.line("recovery of the oracle's effect: %s", interval(*g.Recovery, "%.2f", 1))
+	if v.Superior {
+		p.line("  it does better than the target's own vector")
 	}
 }
 
-// counts says which part of an interval a criterion asks something of, where the value alone might
-// meet it.
-func counts(c trial.Criterion) string {
+// counts says which bound of an interval a criterion asks something of, where the value alone might meet it, and
+// what would bring it there.
+func counts(c trial.Criterion) (text string) {
 	switch word, _, _ := strings.Cut(c.Want, " "); word {
 	case "above", "at":
-		return fmt.Sprintf(", whose interval begins at %.2f", float64(c.Interval[0]))
+		text = fmt.Sprintf(", whose interval begins at %.2f", float64(c.Interval[0]))
 	case "below":
-		return fmt.Sprintf(", whose interval ends at %.2f", float64(c.Interval[1]))
+		text = fmt.Sprintf(", whose interval ends at %.2f", float64(c.Interval[1]))
 	}
-	return ", whose whole interval counts"
+	if c.MorePrompts > 0 {
+		text += fmt.Sprintf("; about %d more prompts would narrow it enough", c.MorePrompts)
+	}
+	return text
 }
 
 // personas prints one line a persona.

@@ -41,6 +41,9 @@ func invented(t *testing.T, blind bool) []byte {
 					if condition == "none" {
 						r.Alpha = 0
 					}
+					if condition == "shuffled_pairs" {
+						r.Draw = prompt
+					}
 					if blind && persona == "silly" {
 						r.Trait = math.NaN()
 					}
@@ -51,7 +54,10 @@ func invented(t *testing.T, blind bool) []byte {
 	}
 	o := trial.DefaultOptions()
 	o.Controls = []string{"zero_pad", "interpolation", "random_projection", "random_direction", "shuffled_pairs"}
+	o.Null = []string{"random_direction", "shuffled_pairs"}
 	o.Resamples, o.AUROC = 400, map[string]float64{"angry": .97, "silly": .95}
+	apart := trial.Separation{AUROC: trial.Estimate{Value: .98, Low: .95, High: 1, N: 120}, DPrime: trial.Estimate{Value: 3.1, Low: 2.6, High: 3.6, N: 120}}
+	o.Separation = map[string]trial.Separation{"angry": apart, "silly": apart}
 	if blind {
 		delete(o.AUROC, "silly")
 	}
@@ -178,7 +184,7 @@ func TestWordsOfNumbers(t *testing.T) {
 	g := trial.Group{Verdict: trial.Verdict{Criteria: []trial.Criterion{
 		{Name: "trait", Want: "above 2.5", Got: 2.62, Interval: [2]trial.Number{2.41, 2.83}},
 		{Name: "collapse", Want: "below 0.3", Got: .25, Interval: [2]trial.Number{.2, .34}},
-		{Name: "oracle", Want: "inside ±0.5", Got: .33, Interval: [2]trial.Number{.06, .59}},
+		{Name: "more", Want: "above 0", Got: .33, Interval: [2]trial.Number{-.06, .59}, MorePrompts: 7},
 		{Name: "met", Want: "above 1", Got: 2, Interval: [2]trial.Number{1.5, 2.5}, Pass: true},
 		{Name: "auroc", Want: "at least 0.9", Got: .8, Interval: [2]trial.Number{nan, nan}},
 	}}, Conditions: []trial.ConditionReport{
@@ -193,7 +199,7 @@ func TestWordsOfNumbers(t *testing.T) {
 	for _, want := range []string{
 		"NOT MET  trait: want above 2.5, got 2.62 [2.41, 2.83], whose interval begins at 2.41\n",
 		"NOT MET  collapse: want below 0.3, got 0.25 [0.20, 0.34], whose interval ends at 0.34\n",
-		"NOT MET  oracle: want inside ±0.5, got 0.33 [0.06, 0.59], whose whole interval counts\n",
+		"NOT MET  more: want above 0, got 0.33 [-0.06, 0.59], whose interval begins at -0.06; about 7 more prompts would narrow it enough\n",
 		"met      met: want above 1, got 2.00 [1.50, 2.50]\n", "NOT MET  auroc: want at least 0.9, got 0.80\n",
 		"  ridge      3.00     missing    missing\n", "  blind      missing  missing    50 [25, 75]%  missing\n", "+0.10 [-1.00, +1.00] ~\n",
 	} {

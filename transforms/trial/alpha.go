@@ -6,16 +6,17 @@ import (
 
 // Thresholds are what a condition has to reach.
 type Thresholds struct {
-	Coherence   float64 `json:"coherence"`   // above
-	Trait       float64 `json:"trait"`       // above
-	Collapse    float64 `json:"collapse"`    // below, as a share
-	Equivalence float64 `json:"equivalence"` // difference to the oracle inside ±
-	AUROC       float64 `json:"auroc"`       // of the trait scorer, at least
+	Coherence float64 `json:"coherence"` // above
+	Trait     float64 `json:"trait"`     // above
+	Collapse  float64 `json:"collapse"`  // below, as a share
+	Margin    float64 `json:"margin"`    // of non-inferiority: by how much the trait may fall short of the oracle's
+	AUROC     float64 `json:"auroc"`     // of the trait scorer, at least
+	DPrime    float64 `json:"d_prime"`   // of the persona's texts over the target's unsteered ones by that scorer, at least
 }
 
 // DefaultThresholds are the success criteria of the experiment.
 func DefaultThresholds() Thresholds {
-	return Thresholds{Coherence: 3.5, Trait: 2.5, Collapse: 0.3, Equivalence: 0.5, AUROC: 0.9}
+	return Thresholds{Coherence: 3.5, Trait: 2.5, Collapse: 0.3, Margin: 0.5, AUROC: 0.9, DPrime: 2}
 }
 
 // A Dose is what is known about one alpha on the prompts on which alphas are chosen: means, and
@@ -70,16 +71,6 @@ func ChooseAlpha(doses []Dose, t Thresholds) (index int, admissible bool) {
 	return index, doses[index].margin(t) > 1
 }
 
-// dose summarises the single persona of c.
-func (c *cell) dose(alpha float64) Dose {
-	return Dose{
-		Alpha:     alpha,
-		Trait:     c.trait.personaMean(0, nil),
-		Coherence: c.coherence.personaMean(0, nil), CoherenceSE: c.coherence.standardError(0),
-		Collapse: c.collapse.personaMean(0, nil), CollapseSE: c.collapse.standardError(0),
-	}
-}
-
 // A Choice is the alpha at which one persona's prompts were judged.
 type Choice struct {
 	Persona string `json:"persona"`
@@ -94,38 +85,12 @@ type Choice struct {
 	Crossed bool `json:"crossed"`
 }
 
-// choose picks the alphas of one persona and condition and returns the rows at them.
-func choose(rows []Row, persona string, t Thresholds) (Choice, []Row) {
-	alphas := distinct(rows, func(r Row) float64 { return r.Alpha })
-	halves := [2][]Row{}
-	for _, r := range rows {
-		halves[r.Prompt%2] = append(halves[r.Prompt%2], r)
+// at is the alpha at which a prompt is judged.
+func (c Choice) at(prompt int) float64 {
+	if prompt%2 == 0 {
+		return c.Even
 	}
-	c := Choice{Persona: persona, Admissible: true, Crossed: len(halves[0]) > 0 && len(halves[1]) > 0}
-	var picked [2]float64
-	for h := range picked {
-		from := halves[1-h]
-		if !c.Crossed {
-			from = rows
-		}
-		var doses []Dose
-		for _, a := range alphas {
-			at := rowsAt(from, a)
-			if len(at) > 0 {
-				doses = append(doses, newCell(at, []string{persona}, distinct(at, promptOf)).dose(a))
-			}
-		}
-		i, ok := ChooseAlpha(doses, t)
-		picked[h], c.Admissible = doses[i].Alpha, c.Admissible && ok
-	}
-	c.Even, c.Odd = picked[0], picked[1]
-	var used []Row
-	for _, r := range rows {
-		if r.Alpha == picked[r.Prompt%2] {
-			used = append(used, r)
-		}
-	}
-	return c, used
+	return c.Odd
 }
 
 func promptOf(r Row) int { return r.Prompt }

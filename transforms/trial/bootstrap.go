@@ -1,9 +1,12 @@
 package trial
 
 import (
+	"crypto/sha256"
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // An Estimate is a number with its interval. N is the number of texts it rests on.
@@ -20,49 +23,70 @@ var noEstimate = Estimate{missing, missing, missing, 0}
 // ExcludesZero reports whether the interval exists and lies on one side of 0.
 func (e Estimate) ExcludesZero() bool { return e.Low > 0 || e.High < 0 }
 
-// Equivalent reports whether the interval exists and lies inside ±margin: two one-sided tests
-// (Schuirmann 1987). With a 95 % interval each test is at 2.5 %, stricter than the usual 5 %.
-func (e Estimate) Equivalent(margin float64) bool {
-	return float64(e.Low) > -margin && float64(e.High) < margin
-}
-
 // A Bootstrap is a set of resamples of prompts: resample r holds prompt p weight[r][p] times. All
-// conditions are looked at in the same resamples, which is what makes differences paired.
-// (Efron & Tibshirani 1993, chapters 13 and 16: percentile intervals, clusters as units.)
+// conditions are looked at in the same resamples, which is what makes differences paired. The two halves
+// between which alphas are crossed are resampled apart, so that neither is ever empty. (Efron & Tibshirani
+// 1993, chapters 13 and 16: clusters as units, strata.)
 type Bootstrap struct {
-	prompts int
+	seed    [32]byte
 	level   float64
+	freedom float64 // degrees of freedom, prompts − halves
+	student float64 // the two-sided quantile of Student's t at the level
+	widen   float64 // √(m/(m−1)), m the prompts of the smaller half; 0 if that is less than two
 	weights [][]uint16
+	tail    float64 // the quantile of draws at which an interval begins
 }
 
-// NewBootstrap draws resamples of the given number of prompts from the ChaCha8 stream of seed.
-// level is the coverage of intervals, such as 0.95.
-func NewBootstrap(prompts, resamples int, level float64, seed [32]byte) *Bootstrap {
-	b := &Bootstrap{prompts: prompts, level: level, weights: make([][]uint16, resamples)}
+// NewBootstrap draws resamples of prompts from the ChaCha8 stream of seed. prompts are their numbers, whose
+// parity says which half they are in; level is the coverage of intervals, such as 0.95.
+func NewBootstrap(prompts []int, resamples int, level float64, seed [32]byte) *Bootstrap {
+	b := &Bootstrap{seed: seed, level: level, weights: make([][]uint16, resamples)}
+	var halves [][]int
+	smaller := len(prompts)
+	for _, h := range places(prompts) {
+		if len(h) > 0 {
+			halves, smaller = append(halves, h), min(smaller, len(h))
+		}
+	}
+	if smaller > 1 {
+		b.widen = math.Sqrt(float64(smaller) / float64(smaller-1))
+		b.freedom = float64(len(prompts) - len(halves))
+		b.student = distuv.StudentsT{Sigma: 1, Nu: b.freedom}.Quantile((1 + level) / 2)
+		b.tail = b.tailAt(level)
+	}
 	r := newRand(seed)
-	all := make([]uint16, prompts*resamples)
+	all := make([]uint16, len(prompts)*resamples)
 	for i := range b.weights {
-		b.weights[i] = all[i*prompts : (i+1)*prompts]
-		for range prompts {
-			b.weights[i][r.IntN(prompts)]++
+		b.weights[i] = all[i*len(prompts) : (i+1)*len(prompts)]
+		for _, half := range halves {
+			for range half {
+				b.weights[i][half[r.IntN(len(half))]]++
+			}
 		}
 	}
 	return b
+}
+
+// tailAt is the quantile of draws at which an interval of that level begins; 0 if there is none.
+func (b *Bootstrap) tailAt(level float64) float64 {
+	if b.widen == 0 {
+		return 0
+	}
+	return distuv.UnitNormal.CDF(-b.widen * distuv.StudentsT{Sigma: 1, Nu: b.freedom}.Quantile((1+level)/2))
+}
+
+// places gives the indices of even and of odd numbers.
+func places(prompts []int) (halves [2][]int) {
+	for i, p := range prompts {
+		halves[p%2] = append(halves[p%2], i)
+	}
+	return halves
 }
 
 // A statistic is its value on all prompts and on each resample.
 type statistic struct {
 	point float64
 	draws []float64
-}
-
-// sample evaluates a statistic on all prompts (weights nil) and on each resample.
-func (b *Bootstrap) sample(of func(weights []uint16) float64) statistic {
-	s := statistic{point: of(nil), draws: make([]float64, len(b.weights))}
-	for r, w := range b.weights {
-		s.draws[r] = of(w)
-	}
-	return s
 }
 
 // combine returns f of two statistics, resample by resample.
@@ -76,17 +100,102 @@ func combine(a, b statistic, f func(a, b float64) float64) statistic {
 
 func minus(a, b float64) float64 { return a - b }
 
-// estimate returns the statistic with its percentile interval. Resamples in which it is missing are
-// left out; if that is more than half of them there is no interval.
-func (s statistic) estimate(level float64, n int) Estimate {
+// mean returns the mean of statistics, resample by resample; what is missing is left out.
+func mean(of []statistic) statistic {
+	out := statistic{draws: make([]float64, len(of[0].draws))}
+	values := make([]float64, len(of))
+	at := func(get func(s statistic) float64) float64 {
+		for k, s := range of {
+			values[k] = get(s)
+		}
+		return Mean(values)
+	}
+	out.point = at(func(s statistic) float64 { return s.point })
+	for r := range out.draws {
+		out.draws[r] = at(func(s statistic) float64 { return s.draws[r] })
+	}
+	return out
+}
+
+// highest returns the highest of statistics, resample by resample; what is missing is left out.
+func highest(of []statistic) statistic {
+	out := statistic{point: math.NaN(), draws: slices.Repeat([]float64{math.NaN()}, len(of[0].draws))}
+	higher := func(a, b float64) float64 {
+		if isMissing(a) || b > a {
+			return b
+		}
+		return a
+	}
+	for _, s := range of {
+		out = combine(out, s, higher)
+	}
+	return out
+}
+
+// noisy adds to each draw of s a normal deviate of the given variance, from a stream of its own: what the
+// resamples cannot know. The value stays.
+func (b *Bootstrap) noisy(s statistic, variance float64, stream string) statistic {
+	if !(variance > 0) {
+		return s
+	}
+	r := newRand(sha256.Sum256(append(b.seed[:], stream...)))
+	out := statistic{point: s.point, draws: make([]float64, len(s.draws))}
+	for i, v := range s.draws {
+		out.draws[i] = v + math.Sqrt(variance)*r.NormFloat64()
+	}
+	return out
+}
+
+// estimate returns the statistic with its expanded percentile interval (Hesterberg 2015): resamples of few
+// units vary by a factor of (m−1)/m too little and have a normal's tails, not Student's, so the quantiles are
+// taken further out, at Φ(−t·√(m/(m−1))). Resamples in which it is missing are left out; if that is more than
+// half of them, or a half has fewer than two prompts, there is no interval.
+func (b *Bootstrap) estimate(s statistic, n int) Estimate { return b.estimateFrom(s, n, b.tail) }
+
+// estimateFrom is estimate with an interval that begins at another quantile.
+func (b *Bootstrap) estimateFrom(s statistic, n int, tail float64) Estimate {
 	e := Estimate{Value: Number(s.point), Low: missing, High: missing, N: n}
 	v := present(s.draws)
-	if e.Value.Missing() || 2*len(v) < len(s.draws) || len(v) == 0 {
+	if e.Value.Missing() || 2*len(v) < len(s.draws) || len(v) == 0 || b.widen == 0 {
 		return e
 	}
 	slices.Sort(v)
-	e.Low, e.High = Number(quantile(v, (1-level)/2)), Number(quantile(v, (1+level)/2))
+	e.Low, e.High = Number(quantile(v, tail)), Number(quantile(v, 1-tail))
 	return e
+}
+
+// chance returns the two-sided p-value of a statistic being 0, by the same quantiles: it is below 1−level
+// where the interval of [Bootstrap.estimate] excludes 0. It is missing where that is.
+func (b *Bootstrap) chance(s statistic) Number {
+	v := present(s.draws)
+	if isMissing(s.point) || 2*len(v) < len(s.draws) || len(v) == 0 || b.widen == 0 {
+		return missing
+	}
+	below, above := 0, 0
+	for _, x := range v {
+		if x <= 0 {
+			below++
+		}
+		if x >= 0 {
+			above++
+		}
+	}
+	share := (float64(min(below, above)) + 1) / (float64(len(v)) + 1)
+	t := distuv.UnitNormal.Quantile(min(share, .5)) / b.widen
+	return Number(min(1, 2*distuv.StudentsT{Sigma: 1, Nu: b.freedom}.CDF(t)))
+}
+
+// deviation returns the standard error that the draws of s say, for as few prompts as there are.
+func (b *Bootstrap) deviation(s statistic) float64 {
+	v := present(s.draws)
+	if len(v) < 2 {
+		return math.NaN()
+	}
+	m, squares := Mean(v), 0.0
+	for _, x := range v {
+		squares += (x - m) * (x - m)
+	}
+	return b.widen * math.Sqrt(squares/float64(len(v)-1))
 }
 
 // quantile interpolates linearly between order statistics of sorted values (Hyndman & Fan's type
@@ -96,88 +205,6 @@ func quantile(sorted []float64, q float64) float64 {
 	i := int(math.Floor(at))
 	j := min(i+1, len(sorted)-1)
 	return sorted[i] + (at-float64(i))*(sorted[j]-sorted[i])
-}
-
-// A table holds one measure: for each persona and prompt the sum of the values that are there and
-// their number.
-type table struct {
-	sum, count [][]float64
-}
-
-func newTable(personas, prompts int) table {
-	t := table{make([][]float64, personas), make([][]float64, personas)}
-	for k := range personas {
-		t.sum[k], t.count[k] = make([]float64, prompts), make([]float64, prompts)
-	}
-	return t
-}
-
-// add enters a value unless it is missing.
-func (t table) add(persona, prompt int, v float64) {
-	if !isMissing(v) {
-		t.sum[persona][prompt] += v
-		t.count[persona][prompt]++
-	}
-}
-
-// n returns how many values there are.
-func (t table) n() int {
-	n := 0.0
-	for _, c := range t.count {
-		for _, v := range c {
-			n += v
-		}
-	}
-	return int(n)
-}
-
-// personaMean returns the mean of a persona's values, prompts weighted; NaN if there are none.
-func (t table) personaMean(k int, weights []uint16) float64 {
-	sum, count := 0.0, 0.0
-	if weights == nil {
-		for p, c := range t.count[k] {
-			sum += t.sum[k][p]
-			count += c
-		}
-		return sum / count
-	}
-	sums, counts := t.sum[k], t.count[k]
-	for p, w := range weights {
-		sum += float64(w) * sums[p]
-		count += float64(w) * counts[p]
-	}
-	return sum / count // 0/0 is NaN
-}
-
-// mean returns the mean over personas of their means: every persona counts the same, however many
-// of its values are missing. Personas without a value are left out.
-func (t table) mean(weights []uint16) float64 {
-	sum, n := 0.0, 0
-	for k := range t.sum {
-		if m := t.personaMean(k, weights); !isMissing(m) {
-			sum += m
-			n++
-		}
-	}
-	return sum / float64(n)
-}
-
-// standardError returns the standard error of a persona's mean, prompts being the units:
-// √(m/(m−1)·Σ(sum_p − mean·count_p)²)/Σcount. It is 0 for a single prompt.
-func (t table) standardError(k int) float64 {
-	mean, squares, count, m := t.personaMean(k, nil), 0.0, 0.0, 0.0
-	for p, c := range t.count[k] {
-		if c > 0 {
-			r := t.sum[k][p] - mean*c
-			squares += r * r
-			count += c
-			m++
-		}
-	}
-	if m < 2 {
-		return 0
-	}
-	return math.Sqrt(m/(m-1)*squares) / count
 }
 
 // newRand returns the stream of a seed.

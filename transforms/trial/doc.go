@@ -8,7 +8,9 @@
 // # Rules that hold everywhere
 //
 //  1. The unit of chance is the prompt. Intervals come from resampling prompts, with every text of
-//     a drawn prompt, in every condition at once; personas and seeds are repeated measures.
+//     a drawn prompt, in every condition at once; personas and seeds are repeated measures. In every
+//     resample alphas are chosen anew. What a resample cannot know is added: how far vectors at random
+//     lie apart ([NullReport]), and how scores near an end of their scale would differ if there were more.
 //  2. A missing value is NaN, never a default. In JSON it is null. A collapsed text keeps its trait
 //     in its row but counts as missing in every trait mean.
 //  3. A condition's alpha is chosen on one half of the prompts (even or odd numbers) and reported

@@ -40,8 +40,12 @@ func simulate(prompts int, personas []string, conditions map[string]map[float64]
 				for _, a := range alphas {
 					e := conditions[c][a]
 					for s := range 3 {
+						draw := 0
+						if strings.HasPrefix(c, "random_") || c == "shuffled_pairs" {
+							draw = (p*3 + s) % 20
+						}
 						rows = append(rows, Row{
-							Condition: c, Persona: persona, Alpha: a, Prompt: p, Seed: s,
+							Condition: c, Persona: persona, Alpha: a, Prompt: p, Seed: s, Draw: draw,
 							Trait:     max(1, min(5, e.trait+shared+0.5*r.NormFloat64())),
 							Coherence: max(1, min(5, e.coherence+shared+0.5*r.NormFloat64())),
 							Collapsed: r.Float64() < e.collapse, Tokens: 28, Perplexity: 8,
@@ -72,9 +76,10 @@ func scenario(ridge effect, oracle, naive float64) map[string]map[float64]effect
 func options(auroc float64, personas ...string) Options {
 	o := DefaultOptions()
 	o.Controls = controls
-	o.Resamples, o.AUROC = 1000, map[string]float64{}
+	o.Null = []string{"random_direction", "shuffled_pairs"}
+	o.Resamples, o.AUROC, o.Separation = 1000, map[string]float64{}, map[string]Separation{}
 	for _, p := range personas {
-		o.AUROC[p] = auroc
+		o.AUROC[p], o.Separation[p] = auroc, clear
 	}
 	return o
 }
@@ -111,9 +116,10 @@ func TestEvaluateEndsInTheRightVerdict(t *testing.T) {
 		"success":              {effect{3.8, 4.2, 0.05}, 3.9, 1.5, 0.99, Success, ""},
 		"too weak":             {effect{2.1, 4.2, 0.05}, 3.9, 1.5, 0.99, Partial, "ridge, trait"},
 		"below the oracle":     {effect{3.0, 4.2, 0.05}, 3.9, 1.5, 0.99, Partial, "ridge − oracle, trait"},
-		"no better than naive": {effect{3.0, 4.2, 0.05}, 3.0, 3.0, 0.99, Failure, "ridge − shuffled_pairs, trait"},
+		"no better than naive": {effect{2.0, 4.2, 0.05}, 3.9, 2.0, 0.99, Failure, "ridge − shuffled_pairs, trait"},
+		"nothing to carry":     {effect{3.0, 4.2, 0.05}, 3.0, 3.0, 0.99, Inconclusive, "oracle − best control, trait"},
 		"poor scorer":          {effect{3.8, 4.2, 0.05}, 3.9, 1.5, 0.85, Inconclusive, "auroc of the trait scorer"},
-		"oracle does nothing":  {effect{3.8, 4.2, 0.05}, 1.4, 1.4, 0.99, Inconclusive, "oracle − none, trait"},
+		"oracle does nothing":  {effect{3.8, 4.2, 0.05}, 1.4, 1.4, 0.99, Inconclusive, "oracle − best control, trait"},
 	} {
 		e := evaluate(t, simulate(30, []string{"p", "q"}, scenario(c.ridge, c.oracle, c.naive), 3), options(c.auroc, "p", "q"))
 		v := e.Pooled.Verdict
@@ -126,6 +132,75 @@ func TestEvaluateEndsInTheRightVerdict(t *testing.T) {
 		if got := e.Pooled.Recovery == nil; got != (name == "oracle does nothing") {
 			t.Errorf("%s: recovery withheld: %t", name, got)
 		}
+	}
+}
+
+// The three scenarios that the experiment was first described with, by their numbers: coherence, trait and collapse of the
+// mapped vector (4.2, 3.7, 8 %), (3.6, 2.8, 25 %) and (2.1, 2.0, 65 %), beside an oracle of (4.5, 4.1, 3 %) and naive
+// methods of (2.0, 2.0, 70 %). A shortfall of .4 is within a margin of .5 for certain from about 100 prompts on.
+func TestTheThreeScenarios(t *testing.T) {
+	personas := []string{"p", "q", "r"}
+	for name, c := range map[string]struct {
+		ridge effect
+		want  Outcome
+	}{
+		"clear success":   {effect{3.7, 4.2, .08}, Success},
+		"partial success": {effect{2.8, 3.6, .25}, Partial},
+		"failure":         {effect{2.0, 2.1, .65}, Failure},
+	} {
+		conditions := map[string]map[float64]effect{"none": {0: {1.4, 4.5, 0}}, "ridge": {.4: c.ridge}, "oracle": {.4: {4.1, 4.5, .03}}}
+		for _, naive := range controls {
+			conditions[naive] = map[float64]effect{.4: {2, 2, .7}}
+		}
+		v := evaluate(t, simulate(100, personas, conditions, 3), options(.99, personas...)).Pooled.Verdict
+		if v.Outcome != c.want {
+			t.Errorf("%s: verdict %s, failed %q, want %s", name, v.Outcome, v.Failed, c.want)
+		}
+	}
+}
+
+// Traits are compared where both conditions are as coherent: ridge gains 1 of trait and loses 1 of coherence by
+// unit of alpha, from 1.5 and 4.5, and is judged at alpha 2; the oracle has coherence 3.7 at trait 3. At that
+// coherence ridge is at alpha .8 and has trait 2.3.
+func TestTraitAtEqualCoherence(t *testing.T) {
+	var rows []Row
+	for p := range 16 {
+		add := func(condition string, alpha, trait, coherence float64) {
+			r := said(condition, "p", alpha, p, trait)
+			r.Coherence = coherence
+			rows = append(rows, r)
+		}
+		add("none", 0, 1.5, 4.5)
+		for _, a := range []float64{.5, 1, .9} {
+			add("ridge", a, 1.5+a, 4.5-a)
+		}
+		add("oracle", 1, 3, 3.7)
+		add("zero_pad", 1, 1, 4.9)    // more coherent than unsteered text: of no dose
+		add("interpolation", 1, 1, 2) // less than any dose: of the strongest
+	}
+	g := evaluate(t, rows, options(1, "p")).Pooled
+	for name, want := range map[string]float64{"oracle": 2.3 - 3, "zero_pad": 1.5 - 1, "interpolation": 2.5 - 1} {
+		if got := condition(t, g, name).MappedMinusThis.AtEqualCoherence; math.Abs(float64(got.Value)-want) > 1e-12 || got.Low.Missing() {
+			t.Errorf("ridge − %s at equal coherence: %+v, want %g", name, got, want)
+		}
+	}
+	if got := condition(t, g, "none").MappedMinusThis.AtEqualCoherence; !got.Value.Missing() {
+		t.Errorf("ridge − none at equal coherence: %+v, want none: that is no dose at all", got)
+	}
+}
+
+// Traits are compared at one length: within either condition a token brings .1, and ridge's texts are 5 longer.
+func TestTraitAtEqualLength(t *testing.T) {
+	var rows []Row
+	for p := range 16 {
+		more := p / 2 % 4
+		none, ridge := said("none", "p", 0, p, 1.5+.1*float64(more)), said("ridge", "p", 1, p, 2.5+.1*float64(more))
+		none.Tokens, ridge.Tokens = 10+more, 15+more
+		rows = append(rows, none, ridge)
+	}
+	g := evaluate(t, rows, options(1, "p")).Pooled
+	if got := condition(t, g, "none").MappedMinusThis; math.Abs(float64(got.Trait.Value)-1) > 1e-12 || math.Abs(float64(got.AtEqualLength.Value)-.5) > 1e-12 {
+		t.Errorf("ridge − none: %+v, at equal length %+v, want 1 and .5", got.Trait, got.AtEqualLength)
 	}
 }
 
@@ -392,6 +467,9 @@ func TestDrawsAreReported(t *testing.T) {
 	e := evaluate(t, rows, options(1, "p"))
 	if got := condition(t, e.Pooled, "random_direction").Draws; len(got) != 3 || got[2].Texts != 6 {
 		t.Errorf("draws %+v, want three of six texts", got)
+	}
+	if w := strings.Join(e.Pooled.Warnings, "\n"); !strings.Contains(w, "3 random vectors") {
+		t.Errorf("warnings %q do not say that so few draws make a rough spread", w)
 	}
 	if got := condition(t, e.Pooled, "ridge").Draws; len(got) != 0 {
 		t.Errorf("ridge has draws %+v", got)

@@ -19,6 +19,8 @@ type ScorerReport struct {
 	AUROC   Number `json:"auroc"`
 	// Interval is that of AUROC where the scorer rests on few texts; see [Options.Few].
 	Interval *[2]Number `json:"auroc_interval,omitempty"`
+	// Separation is from the target's own unsteered texts.
+	Separation Separation `json:"separation"`
 }
 
 // A Group is the result for one persona, or for all of them pooled (Persona is empty).
@@ -28,10 +30,21 @@ type Group struct {
 	// Primary is the endpoint declared in the options: mapped − versus for one measure.
 	Primary []Comparison `json:"primary"`
 	// Recovery is (mapped − baseline)/(oracle − baseline) in trait; nil unless the denominator is
-	// above 0 with its whole interval.
-	Recovery *Estimate `json:"recovery"`
-	Verdict  Verdict   `json:"verdict"`
-	Warnings []string  `json:"warnings"`
+	// above 0 with its whole interval and its own is narrower than 1.
+	Recovery *Estimate  `json:"recovery"`
+	Null     NullReport `json:"random_vectors"`
+	Verdict  Verdict    `json:"verdict"`
+	// HeldOut is the verdict, by the same rule, on the map that was fitted without texts that resemble the
+	// persona, and its recovery; nil if that condition was not run.
+	HeldOut  *HeldOut `json:"held_out"`
+	Warnings []string `json:"warnings"`
+}
+
+// A HeldOut is the answer to the harder question: whether the map carries a register that it has not seen.
+type HeldOut struct {
+	Condition string    `json:"condition"`
+	Recovery  *Estimate `json:"recovery"`
+	Verdict   Verdict   `json:"verdict"`
 }
 
 // A Comparison is one paired difference of the primary endpoint.
@@ -39,7 +52,11 @@ type Comparison struct {
 	Versus     string   `json:"versus"`
 	Measure    string   `json:"measure"`
 	Difference Estimate `json:"difference"` // mapped − versus
-	Pass       bool     `json:"pass"`       // above 0, or below 0 for collapse
+	// P is the two-sided p-value of no difference, and Holm the same adjusted for all comparisons of the family:
+	// those of the pooled group, or those of all personas. Both are given for the trait.
+	P    Number `json:"p"`
+	Holm Number `json:"p_holm"`
+	Pass bool   `json:"pass"` // above 0, or below 0 for collapse, with the whole interval; for the trait, by Holm too
 }
 
 // A ConditionReport is what one condition did, each prompt at the alpha chosen on the other half.
@@ -74,8 +91,10 @@ type Differences struct {
 	Collapse  Estimate `json:"collapse"`
 	// McNemar is the exact p-value of equal collapse rates; see [McNemar].
 	McNemar Number `json:"mcnemar"`
-	// Equivalent says that the difference in trait lies inside the margin of equivalence.
-	Equivalent bool `json:"equivalent"`
+	// AtEqualCoherence is the difference in trait with the mapped condition's dose moved to where it is as
+	// coherent as the other; AtEqualLength is that with the difference in length taken out.
+	AtEqualCoherence Estimate `json:"trait_at_equal_coherence"`
+	AtEqualLength    Estimate `json:"trait_at_equal_length"`
 }
 
 // A DrawReport is the part of a condition that one random vector or permutation made.
@@ -103,6 +122,7 @@ type AlphaReport struct {
 const (
 	RoleBaseline = "baseline"
 	RoleMapped   = "mapped"
+	RoleHeldOut  = "held out" // mapped, by a map that has not seen the persona's register
 	RoleOracle   = "oracle"
 	RoleControl  = "control"
 	RoleOther    = "other"
@@ -120,6 +140,10 @@ type Options struct {
 	Baseline string `json:"baseline"`
 	Mapped   string `json:"mapped"`
 	Oracle   string `json:"oracle"`
+	// HeldOut is the mapped condition whose map has not seen the persona's register; it may be absent.
+	HeldOut string `json:"held_out"`
+	// Null are the controls whose vectors are drawn at random.
+	Null []string `json:"null"`
 	// Controls are the naive methods and controls that the mapped condition must beat. Those that
 	// have no rows are left out with a warning. Conditions named nowhere are reported only.
 	Controls []string `json:"controls"`
@@ -133,15 +157,17 @@ type Options struct {
 	AUROC map[string]float64 `json:"-"`
 	// Few are the intervals of AUROC of the personas whose scorer rests on too few texts for halves:
 	// of these the interval's lower bound must meet the threshold.
-	Few  map[string][2]Number `json:"-"`
-	Seed [32]byte             `json:"-"` // of the resamples
+	Few map[string][2]Number `json:"-"`
+	// Separation is how far each persona's texts are from the target's unsteered ones, by its scorer.
+	Separation map[string]Separation `json:"-"`
+	Seed       [32]byte              `json:"-"` // of the resamples
 }
 
 // DefaultOptions are those of the experiment: `ridge` is judged against `none`, `oracle` and the
 // controls, which the caller names.
 func DefaultOptions() Options {
 	return Options{
-		Baseline: "none", Mapped: "ridge", Oracle: "oracle",
+		Baseline: "none", Mapped: "ridge", Oracle: "oracle", HeldOut: "ridge_held_out",
 		Versus: []string{"none", "shuffled_pairs"}, Measure: MeasureTrait,
 		Thresholds: DefaultThresholds(), Level: 0.95, Resamples: 10000,
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// A grouping is the evaluation of one group in progress.
+// A grouping is the evaluation of one group in progress: of one persona, or of all.
 type grouping struct {
 	Options
 	boot     *Bootstrap
@@ -15,76 +15,139 @@ type grouping struct {
 	prompts  []int
 	names    []string
 	judged   map[string]*judged // by condition
+	null     float64            // variance over random vectors of their effect on this group's trait; NaN if not known
+	draws    int                // random vectors that it is known from
+	scorer   ScorerReport       // the worst of the personas'
 }
 
 // judged is a condition at its chosen alphas.
 type judged struct {
-	*cell
-	all     []Row // at every alpha
+	measure           // means over personas; the trait as differences use it
+	own     statistic // the trait as it is printed
+	cell    *cell
+	series  []*series // of the personas that have it
+	all     []Row     // at every alpha
 	choices []Choice
-	stat    struct{ trait, coherence, collapse statistic } // as differences use them
+
+	doubted map[string]statistic // what differences are made of, by measure: see grouping.doubted
 }
 
-// newGroup evaluates the rows of one or of all personas; auroc is the smallest of their scorers'.
-func newGroup(rows []Row, prompts []int, o Options, boot *Bootstrap, auroc float64, few *[2]Number) Group {
-	g := &grouping{
-		Options: o, boot: boot, prompts: prompts, judged: map[string]*judged{},
-		personas: distinct(rows, func(r Row) string { return r.Persona }), names: o.order(rows),
+// newGrouping gathers the series of some personas.
+func newGrouping(e *evaluating, personas []string, scorer ScorerReport) *grouping {
+	g := &grouping{Options: e.Options, boot: e.boot, personas: personas, prompts: e.prompts, judged: map[string]*judged{}, scorer: scorer, names: e.order(e.conditions)}
+	measured := 0.0
+	for _, p := range personas {
+		known := slices.ContainsFunc(e.rows, func(r Row) bool { return r.Persona == p && !isMissing(r.Trait) })
+		g.measured = append(g.measured, known)
+		if known {
+			measured++
+		}
 	}
-	for _, p := range g.personas {
-		g.measured = append(g.measured, slices.ContainsFunc(rows, func(r Row) bool { return r.Persona == p && !isMissing(r.Trait) }))
-	}
-	for _, c := range g.names {
-		g.judged[c] = g.judge(slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Condition != c }))
-	}
-	out := Group{Primary: []Comparison{}, Warnings: []string{}}
-	for _, c := range g.names {
-		out.Conditions = append(out.Conditions, g.report(c))
-	}
-	out.Primary = g.primary()
-	out.Recovery = g.recovery()
-	out.Verdict = Decide(g.findings(auroc, few), o.Thresholds)
-	if g.judged[o.Oracle] != nil && out.Recovery == nil {
-		out.Warnings = append(out.Warnings, "the effect of the oracle is not shown to be above 0: recovery is not given")
-	}
-	return out
+	// Vectors of different personas are drawn apart.
+	g.null, g.draws = e.null.variance()/max(1, measured), e.null.draws
+	g.names = slices.DeleteFunc(g.names, func(c string) bool { return g.judge(e, c) == nil })
+	return g
 }
 
-// judge chooses the alphas of a condition, per persona, and sums its rows at them.
-func (g *grouping) judge(rows []Row) *judged {
-	j := &judged{all: rows}
+// judge sums a condition at its alphas; nil if it has no rows.
+func (g *grouping) judge(e *evaluating, condition string) *judged {
+	j := &judged{doubted: map[string]statistic{}}
 	var used []Row
-	for _, p := range g.personas {
-		own := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Persona != p })
-		if len(own) == 0 {
+	var trait, own, coherence, collapse, tokens []statistic
+	for k, p := range g.personas {
+		s := e.series[condition][p]
+		if s == nil {
 			continue
 		}
-		c, at := choose(own, p, g.Thresholds)
-		j.choices = append(j.choices, c)
-		used = append(used, at...)
+		j.series, j.choices, j.all, used = append(j.series, s), append(j.choices, s.choice), append(j.all, s.all...), append(used, s.rows...)
+		trait, own = append(trait, s.comparable(g.measured[k])), append(own, s.trait)
+		coherence, collapse, tokens = append(coherence, s.coherence), append(collapse, s.collapse), append(tokens, s.tokens)
+	}
+	if len(j.series) == 0 {
+		return nil
 	}
 	j.cell = newCell(used, g.personas, g.prompts)
-	j.stat.trait = g.boot.sample(func(weights []uint16) float64 { return j.comparableTrait(g.measured, weights) })
-	j.stat.coherence = g.boot.sample(j.coherence.mean)
-	j.stat.collapse = g.boot.sample(j.collapse.mean)
+	j.measure = measure{mean(trait), mean(coherence), mean(collapse), mean(tokens)}
+	j.own = mean(own)
+	g.judged[condition] = j
 	return j
 }
 
-func (g *grouping) estimate(s statistic, n int) Estimate { return s.estimate(g.Level, n) }
-
-// difference returns a − b, resample by resample. N is that of the side with fewer texts.
-func (g *grouping) difference(a, b statistic, n, m int) Estimate {
-	return g.estimate(combine(a, b, minus), min(n, m))
+// score estimates a mean of scores from the table that it is the mean of.
+func (g *grouping) score(s statistic, t table) Estimate {
+	return g.boot.bounded(s.point, g.boot.deviation(s), t.prompts(), t.n(), scoreScale)
 }
 
-// traitDifference returns the paired difference in trait between two conditions; missing if one
-// was not run.
-func (g *grouping) traitDifference(a, b string) Estimate {
-	x, y := g.judged[a], g.judged[b]
-	if x == nil || y == nil {
+// compared is a measure of a condition as differences use it, with what so few texts cannot say of it: see unseen.
+func (g *grouping) compared(condition, measure string) statistic {
+	j := g.judged[condition]
+	if s, ok := j.doubted[measure]; ok {
+		return s
+	}
+	s, t, in := j.trait, j.cell.trait, scoreScale
+	switch measure {
+	case MeasureCoherence:
+		s, t = j.coherence, j.cell.coherence
+	case MeasureCollapse:
+		s, t, in = j.collapse, j.cell.collapse, shareScale
+	}
+	if !isMissing(s.point) && t.prompts() > 1 {
+		s = g.boot.noisy(s, unseen(s.point, g.boot.deviation(s), t.prompts(), in), condition+" "+measure)
+	}
+	j.doubted[measure] = s
+	return s
+}
+
+// noise reports conditions that carry nothing of the persona's vector: they are what any vector is compared
+// with.
+func (g *grouping) noise(c string) bool {
+	r := g.role(c)
+	return r == RoleBaseline || r == RoleControl
+}
+
+// against adds to a difference between a vector and conditions that carry nothing what vectors at random
+// differ by. The error of their mean is in it too, of as many as there are.
+func (g *grouping) against(s statistic) statistic {
+	return g.boot.noisy(s, g.spread(), "random vectors")
+}
+
+// spread is the variance that against adds.
+func (g *grouping) spread() float64 {
+	if isMissing(g.null) {
+		return 0
+	}
+	return g.null * (1 + 1/float64(max(1, g.draws)))
+}
+
+// traitDifference returns the paired difference in trait between two conditions; nil if one was not run.
+func (g *grouping) traitDifference(a, b string) *statistic {
+	if g.judged[a] == nil || g.judged[b] == nil {
+		return nil
+	}
+	d := combine(g.compared(a, MeasureTrait), g.compared(b, MeasureTrait), minus)
+	if g.noise(a) != g.noise(b) {
+		d = g.against(d)
+	}
+	return &d
+}
+
+// texts is the number of texts with a trait of the side that has fewer.
+func (g *grouping) texts(conditions ...string) int {
+	n := math.MaxInt
+	for _, c := range conditions {
+		if j := g.judged[c]; j != nil {
+			n = min(n, j.cell.trait.n())
+		}
+	}
+	return n
+}
+
+func (g *grouping) estimateTrait(a, b string) Estimate {
+	d := g.traitDifference(a, b)
+	if d == nil {
 		return noEstimate
 	}
-	return g.difference(x.stat.trait, y.stat.trait, x.trait.n(), y.trait.n())
+	return g.boot.estimate(*d, g.texts(a, b))
 }
 
 // report describes one condition.
@@ -94,16 +157,16 @@ func (g *grouping) report(name string) ConditionReport {
 	r := ConditionReport{
 		Condition: name, Role: g.role(name), Alphas: j.choices,
 		Texts: len(c.rows), MissingTraits: len(c.rows) - c.trait.n(),
-		Trait:     g.estimate(g.boot.sample(c.trait.mean), c.trait.n()),
-		Coherence: g.estimate(j.stat.coherence, c.coherence.n()),
-		Collapse:  g.estimate(j.stat.collapse, len(c.rows)),
-		Tokens:    Number(c.tokens.mean(nil)), Perplexity: Number(math.Exp(c.perplexity.mean(nil))),
-		Moved: noEstimate, Draws: g.draws(c.rows), ByAlpha: g.byAlpha(j), Warnings: g.warnings(name),
+		Trait: g.score(j.own, c.trait), Coherence: g.score(j.coherence, c.coherence), Collapse: c.collapse.proportion(g.Level),
+		Tokens: Number(c.tokens.mean()), Perplexity: Number(math.Exp(c.perplexity.mean())),
+		Moved: noEstimate, Draws: g.byDraw(c.rows), ByAlpha: g.byAlpha(j), Warnings: g.warnings(name),
 	}
 	if name != g.Baseline {
-		effect := g.traitDifference(name, g.Baseline)
+		effect := g.estimateTrait(name, g.Baseline)
 		r.Effect = &effect
-		r.Moved = g.moved(c, g.judged[g.Baseline].cell)
+		if b := g.judged[g.Baseline]; b != nil {
+			r.Moved = g.moved(c, b.cell)
+		}
 	}
 	if name != g.Mapped {
 		r.MappedMinusThis = g.mappedMinus(j, name)
@@ -117,14 +180,17 @@ func (g *grouping) mappedMinus(j *judged, name string) *Differences {
 	if m == nil {
 		return nil
 	}
-	d := &Differences{
-		Trait:     g.traitDifference(g.Mapped, name),
-		Coherence: g.difference(m.stat.coherence, j.stat.coherence, m.coherence.n(), j.coherence.n()),
-		Collapse:  g.difference(m.stat.collapse, j.stat.collapse, len(m.rows), len(j.rows)),
+	of := func(measure string, t, u table) Estimate {
+		return g.boot.estimate(combine(g.compared(g.Mapped, measure), g.compared(name, measure), minus), min(t.n(), u.n()))
 	}
-	b, c := discordant(m.rows, j.rows)
+	d := &Differences{
+		Trait:     g.estimateTrait(g.Mapped, name),
+		Coherence: of(MeasureCoherence, m.cell.coherence, j.cell.coherence),
+		Collapse:  of(MeasureCollapse, m.cell.collapse, j.cell.collapse),
+	}
+	d.AtEqualCoherence, d.AtEqualLength = g.atEqualCoherence(name), g.atEqualLength(name)
+	b, c := discordant(m.cell.rows, j.cell.rows)
 	d.McNemar = Number(McNemar(b, c))
-	d.Equivalent = d.Trait.Equivalent(g.Thresholds.Equivalence)
 	return d
 }
 
@@ -148,11 +214,11 @@ func (g *grouping) moved(c, base *cell) Estimate {
 			t.add(0, p, 0)
 		}
 	}
-	return g.estimate(g.boot.sample(t.mean), t.n())
+	return t.proportion(g.Level)
 }
 
-// draws returns the results of each random vector, if there are several.
-func (g *grouping) draws(rows []Row) []DrawReport {
+// byDraw returns the results of each random vector, if there are several.
+func (g *grouping) byDraw(rows []Row) []DrawReport {
 	out := []DrawReport{}
 	numbers := distinct(rows, func(r Row) int { return r.Draw })
 	if len(numbers) < 2 {
@@ -162,7 +228,7 @@ func (g *grouping) draws(rows []Row) []DrawReport {
 		own := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Draw != d })
 		c := newCell(own, g.personas, g.prompts)
 		out = append(out, DrawReport{
-			d, len(own), Number(c.trait.mean(nil)), Number(c.coherence.mean(nil)), Number(c.collapse.mean(nil)),
+			d, len(own), Number(c.trait.mean()), Number(c.coherence.mean()), Number(c.collapse.mean()),
 		})
 	}
 	return out
@@ -173,18 +239,21 @@ func (g *grouping) byAlpha(j *judged) []AlphaReport {
 	out := []AlphaReport{}
 	for _, a := range distinct(j.all, func(r Row) float64 { return r.Alpha }) {
 		c := newCell(rowsAt(j.all, a), g.personas, g.prompts)
+		simple := func(t table) Estimate {
+			return g.boot.bounded(t.mean(), t.standardError(), t.prompts(), t.n(), scoreScale)
+		}
 		out = append(out, AlphaReport{
 			Alpha: a, Texts: len(c.rows), MissingTraits: len(c.rows) - c.trait.n(),
-			Trait:     g.estimate(g.boot.sample(c.trait.mean), c.trait.n()),
-			Coherence: g.estimate(g.boot.sample(c.coherence.mean), c.coherence.n()),
-			Collapse:  g.estimate(g.boot.sample(c.collapse.mean), len(c.rows)),
-			Tokens:    Number(c.tokens.mean(nil)), Perplexity: Number(math.Exp(c.perplexity.mean(nil))),
+			Trait: simple(c.trait), Coherence: simple(c.coherence), Collapse: c.collapse.proportion(g.Level),
+			Tokens: Number(c.tokens.mean()), Perplexity: Number(math.Exp(c.perplexity.mean())),
 		})
 	}
 	return out
 }
 
-// primary returns the declared endpoint: mapped − versus for each condition that was run.
+// primary returns the declared endpoint: mapped − versus for each condition that was run. In trait, better than
+// none means better than random vectors too, where they were run: they also change a text, and a scale that
+// ends at 1 makes any change look like more of the trait.
 func (g *grouping) primary() []Comparison {
 	out := []Comparison{}
 	m := g.judged[g.Mapped]
@@ -193,16 +262,17 @@ func (g *grouping) primary() []Comparison {
 		if m == nil || j == nil || v == g.Mapped {
 			continue
 		}
-		d := g.mappedMinus(j, v)
-		c := Comparison{Versus: v, Measure: g.Measure, Difference: d.Trait}
+		c := Comparison{Versus: v, Measure: g.Measure, P: missing}
 		switch g.Measure {
+		case MeasureTrait:
+			d := *g.traitDifference(g.Mapped, v)
+			c.Difference, c.P = g.boot.estimate(d, g.texts(g.Mapped, v)), g.boot.chance(d)
+			c.Pass = c.Difference.Low > 0 && (v != g.Baseline || g.aboveNoise())
 		case MeasureCoherence:
-			c.Difference = d.Coherence
+			c.Difference = g.mappedMinus(j, v).Coherence
+			c.Pass = c.Difference.Low > 0
 		case MeasureCollapse:
-			c.Difference = d.Collapse
-		}
-		c.Pass = c.Difference.Low > 0
-		if g.Measure == MeasureCollapse {
+			c.Difference = g.mappedMinus(j, v).Collapse
 			c.Pass = c.Difference.High < 0
 		}
 		out = append(out, c)
@@ -210,34 +280,66 @@ func (g *grouping) primary() []Comparison {
 	return out
 }
 
+// aboveNoise reports whether the mapped vector is above every condition of random vectors.
+func (g *grouping) aboveNoise() bool {
+	for _, c := range g.Null {
+		if g.judged[c] != nil && !(g.estimateTrait(g.Mapped, c).Low > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// stableRecovery is the widest interval of a recovery that says anything.
+const stableRecovery = 1
+
 // recovery returns (mapped − baseline)/(oracle − baseline), nil unless the denominator's interval
-// is above 0.
-func (g *grouping) recovery() *Estimate {
-	m, o, b := g.judged[g.Mapped], g.judged[g.Oracle], g.judged[g.Baseline]
-	if m == nil || o == nil || b == nil || !(g.traitDifference(g.Oracle, g.Baseline).Low > 0) {
+// is above 0 and its own is narrow.
+func (g *grouping) recovery(mapped string) *Estimate {
+	m, o, b := g.judged[mapped], g.judged[g.Oracle], g.judged[g.Baseline]
+	if m == nil || o == nil || b == nil {
+		return nil
+	}
+	base := g.compared(g.Baseline, MeasureTrait)
+	below := combine(g.compared(g.Oracle, MeasureTrait), base, minus)
+	if !(g.boot.estimate(below, 0).Low > 0) {
 		return nil
 	}
 	over := func(a, b float64) float64 { return a / b }
-	s := combine(combine(m.stat.trait, b.stat.trait, minus), combine(o.stat.trait, b.stat.trait, minus), over)
-	e := g.estimate(s, min(m.trait.n(), o.trait.n(), b.trait.n()))
+	e := g.boot.estimate(combine(combine(g.compared(mapped, MeasureTrait), base, minus), below, over), g.texts(mapped, g.Oracle, g.Baseline))
+	if !(e.High-e.Low < stableRecovery) {
+		return nil
+	}
 	return &e
 }
 
-// findings collects what the verdict is computed from.
-func (g *grouping) findings(auroc float64, few *[2]Number) Findings {
+// findings collects what the verdict on a condition is computed from.
+func (g *grouping) findings(mapped string) Findings {
 	f := Findings{
-		Condition: g.Mapped, AUROC: auroc, Few: few, Trait: noEstimate, Coherence: noEstimate, Collapse: noEstimate,
-		OverOracle: g.traitDifference(g.Mapped, g.Oracle), OracleOver: g.traitDifference(g.Oracle, g.Baseline),
+		Condition: mapped, Scorer: g.scorer, Prompts: len(g.prompts), Spread: math.Sqrt(g.spread()),
+		Trait: noEstimate, Coherence: noEstimate, Collapse: noEstimate, OverBest: noEstimate, OracleOverBest: noEstimate,
+		OverOracle: g.estimateTrait(mapped, g.Oracle), Noise: !isMissing(g.null),
 	}
-	if m := g.judged[g.Mapped]; m != nil {
-		f.Trait = g.estimate(g.boot.sample(m.trait.mean), m.trait.n())
-		f.Coherence = g.estimate(m.stat.coherence, m.coherence.n())
-		f.Collapse = g.estimate(m.stat.collapse, len(m.rows))
+	if m := g.judged[mapped]; m != nil {
+		f.Trait, f.Coherence, f.Collapse = g.score(m.own, m.cell.trait), g.score(m.coherence, m.cell.coherence), m.cell.collapse.proportion(g.Level)
 	}
+	var rivals []statistic
+	var names []string
 	for _, c := range g.names {
-		if r := g.role(c); r == RoleBaseline || r == RoleControl {
-			f.Rivals = append(f.Rivals, Rival{c, g.judged[c].stat.trait.point, g.traitDifference(g.Mapped, c)})
+		if g.noise(c) {
+			f.Rivals = append(f.Rivals, Rival{c, g.estimateTrait(mapped, c)})
+			rivals, names = append(rivals, g.compared(c, MeasureTrait)), append(names, c)
 		}
+	}
+	if len(rivals) > 0 {
+		best := highest(rivals)
+		over := func(c string, level float64) Estimate {
+			if g.judged[c] == nil {
+				return noEstimate
+			}
+			return g.boot.estimateFrom(g.against(combine(g.compared(c, MeasureTrait), best, minus)), g.texts(append(names, c)...), g.boot.tailAt(level))
+		}
+		f.OverBest, f.OracleOverBest = over(mapped, strict), over(g.Oracle, g.Level)
 	}
 	return f
 }
@@ -268,16 +370,16 @@ func (g *grouping) warnings(name string) []string {
 			add("%s: the chosen alpha is an edge of the grid (%g, %g): a better one may lie outside", c.Persona, c.Even, c.Odd)
 		}
 	}
-	if missing := len(j.rows) - j.trait.n(); float64(missing) > mostlyMissing*float64(len(j.rows)) {
-		add("trait rests on %d of %d texts: the others collapsed or have no score", len(j.rows)-missing, len(j.rows))
+	if missing := len(j.cell.rows) - j.cell.trait.n(); float64(missing) > mostlyMissing*float64(len(j.cell.rows)) {
+		add("trait rests on %d of %d texts: the others collapsed or have no score", len(j.cell.rows)-missing, len(j.cell.rows))
 	}
 	for k, p := range g.personas {
-		if g.measured[k] && j.collapse.personaMean(k, nil) == 1 {
+		if g.measured[k] && j.cell.collapse.personaMean(k) == 1 {
 			add("%s: every text collapsed; differences count its trait as %d", p, floor)
 		}
 	}
 	if base := g.judged[g.Baseline]; base != nil && name != g.Baseline {
-		a, b := j.tokens.mean(nil), base.tokens.mean(nil)
+		a, b := j.cell.tokens.mean(), base.cell.tokens.mean()
 		if math.Abs(a-b) > lengthMatters*b {
 			add("texts have %.1f tokens, those of %s %.1f: length is a confound", a, g.Baseline, b)
 		}

@@ -148,21 +148,3 @@ func newCell(rows []Row, personas []string, prompts []int) *cell {
 
 // floor is the trait of a persona whose texts all collapsed.
 const floor = 1
-
-// comparableTrait is the mean trait as differences use it: a persona all of whose texts collapsed
-// counts as floor instead of being left out, so that both sides of a difference always speak of
-// the same personas; one that is not measured at all is in neither side.
-func (c *cell) comparableTrait(measured []bool, weights []uint16) float64 {
-	sum, n := 0.0, 0
-	for k := range c.trait.sum {
-		m := c.trait.personaMean(k, weights)
-		if isMissing(m) && measured[k] && c.collapse.personaMean(k, weights) == 1 {
-			m = floor
-		}
-		if !isMissing(m) {
-			sum += m
-			n++
-		}
-	}
-	return sum / float64(n)
-}

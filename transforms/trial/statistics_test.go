@@ -3,77 +3,25 @@ package trial
 import (
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
-// difference is the mean of the paired differences x[p] − y[p] over the prompts on which both are
-// there, with its interval.
-func difference(b *Bootstrap, x, y []float64) Estimate {
-	t := newTable(1, b.prompts)
-	for p := range x {
-		t.add(0, p, x[p]-y[p])
-	}
-	return b.sample(t.mean).estimate(b.level, t.n())
-}
-
-// Of 400 simulated experiments with 30 prompts and a true difference of 0.2, the 95 % interval
-// holds the truth in about 93 % (percentile intervals of 30 units are a little short). The bounds
-// are three standard errors of a share of 400 away from 0.90 and 0.97.
-func TestBootstrapCovers(t *testing.T) {
-	const experiments, prompts, truth = 400, 30, 0.2
-	r := rand.New(rand.NewChaCha8([32]byte{7}))
-	b := NewBootstrap(prompts, 600, 0.95, [32]byte{1})
-	held, width := 0, 0.0
-	for range experiments {
-		x, y := make([]float64, prompts), make([]float64, prompts)
-		for p := range x {
-			shared := 2 * r.NormFloat64()
-			x[p] = shared + truth + r.NormFloat64()
-			y[p] = shared + r.NormFloat64()
-		}
-		e := difference(b, x, y)
-		if e.Low <= truth && truth <= e.High {
-			held++
-		}
-		width += float64(e.High-e.Low) / experiments
-	}
-	if share := float64(held) / experiments; share < 0.89 || share > 0.985 {
-		t.Errorf("%.1f%% of intervals hold the truth, want about 93%%", 100*share)
-	}
-	// Pairing removes the shared part: 2·1.96·√2/√30 = 1.01 instead of 2.26.
-	if width < 0.85 || width > 1.15 {
-		t.Errorf("mean width %.2f, want about 1", width)
-	}
-}
-
-func TestBootstrapLeavesMissingPairsOut(t *testing.T) {
-	b := NewBootstrap(4, 100, 0.9, [32]byte{2})
-	nan := math.NaN()
-	e := difference(b, []float64{3, nan, 4, 5}, []float64{1, 1, 2, nan})
-	if e.Value != 2 || e.Low != 2 || e.High != 2 || e.N != 2 {
-		t.Errorf("%+v, want 2 of two prompts", e)
-	}
-	e = difference(b, []float64{nan, nan, nan, nan}, []float64{1, 1, 1, 1})
-	if !e.Value.Missing() || !e.Low.Missing() || e.ExcludesZero() || e.Equivalent(1) {
-		t.Errorf("%+v, want missing", e)
-	}
-}
-
-// Resamples depend on the seed only, hold the right number of prompts, and each prompt is drawn
+// Resamples depend on the seed only, hold the right number of prompts of either half, and each prompt is drawn
 // about once per resample.
 func TestBootstrapResamples(t *testing.T) {
-	const prompts, resamples = 13, 2000
+	const resamples = 2000
+	prompts := []int{0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 15, 16}
 	a, b := NewBootstrap(prompts, resamples, 0.95, [32]byte{1}), NewBootstrap(prompts, resamples, 0.95, [32]byte{1})
-	total := make([]int, prompts)
+	total := make([]int, len(prompts))
 	for r := range a.weights {
-		sum := 0
+		var sum [2]int
 		for p, w := range a.weights[r] {
-			sum += int(w)
+			sum[prompts[p]%2] += int(w)
 			total[p] += int(w)
 		}
-		if sum != prompts || !slices.Equal(a.weights[r], b.weights[r]) {
+		if sum != [2]int{9, 4} || !slices.Equal(a.weights[r], b.weights[r]) {
 			t.Fatalf("resample %d: %v, %v", r, a.weights[r], b.weights[r])
 		}
 	}
@@ -91,13 +39,10 @@ func TestPersonasWeighTheSame(t *testing.T) {
 	tab.add(0, 1, 1)
 	tab.add(1, 0, 3)
 	tab.add(1, 1, math.NaN())
-	if got := tab.mean(nil); got != 2 {
+	if got := tab.mean(); got != 2 {
 		t.Errorf("mean %g, want 2", got)
 	}
-	if got := tab.mean([]uint16{0, 2}); got != 1 {
-		t.Errorf("mean without persona 1's only prompt %g, want 1", got)
-	}
-	if got := newTable(1, 1).mean(nil); !math.IsNaN(got) {
+	if got := newTable(1, 1).mean(); !math.IsNaN(got) {
 		t.Errorf("mean of nothing %g, want NaN", got)
 	}
 }
@@ -113,7 +58,7 @@ func TestStandardErrorOfClusters(t *testing.T) {
 	}
 	want := math.Sqrt(7.5 / 5) // variance of the values is 7.5
 	for _, tab := range []table{one, twice} {
-		if got := tab.standardError(0); math.Abs(got-want) > 1e-12 {
+		if got := tab.standardError(); math.Abs(got-want) > 1e-12 {
 			t.Errorf("standard error %g, want %g", got, want)
 		}
 	}
@@ -147,17 +92,6 @@ func TestDiscordantPairs(t *testing.T) {
 	b := []Row{{Persona: "p", Prompt: 1}, {Persona: "p", Prompt: 2, Collapsed: true}, {Persona: "p", Prompt: 3}, {Persona: "q", Prompt: 1, Collapsed: true}}
 	if x, y := discordant(a, b); x != 1 || y != 1 {
 		t.Errorf("discordant = %d, %d, want 1, 1", x, y)
-	}
-}
-
-func TestEquivalence(t *testing.T) {
-	for _, c := range []struct {
-		low, high float64
-		want      bool
-	}{{-0.2, 0.3, true}, {-0.6, 0.1, false}, {0.1, 0.5, false}, {-0.49, 0.49, true}, {math.NaN(), 0.1, false}} {
-		if got := (Estimate{Low: Number(c.low), High: Number(c.high)}).Equivalent(0.5); got != c.want {
-			t.Errorf("[%g, %g] equivalent: %t, want %t", c.low, c.high, got, c.want)
-		}
 	}
 }
 
@@ -195,36 +129,51 @@ func met() Findings {
 	above := Estimate{1, 0.5, 1.5, 90}
 	return Findings{
 		Condition: "ridge", Trait: Estimate{3.8, 3.6, 4, 90}, Coherence: Estimate{4.1, 4, 4.2, 90}, Collapse: Estimate{0.05, 0.01, 0.1, 90},
-		Rivals:     []Rival{{"none", 1.2, above}, {"zero_pad", 1.8, above}, {"shuffled_pairs", 1.6, above}},
-		OverOracle: Estimate{-0.1, -0.3, 0.1, 90}, OracleOver: above, AUROC: 0.95,
+		Rivals:   []Rival{{"none", above}, {"zero_pad", above}, {"shuffled_pairs", above}},
+		OverBest: above, OracleOverBest: above, OverOracle: Estimate{-0.1, -0.3, 0.1, 90},
+		Scorer: ScorerReport{AUROC: .95, Separation: clear}, Noise: true, Prompts: 30,
 	}
 }
 
 func TestDecide(t *testing.T) {
-	across := Estimate{0.2, -0.1, 0.5, 90}
+	across, below := Estimate{0.2, -0.1, 0.5, 90}, Estimate{-1, -1.4, -0.6, 90}
+	const best, oracle = "ridge − best control, trait", "ridge − oracle, trait"
 	for name, c := range map[string]struct {
 		spoil  func(*Findings)
 		want   Outcome
 		failed string
+		cause  string
 	}{
-		"all met":             {func(f *Findings) {}, Success, ""},
-		"coherence bound":     {func(f *Findings) { f.Coherence.Low = 3.5 }, Partial, "ridge, coherence"},
-		"trait bound":         {func(f *Findings) { f.Trait.Low = 2.4 }, Partial, "ridge, trait"},
-		"collapse bound":      {func(f *Findings) { f.Collapse.High = 0.3 }, Partial, "ridge, collapse"},
-		"oracle ahead":        {func(f *Findings) { f.OverOracle = Estimate{-0.4, -0.6, -0.2, 90} }, Partial, "ridge − oracle, trait"},
-		"ridge ahead":         {func(f *Findings) { f.OverOracle = Estimate{0.6, 0.4, 0.8, 90} }, Partial, "ridge − oracle, trait"},
-		"weak rival":          {func(f *Findings) { f.Rivals[2].Difference = across }, Partial, "ridge − shuffled_pairs, trait"},
-		"best rival":          {func(f *Findings) { f.Rivals[1].Difference = across }, Failure, "ridge − zero_pad, trait"},
-		"worse than best":     {func(f *Findings) { f.Rivals[1].Difference = Estimate{-1, -1.5, -0.5, 90} }, Failure, "ridge − zero_pad, trait"},
-		"no rivals":           {func(f *Findings) { f.Rivals = nil }, Failure, ""},
-		"scorer":              {func(f *Findings) { f.AUROC = 0.89 }, Inconclusive, "auroc of the trait scorer"},
-		"scorer at threshold": {func(f *Findings) { f.AUROC = 0.9 }, Success, ""},
-		"scorer unknown":      {func(f *Findings) { f.AUROC = math.NaN() }, Inconclusive, "auroc of the trait scorer"},
-		"oracle across 0":     {func(f *Findings) { f.OracleOver = across }, Inconclusive, "oracle − none, trait"},
-		"oracle below 0":      {func(f *Findings) { f.OracleOver = Estimate{-1, -1.5, -0.5, 90} }, Inconclusive, "oracle − none, trait"},
-		"no oracle":           {func(f *Findings) { f.OracleOver, f.OverOracle = noEstimate, noEstimate }, Inconclusive, "oracle − none, trait"},
-		"missing trait":       {func(f *Findings) { f.Trait = noEstimate }, Partial, "ridge, trait"},
-		"failure and scorer":  {func(f *Findings) { f.AUROC, f.Rivals[1].Difference = 0.5, across }, Inconclusive, "ridge − zero_pad, trait"},
+		"all met":          {func(f *Findings) {}, Success, "", ""},
+		"coherence bound":  {func(f *Findings) { f.Coherence.Low = 3.5 }, Partial, "ridge, coherence", ""},
+		"trait bound":      {func(f *Findings) { f.Trait.Low = 2.4 }, Partial, "ridge, trait", ""},
+		"collapse bound":   {func(f *Findings) { f.Collapse.High = 0.3 }, Partial, "ridge, collapse", ""},
+		"oracle ahead":     {func(f *Findings) { f.OverOracle = Estimate{-0.4, -0.6, -0.2, 90} }, Partial, oracle, ""},
+		"far behind":       {func(f *Findings) { f.OverOracle = below }, Partial, oracle, ""},
+		"ridge ahead":      {func(f *Findings) { f.OverOracle = Estimate{0.6, 0.4, 0.8, 90} }, Success, "", ""},
+		"weak rival":       {func(f *Findings) { f.Rivals[2].Difference = across }, Partial, "ridge − shuffled_pairs, trait", ""},
+		"best not beaten":  {func(f *Findings) { f.OverBest, f.OverOracle = across, below }, Failure, best, ""},
+		"worse than best":  {func(f *Findings) { f.OverBest, f.OverOracle = below, below }, Failure, best, ""},
+		"neither is known": {func(f *Findings) { f.OverBest = across }, Inconclusive, best, "about 38 more prompts"},
+		"not even by many": {func(f *Findings) { f.OverBest = below }, Inconclusive, best, "more prompts would not settle it"},
+		"nearly short": {func(f *Findings) {
+			f.OverBest, f.OverOracle = Estimate{-.1, -.3, .1, 90}, Estimate{-.7, -.95, -.45, 90}
+		}, Inconclusive, oracle, "about 17 more prompts"},
+		"no noise":             {func(f *Findings) { f.Noise = false }, Inconclusive, "", "no condition of random vectors"},
+		"scorer":               {func(f *Findings) { f.Scorer.AUROC = 0.89 }, Inconclusive, "auroc of the trait scorer", "trait scorer"},
+		"scorer at threshold":  {func(f *Findings) { f.Scorer.AUROC = 0.9 }, Success, "", ""},
+		"scorer unknown":       {func(f *Findings) { f.Scorer.AUROC = missing }, Inconclusive, "auroc of the trait scorer", "trait scorer"},
+		"few texts":            {func(f *Findings) { f.Scorer.Interval = &[2]Number{.65, 1} }, Inconclusive, "auroc of the trait scorer", "trait scorer"},
+		"few texts, clear":     {func(f *Findings) { f.Scorer.Interval = &[2]Number{.9, 1} }, Success, "", ""},
+		"unsteered alike":      {func(f *Findings) { f.Scorer.Separation.DPrime = Estimate{1, .8, 1.2, 90} }, Inconclusive, "d′ of the persona over unsteered texts", "unsteered"},
+		"separation unknown":   {func(f *Findings) { f.Scorer.Separation.DPrime = noEstimate }, Inconclusive, "d′ of the persona over unsteered texts", "unsteered"},
+		"oracle across 0":      {func(f *Findings) { f.OracleOverBest = across }, Inconclusive, "oracle − best control, trait", "about 38 more prompts"},
+		"oracle below 0":       {func(f *Findings) { f.OracleOverBest = below }, Inconclusive, "oracle − best control, trait", "nothing to carry"},
+		"oracle within spread": {func(f *Findings) { f.OracleOverBest, f.Spread = across, .2 }, Inconclusive, "oracle − best control, trait", "would not settle"},
+		"no oracle":            {func(f *Findings) { f.OracleOverBest, f.OverOracle = noEstimate, noEstimate }, Inconclusive, "oracle − best control, trait", "not compared"},
+		"too few prompts":      {func(f *Findings) { f.OracleOverBest = Estimate{1, missing, missing, 2} }, Inconclusive, "oracle − best control, trait", "too few prompts"},
+		"missing trait":        {func(f *Findings) { f.Trait = noEstimate }, Partial, "ridge, trait", ""},
+		"failure and scorer":   {func(f *Findings) { f.Scorer.AUROC, f.OverBest, f.OverOracle = 0.5, across, below }, Inconclusive, best, "trait scorer"},
 	} {
 		f := met()
 		c.spoil(&f)
@@ -232,8 +181,11 @@ func TestDecide(t *testing.T) {
 		if v.Outcome != c.want || c.failed != "" && !slices.Contains(v.Failed, c.failed) || c.want == Success && len(v.Failed) != 0 {
 			t.Errorf("%s: %s, failed %q, want %s with %q", name, v.Outcome, v.Failed, c.want, c.failed)
 		}
-		if want := 6 + len(f.Rivals); len(v.Criteria) != want || v.Meaning == "" {
+		if want := 8 + len(f.Rivals); len(v.Criteria) != want || v.Meaning == "" {
 			t.Errorf("%s: %d criteria, want %d; meaning %q", name, len(v.Criteria), want, v.Meaning)
+		}
+		if got := strings.Join(v.Causes, "; "); (c.cause == "") != (got == "") || !strings.Contains(got, c.cause) {
+			t.Errorf("%s: causes %q, want %q", name, got, c.cause)
 		}
 	}
 }
@@ -310,19 +262,5 @@ func TestScorerOfFewTextsLeavesOneOut(t *testing.T) {
 	}
 	if _, err := FitFew(positive[:2], negative); err == nil {
 		t.Error("two texts have a scorer")
-	}
-}
-
-// TestVerdictOfFewTextsNeedsTheBound: an AUROC of 1 whose interval reaches below the threshold shows
-// nothing, of one persona and pooled.
-func TestVerdictOfFewTextsNeedsTheBound(t *testing.T) {
-	f := Findings{Condition: "ridge", AUROC: 1, Few: &[2]Number{.65, 1}, OracleOver: Estimate{2, 1, 3, 9}}
-	v := Decide(f, DefaultThresholds())
-	if c := v.Criteria[0]; v.Outcome != Inconclusive || c.Pass || c.Interval != [2]Number{.65, 1} {
-		t.Errorf("lower bound .65: %s, %+v", v.Outcome, c)
-	}
-	f.Few = &[2]Number{.9, 1}
-	if v := Decide(f, DefaultThresholds()); v.Outcome == Inconclusive || !v.Criteria[0].Pass {
-		t.Errorf("lower bound .9: %s, %+v", v.Outcome, v.Criteria[0])
 	}
 }

@@ -5,7 +5,7 @@ from sklearn.metrics import r2_score
 
 from draws import Stream, recipe
 
-SHARD, PERMUTATIONS, DRAWS, MASSIVE = 500, 5, 3, 5
+SHARD, PERMUTATIONS, DRAWS, MASSIVE = 500, 20, 20, 5
 
 
 def penalty(relative, x):
@@ -104,12 +104,9 @@ def scales(v, x, y):
     }
 
 
-def draw_of(condition, n, prompt, seed, seeds):
-    """Which of n draws serves a text: permutation j the prompts i ≡ j; draw k seed k, or seed and prompt in turn
-    where there are fewer seeds than draws."""
-    if condition == "shuffled_pairs":
-        return prompt % n
-    return seed % n if seeds >= n else (prompt * seeds + seed) % n
+def draw_of(n, prompt, seed, seeds):
+    """Which of n draws serves a text: the texts of all prompts and seeds take them in turn."""
+    return (prompt * seeds + seed) % n
 
 
 def cosine(a, b, without=()):

@@ -28,6 +28,7 @@ from models import Model, persona_vector, positions
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 STORED_ROWS = 40  # every 40th residual is in the fixture, and the mean of all
+MARGIN = 0.5  # of non-inferiority, if the configuration names none
 ANCHORS = 120  # unsteered texts that set the zero of the scores
 # Margins of greedy choices below this could come out otherwise in another order of float32 sums.
 LEAST_MARGIN = 2e-4
@@ -74,7 +75,7 @@ def generate(config, target, vectors, scale):
     def write(condition, persona, alpha, prefix="", of=(None,)):
         for i, prompt in enumerate(config["test_prompts"]):
             for seed in range(config["n_seeds"]):
-                draw = mapping.draw_of(condition, len(of), i, seed, config["n_seeds"])
+                draw = mapping.draw_of(len(of), i, seed, config["n_seeds"])
                 key = (condition, persona, alpha, i, draw)
                 if key in rows:
                     rows[key]["seeds"].append(seed)
@@ -166,10 +167,9 @@ def main():
     print("least margin", target.margin, "of", sum(len(r["tokens"]) for r in rows), "tokens")
     zero = score(config, rows, anchors, scores.Lexicon(ROOT / "transforms/trial/vader/lexicon.txt.gz"))
 
-    prompts, mapped, versus = len(config["test_prompts"]), config["primary"]["condition"], config["primary"]["versus"]
-    aurocs, scored = zero["auroc"], judged(rows)
-    pooled = evaluation.group(scored, personas, prompts, mapped, versus, min(aurocs.values()))
-    each = [evaluation.group([r for r in scored if r["persona"] == p], [p], prompts, mapped, versus, aurocs[p]) for p in personas]
+    prompts, primary = len(config["test_prompts"]), {"margin": MARGIN, **config["primary"]}
+    d_primes = {p: s["d_prime"][0] for p, s in zero["separation"].items()}
+    pooled, each = evaluation.evaluate(judged(rows), personas, prompts, primary, zero["auroc"], d_primes)
     assert target.margin > LEAST_MARGIN, f"a greedy choice hangs on {target.margin}: change a prompt or an alpha"
 
     write({
