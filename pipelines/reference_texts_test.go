@@ -26,21 +26,21 @@ type referenceAnchor struct {
 // A referenceRow is a text of the experiment. Seeds that share a draw share it; a text of no persona is
 // judged for each of them.
 type referenceRow struct {
-	Condition string             `json:"condition"`
-	Persona   string             `json:"persona"`
-	Alpha     float64            `json:"alpha"`
-	Prompt    int32              `json:"prompt"`
-	Draw      int32              `json:"draw"`
-	Seeds     []uint64           `json:"seeds"`
-	Dose      float64            `json:"dose"`
-	Tokens    []int32            `json:"tokens"`
-	Ended     bool               `json:"ended"`
-	Text      string             `json:"text"`
-	NLL       trial.Number       `json:"nll"`
-	Collapse  []string           `json:"collapse"`
-	Coherence float64            `json:"coherence"`
-	Logit     map[string]float64 `json:"logit"` // by persona
-	Trait     map[string]float64 `json:"trait"`
+	Condition string                  `json:"condition"`
+	Persona   string                  `json:"persona"`
+	Alpha     float64                 `json:"alpha"`
+	Prompt    int32                   `json:"prompt"`
+	Draw      int32                   `json:"draw"`
+	Seeds     []uint64                `json:"seeds"`
+	Dose      float64                 `json:"dose"`
+	Tokens    []int32                 `json:"tokens"`
+	Ended     bool                    `json:"ended"`
+	Text      string                  `json:"text"`
+	NLL       trial.Number            `json:"nll"`
+	Collapse  []string                `json:"collapse"`
+	Coherence float64                 `json:"coherence"`
+	Logit     map[string]float64      `json:"logit"` // by persona
+	Trait     map[string]trial.Number `json:"trait"` // missing where the text is unlike the scorer's own
 }
 
 // A textKey names one text of an experiment.
@@ -239,7 +239,7 @@ func (r *referenceRun) compareScores(t *testing.T) {
 		}
 		near(t, key.String()+", coherence", got.Coherence, row.Coherence, 1.6*2*nllError)
 		distance := r.want.Zero.Positive[got.Persona] - r.want.Zero.Unsteered[got.Persona]
-		near(t, key.String()+", trait of "+got.Persona, got.Trait, row.Trait[got.Persona], 4*3*logitError/distance)
+		near(t, key.String()+", trait of "+got.Persona, got.Trait, float64(row.Trait[got.Persona]), 4*3*logitError/distance)
 		near(t, key.String()+", perplexity", got.Perplexity, math.Exp(float64(row.NLL)), nllError*got.Perplexity*1.1)
 		seen++
 	}

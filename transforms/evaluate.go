@@ -82,7 +82,7 @@ type AnchorReport struct {
 	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 8 // 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 9 // 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -199,6 +199,8 @@ func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona stri
 	s.Coherence = trial.Coherence(score.NLL, float64(anchors.NLL), len(s.Collapse) > 0)
 	if scale.Missing != "" {
 		s.Status = "trait is missing: " + scale.Missing
+	} else if why := j.scorers[persona].Unlike(t.Text); why != "" {
+		s.Status = "trait is missing: the text is unlike those that the scorer was fitted on: " + why
 	} else {
 		s.Trait = trial.Trait(j.scorers[persona].Logit(t.Text), float64(scale.Unsteered), float64(scale.Positive))
 	}

@@ -52,6 +52,8 @@ func (y *Yardstick) Warnings() (lines []string) {
 			lines = append(lines, fmt.Sprintf("persona %s has no trait scale: %s; its traits will be missing and its verdict inconclusive", s.Persona, s.Missing))
 		case !s.Few && float64(s.AUROC) < enough:
 			lines = append(lines, fmt.Sprintf("persona %s: the trait scorer's AUROC is %.2f, below %g: its verdict, and that of all personas together, can only be inconclusive", s.Persona, float64(s.AUROC), enough))
+		case 2*s.Unlike > y.Anchors.Texts:
+			lines = append(lines, fmt.Sprintf("persona %s: %d of the model's %d unsteered texts are unlike those that its trait scorer was fitted on, so many traits will be missing", s.Persona, s.Unlike, y.Anchors.Texts))
 		case s.Separation.DPrime.Value < trial.MinDPrime:
 			d := s.Separation.DPrime
 			lines = append(lines, fmt.Sprintf("persona %s: its held-out texts score only %.2f standard deviations (d') above the model's unsteered ones, 95 %% interval [%.2f, %.2f], below %d: its trait tells little, and its verdict, and that of all personas together, can only be inconclusive",

@@ -191,7 +191,7 @@ func scorerWith(positive, auroc float64) string {
 		}
 	}
 	held, _ := json.Marshal(map[string][]float64{"held_out_positive": p, "held_out_negative": n})
-	return `{"version":3,"lexicon":"ee56260012f26951c7b9f39db0fdf83756218308de4d6d4ba3c02db7aaeec5eb","terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1,` + string(held[1:])
+	return `{"version":4,"guard":{"foreign":1},"lexicon":"ee56260012f26951c7b9f39db0fdf83756218308de4d6d4ba3c02db7aaeec5eb","terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1,` + string(held[1:])
 }
 
 // A spoken is one text of a batch with its likelihood.
@@ -303,11 +303,11 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 		{"none", 1, 4.6, nil},
 		{"none", marked, 3.2, nil},  // e = 1
 		{"ridge", marked, 4.0, nil}, // e = .5
-		{"ridge", marked, 1.5, []string{trial.Repetition, trial.Run, trial.Loop, trial.Compression}}, // e = 1.25, capped
+		{"ridge", math.NaN(), 1.5, []string{trial.Repetition, trial.Run, trial.Loop, trial.Compression}}, // e = 1.25, capped; one word
 		{"ridge", 1, 1.5, []string{trial.NeverEnded}},
 		{"ridge", 1, 1, []string{trial.Implausible}}, // e = 5.75
 		{"oracle", marked, 4.6, nil},
-		{"oracle", 1, 1, []string{trial.Empty}}, // nothing to score: as incoherent as can be
+		{"oracle", math.NaN(), 1, []string{trial.Empty}}, // nothing to score: as incoherent as can be
 	}
 	if len(rows) != len(want) {
 		t.Fatalf("%d rows, want %d", len(rows), len(want))
@@ -318,6 +318,9 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 		for _, f := range r.Collapse {
 			name, _, _ := strings.Cut(f, ":")
 			flags = append(flags, name)
+		}
+		if missing := math.IsNaN(w.trait); missing != math.IsNaN(r.Trait) || missing != strings.HasPrefix(r.Status, "trait is missing: the text is unlike ") {
+			t.Errorf("row %d: %q has trait %g and status %q, want %g", i, r.Text, r.Trait, r.Status, w.trait)
 		}
 		if r.Condition != w.condition || math.Abs(r.Trait-w.trait) > 1e-9 || math.Abs(r.Coherence-w.coherence) > 1e-9 || !slices.Equal(flags, w.collapse) {
 			t.Errorf("row %d: %s %q: trait %g, coherence %g, collapse %v; want %+v", i, r.Condition, r.Text, r.Trait, r.Coherence, r.Collapse, w)

@@ -16,7 +16,7 @@ type Trait struct {
 	Personas []PersonaRef `json:"personas"`
 }
 
-const traitVersion = 4 // 4: held-out logits of every text; 3: scorers of one kind; 2: few texts have a scorer too
+const traitVersion = 5 // 5: every word once, a guard; 4: held-out logits of every text; 3: scorers of one kind; 2: few texts have a scorer too
 
 func init() { register("trait", traitVersion, many, traitWork, trait) }
 

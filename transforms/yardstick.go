@@ -43,10 +43,11 @@ type TraitScale struct {
 	// Separation is of the held-out positive texts from the anchors.
 	Separation trial.Separation `json:"separation"`
 	Few        bool             `json:"few"`               // see [trial.Scorer]
+	Unlike     int              `json:"unlike"`            // anchors that are unlike the scorer's own texts, and left out
 	Missing    string           `json:"missing,omitempty"` // why no text of the persona can have a trait
 }
 
-const yardstickVersion = 2 // 2: how far the persona is from the unsteered texts
+const yardstickVersion = 3 // 3: without anchors that are unlike the scorer's texts; 2: how far the persona is from the unsteered texts
 
 func init() { register("yardstick", yardstickVersion, whole, yardstickWork, yardstick) }
 
@@ -112,11 +113,16 @@ func traitScale(persona string, scorer *trial.Scorer, anchors []artifacts.Genera
 	}
 	var logits []float64
 	for _, t := range anchors {
-		logits = append(logits, scorer.Logit(t.Text))
+		if scorer.Unlike(t.Text) == "" {
+			logits = append(logits, scorer.Logit(t.Text))
+		}
 	}
 	s := TraitScale{Persona: persona, Unsteered: trial.Number(trial.Mean(logits)), Positive: trial.Number(trial.Mean(scorer.HeldOutPositive)),
-		AUROC: trial.Number(scorer.AUROC), Separation: trial.Separate(scorer.HeldOutPositive, logits), Few: scorer.Few}
-	if !(s.Positive > s.Unsteered) {
+		AUROC: trial.Number(scorer.AUROC), Separation: trial.Separate(scorer.HeldOutPositive, logits), Few: scorer.Few, Unlike: len(anchors) - len(logits)}
+	switch {
+	case len(logits) == 0:
+		s.Missing = "none of the model's unsteered texts is like those that its trait scorer was fitted on"
+	case !(s.Positive > s.Unsteered):
 		s.Missing = fmt.Sprintf("the model's unsteered texts score %.2f, held-out texts of the persona %.2f: there is no way up to measure, whatever tells its own texts apart", float64(s.Unsteered), float64(s.Positive))
 	}
 	return s

@@ -60,7 +60,7 @@ func TestYardstickOfAPersona(t *testing.T) {
 // one that is too near to that.
 // Of a persona with few texts everything is said from their number.
 func TestWarningsAreOfWhatTheTextsCannotTell(t *testing.T) {
-	few := strings.Replace(scorerWith(3, 0.7), `"version":3`, `"version":3,"few":true`, 1)
+	few := strings.Replace(scorerWith(3, 0.7), `"version":4`, `"version":4,"few":true`, 1)
 	y, _ := yardstickOf(t, cache.NewMemory(), map[string]string{"a_good": scorerWith(3, 0.9), "b_errs": scorerWith(3, 0.89), "c_few": few, "d_none": "null", "e_spoken": scorerWith(-1, 0.5), "f_near": scorerWith(1.9, 1), "g_apart": scorerWith(2, 1)})
 	got := y.Warnings()
 	want := []string{"persona b_errs: the trait scorer's AUROC is 0.89, below 0.9: ", "persona e_spoken has no trait scale: the model's unsteered texts score 0.00, held-out texts of the persona -1.00: ",

@@ -120,7 +120,7 @@ var transformMutants = []Mutant{
 		Old: `trial.Mean(scorer.HeldOutPositive)`, New: `trial.Mean(scorer.HeldOutNegative)`,
 		Wrong: "trait 5 is the absence of the trait", Tests: "TestTextsAreJudgedByHand"},
 	{Name: "yardstick/a trait without a way up", File: "transforms/yardstick.go",
-		Old: `if !(s.Positive > s.Unsteered) {`, New: `if s.Positive == s.Unsteered {`,
+		Old: `case !(s.Positive > s.Unsteered):`, New: `case s.Positive == s.Unsteered:`,
 		Wrong: "a persona that the model speaks by itself is generated for nothing", Tests: "TestYardstickOfAPersona"},
 	{Name: "gate/one persona closes it", File: "transforms/gate.go",
 		Old: "if s.Missing == \"\" {\n\t\t\treturn nil", New: "if s.Missing == \"\" && len(y.Personas) < 2 {\n\t\t\treturn nil",

@@ -33,6 +33,7 @@ type Scorer struct {
 	vocabulary *vocabulary
 	weights    []float64 // one per term, then valence and intensity
 	bias       float64
+	guard      guard
 }
 
 // FitScorer fits a scorer and cross-validates it: K = min(5, texts a side) folds, text i of either side
@@ -66,6 +67,7 @@ func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
+	var own []portrait
 	for k := range folds {
 		inP, outP := split(positive, k, folds)
 		inN, outN := split(negative, k, folds)
@@ -74,7 +76,11 @@ func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
 			return nil, err
 		}
 		s.HeldOutPositive, s.HeldOutNegative = append(s.HeldOutPositive, f.logits(outP)...), append(s.HeldOutNegative, f.logits(outN)...)
+		for _, t := range slices.Concat(outP, outN) {
+			own = append(own, f.portrait(t))
+		}
 	}
+	s.guard = newGuard(own)
 	s.AUROC = AUROC(s.HeldOutPositive, s.HeldOutNegative)
 	return s, nil
 }
@@ -93,6 +99,9 @@ func split(texts []string, k, folds int) (in, out []string) {
 
 func fitOnce(positive, negative []string) (*Scorer, error) {
 	texts := slices.Concat(positive, negative)
+	for i, t := range texts {
+		texts[i] = once(t)
+	}
 	s := &Scorer{vocabulary: newVocabulary(texts)}
 	samples := make([]sample, len(texts))
 	for i, t := range texts {
@@ -106,17 +115,19 @@ func fitOnce(positive, negative []string) (*Scorer, error) {
 	return s, nil
 }
 
-// features returns the representation of a text: TF-IDF, then valence and intensity.
+// features returns the representation of a text whose words stand [once]: TF-IDF, then valence and
+// intensity.
 func (s *Scorer) features(text string) []feature {
 	valence, intensity := sentiment(text)
 	n := len(s.vocabulary.terms)
 	return append(s.vocabulary.tfidf(text), feature{n, lexiconWeight * valence}, feature{n + 1, lexiconWeight * intensity})
 }
 
-// Logit returns the logit that text is positive: 0 means undecided. It is always finite.
+// Logit returns the logit that text is positive: 0 means undecided. It is always finite, and does not rise
+// or fall with how often a word is said; see also [Scorer.Unlike].
 func (s *Scorer) Logit(text string) float64 {
 	z := s.bias
-	for _, f := range s.features(text) {
+	for _, f := range s.features(once(text)) {
 		z += s.weights[f.index] * f.value
 	}
 	return z
@@ -131,7 +142,7 @@ func (s *Scorer) logits(texts []string) []float64 {
 }
 
 // scorerVersion is the format and the meaning of a stored scorer.
-const scorerVersion = 3 // 3: the held-out logits of every text; 2: there is one kind, which is not named
+const scorerVersion = 4 // 4: every word once, a guard; 3: the held-out logits of every text; 2: there is one kind, which is not named
 
 // storedScorer is a scorer as JSON. Terms are sorted and floats are written shortest, so the same
 // scorer has the same bytes and reads back to the bit.
@@ -145,6 +156,7 @@ type storedScorer struct {
 	IDF             *[]float64 `json:"idf"` // null without terms
 	Weights         []float64  `json:"weights"`
 	Bias            float64    `json:"bias"`
+	Guard           guard      `json:"guard"`
 }
 
 // MarshalJSON writes s; see [Scorer.UnmarshalJSON].
@@ -154,7 +166,7 @@ func (s *Scorer) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(storedScorer{
 		Version: scorerVersion, HeldOutPositive: s.HeldOutPositive, HeldOutNegative: s.HeldOutNegative, Few: s.Few, Lexicon: lexiconDigest(),
-		Terms: s.vocabulary.terms, IDF: &s.vocabulary.idf, Weights: s.weights, Bias: s.bias,
+		Terms: s.vocabulary.terms, IDF: &s.vocabulary.idf, Weights: s.weights, Bias: s.bias, Guard: s.guard,
 	})
 }
 
@@ -174,7 +186,7 @@ func (s *Scorer) UnmarshalJSON(data []byte) error {
 	*s = Scorer{
 		HeldOutPositive: stored.HeldOutPositive, HeldOutNegative: stored.HeldOutNegative, AUROC: AUROC(stored.HeldOutPositive, stored.HeldOutNegative), Few: stored.Few,
 		vocabulary: &vocabulary{terms: stored.Terms, idf: *stored.IDF},
-		weights:    stored.Weights, bias: stored.Bias,
+		weights:    stored.Weights, bias: stored.Bias, guard: stored.Guard,
 	}
 	s.vocabulary.reindex()
 	return nil

@@ -159,7 +159,7 @@ func TestScorerRefusesBadInput(t *testing.T) {
 	}
 	good, _ := json.Marshal(s)
 	for name, change := range map[string][2]string{
-		"version":         {`"version":3`, `"version":2`},
+		"version":         {`"version":4`, `"version":3`},
 		"another lexicon": {`"lexicon":"`, `"lexicon":"0`},
 		"extra field":     {`{"version"`, `{"extra":1,"version"`},
 		"lost weight":     {`"weights":[`, `"weights":[1,`},
@@ -186,7 +186,7 @@ func FuzzScorerJSON(f *testing.F) {
 	}
 	good, _ := json.Marshal(s)
 	f.Add(good)
-	f.Add([]byte(`{"version":3,"lexicon":"` + lexiconDigest() + `","terms":[],"idf":[],"weights":[0,0],"bias":0}`))
+	f.Add([]byte(`{"version":4,"lexicon":"` + lexiconDigest() + `","terms":[],"idf":[],"weights":[0,0],"bias":0}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s Scorer

@@ -123,13 +123,14 @@ def score(config, rows, anchors, lexicon):
     for persona, texts in sorted(config["persona_datasets"].items()):
         sides = texts["positive_texts"][1::2], texts["negative_texts"][1::2]
         scorer, held = scores.Scorer(lexicon, *sides), scores.held_out(lexicon, *sides)
-        unsteered = scorer.logits([a["text"] for a in anchors])
+        unlike = lambda row: held["guard"].unlike(scorer.portrait(row["text"]))
+        unsteered = scorer.logits([a["text"] for a in anchors if not unlike(a)])
         zero["auroc"][persona], zero["separation"][persona] = held["auroc"], scores.separation(held["positive"], unsteered)
         zero["unsteered_logit"][persona], zero["positive_logit"][persona] = unsteered.mean(), held["positive"].mean()
         own = [r for r in rows if r["persona"] in ("", persona)]
         for row, logit in zip(own, scorer.logits([r["text"] for r in own])):
             row["logit"][persona] = logit
-            row["trait"][persona] = scores.trait(logit, zero["unsteered_logit"][persona], zero["positive_logit"][persona])
+            row["trait"][persona] = np.nan if unlike(row) else scores.trait(logit, zero["unsteered_logit"][persona], zero["positive_logit"][persona])
     return zero
 
 

@@ -2,6 +2,7 @@
 import gzip
 import re
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
@@ -21,6 +22,21 @@ def words(text):
 
 def words_and_punctuation(text):
     return words(text) + [p for field in text.lower().split() for p in re.findall(r"(?:[^\w']|_)+", field)]
+
+
+WORDS = Path(__file__).parents[3] / "transforms/trial/words"
+ENGLISH, OTHERS = (set((WORDS / f).read_text(encoding="utf-8").split()) for f in ("english.txt", "others.txt"))
+
+
+def once(text):
+    """Every word once, where it stands first; function words as often as they stand."""
+    kept, seen = [], set()
+    for field in text.split():
+        word = re.sub(r"^[\W_]+|[\W_]+$", "", field.lower().replace("’", "'"))
+        if not word or word in ENGLISH or word not in seen:
+            kept.append(field)
+        seen.add(word)
+    return " ".join(kept)
 
 
 class Lexicon:
@@ -47,7 +63,7 @@ class Scorer:
     """TF-IDF with (1 + ln tf)·idf in two blocks of length √½ and the lexicon, then C = 10, classes balanced."""
 
     def __init__(self, lexicon, positive, negative):
-        texts = positive + negative
+        texts = [once(t) for t in positive + negative]
         common = dict(sublinear_tf=True, smooth_idf=True, norm="l2", min_df=1 if len(texts) < 200 else 2)
         self.lexicon = lexicon
         self.blocks = [TfidfVectorizer(analyzer=words_and_punctuation, **common),
@@ -62,19 +78,46 @@ class Scorer:
         return hstack(parts + [csr_matrix([self.lexicon.features(t) for t in texts])]).tocsr()
 
     def logits(self, texts):
-        return self.regression.decision_function(self.features(texts))
+        return self.regression.decision_function(self.features([once(t) for t in texts]))
+
+    def portrait(self, text):
+        """Shares of a text that are words, different words, function words, others' function words, known words."""
+        fields, w = text.split(), words(text)
+        n, known = max(len(w), 1), self.blocks[0].vocabulary_
+        bare = [f.strip("\"'“”‘’().,;:!?…–—-") for f in fields]
+        return {"count": len(set(w)), "words": sum(re.fullmatch(r"([^\W\d_]|['’\-–—])+", f) is not None for f in bare) / max(len(fields), 1),
+                "distinct": sum(len(set(w[i:i + 50])) for i in range(0, len(w), 50)) / n,
+                "function": sum(x in ENGLISH for x in w) / n, "others": sum(x in OTHERS for x in w) / n,
+                "known": sum(x in ENGLISH or x in known for x in w) / n}
+
+
+class Guard:
+    """Which texts are unlike those that a scorer knows, from portraits of its own texts, each taken without it."""
+
+    def __init__(self, own):
+        at = lambda q, of: np.quantile([of(p) for p in own], q)
+        self.words = min(0.75, 0.8 * at(0.05, lambda p: p["words"]))
+        self.distinct = min(1 / 3, at(0.05, lambda p: p["distinct"]) / 2)
+        self.function = min(0.15, at(0.05, lambda p: p["function"]) / 2)
+        self.foreign = max(0, at(0.95, lambda p: p["others"] - p["function"]))
+        self.known = min(0.2, 0.75 * at(0.05, lambda p: p["known"]))
+
+    def unlike(self, p):
+        return bool(p["count"] < 3 or p["words"] < self.words or p["distinct"] < self.distinct or p["function"] < self.function
+                    or p["others"] - p["function"] > self.foreign or p["known"] < self.known)
 
 
 def held_out(lexicon, positive, negative):
     """Scores of each text by a scorer fitted without its fold: text i of a side is in fold i mod min(5, n)."""
     folds = min(5, len(positive), len(negative))
-    p, n = np.zeros(len(positive)), np.zeros(len(negative))
+    p, n, own = np.zeros(len(positive)), np.zeros(len(negative)), []
     for k in range(folds):
         rest = lambda texts: [t for i, t in enumerate(texts) if i % folds != k]
         scorer = Scorer(lexicon, rest(positive), rest(negative))
         p[k::folds], n[k::folds] = scorer.logits(positive[k::folds]), scorer.logits(negative[k::folds])
+        own += [scorer.portrait(t) for t in positive[k::folds] + negative[k::folds]]
     auroc = roc_auc_score(np.repeat([1, 0], [len(p), len(n)]), np.concatenate([p, n]))
-    return {"auroc": auroc, "positive": p, "negative": n}
+    return {"auroc": auroc, "positive": p, "negative": n, "guard": Guard(own)}
 
 
 def separation(positive, unsteered):
