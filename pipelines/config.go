@@ -156,7 +156,7 @@ type Personas struct {
 type Persona struct {
 	Positive []string `json:"positive_texts"`
 	Negative []string `json:"negative_texts"`
-	Prompt   string   `json:"prompt,omitempty"` // asks for the persona; the condition "prompt" puts it before each test prompt
+	Prompt   string   `json:"prompt,omitempty"` // asks for the persona, or shows it; the condition "prompt" puts it before each test prompt
 }
 
 // JSONShapes implements [strictjson.Union].
@@ -230,6 +230,21 @@ func conditionNames() []string {
 
 func defaultConditions() []string {
 	return namesOf(func(c transforms.Condition) bool { return !c.Optional })
+}
+
+// withoutPrompt drops the condition that needs a text of each persona.
+func withoutPrompt(conditions []string) []string {
+	return slices.DeleteFunc(slices.Clone(conditions), func(name string) bool { return name == "prompt" })
+}
+
+// unasked names the personas without a text that asks for them.
+func (c *Config) unasked() (names []string) {
+	for _, name := range c.PersonaDatasets.Names() {
+		if c.PersonaDatasets.Sets[name].Prompt == "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func namesOf(want func(transforms.Condition) bool) (names []string) {

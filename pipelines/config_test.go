@@ -254,8 +254,8 @@ func TestDefaults(t *testing.T) {
 		{"positions", "last", "word_ends"},
 		{"lambda_values", []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}, []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}},
 		{"folds", 5, 5},
-		{"conditions", []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "oracle", "random_direction", "shuffled_pairs"},
-			[]string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "oracle", "random_direction", "shuffled_pairs"}},
+		{"conditions", []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "ridge_held_out", "oracle", "random_direction", "shuffled_pairs"},
+			[]string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "ridge_held_out", "oracle", "random_direction", "shuffled_pairs"}},
 		{"n_test_prompts", 30, 2},
 		{"n_seeds", 3, 3},
 		{"max_new_tokens", 28, 40},
@@ -292,7 +292,7 @@ func TestOneConfigurationLeavesTheNextAlone(t *testing.T) {
 	if got := parsed(t, pair(), nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("after another configuration the defaults are %+v, want %+v", got, want)
 	}
-	if got := conditionNames(); !slices.Equal(got, []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "oracle", "random_direction", "shuffled_pairs", "prompt", "self"}) {
+	if got := conditionNames(); !slices.Equal(got, []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "ridge_held_out", "oracle", "random_direction", "shuffled_pairs", "prompt", "self"}) {
 		t.Errorf("conditions that there are: %v", got)
 	}
 }

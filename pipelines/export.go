@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"unicode"
@@ -19,7 +20,7 @@ import (
 )
 
 // Artifacts lists what is stored of an experiment, by stage and output: "vectors/ridge/silly",
-// "personas.source/silly", "fit/map", "generate/0003.texts".
+// "personas.source/silly", "fit/map", "fit.held_out/silly", "generate/0003.texts".
 func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
 	plan, err := e.Plan(ctx, store)
 	if err != nil {
@@ -29,7 +30,7 @@ func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[stri
 	for _, step := range plan.Steps {
 		for i, o := range step.Manifest {
 			name := o.Name
-			if step.Stage.Kind == "personas" || step.Stage.Kind == "trait" { // a unit is a persona
+			if slices.Contains([]string{"personas", "trait", "resemblance", "refit"}, step.Stage.Kind) { // a unit is a persona
 				name = e.personas[i].Name
 			}
 			found[step.Stage.Name+"/"+name] = o

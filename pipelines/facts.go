@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/transforms"
@@ -92,6 +93,9 @@ func yardstick(ctx context.Context, store cache.Store, plan *Plan) (*transforms.
 
 // Doubts says what the configuration alone tells of results that will be missing or inconclusive.
 func (e *Experiment) Doubts() (doubts []string) {
+	if names := e.unasked(); len(names) > 0 && slices.Equal(e.Conditions, withoutPrompt(defaultConditions())) {
+		doubts = append(doubts, fmt.Sprintf(`the condition prompt, what a prompt does without any vector, is not run: persona_datasets has no "prompt" for %s`, strings.Join(names, ", ")))
+	}
 	for _, name := range e.PersonaDatasets.Names() {
 		set := e.PersonaDatasets.Sets[name]
 		positive, negative := len(set.Positive), len(set.Negative)

@@ -65,7 +65,7 @@ func TestARunThatCanShowNothingStopsBeforeItTakesLong(t *testing.T) {
 	if !errors.Is(first.err, ErrStage) || !errors.Is(first.err, ErrNoScale) || !strings.Contains(first.err.Error(), "\n  formal: the model's unsteered texts score 0.4") {
 		t.Fatalf("run: %v, want ErrStage and ErrNoScale with the persona and its logits", first.err)
 	}
-	if got, want := first.computed(), []string{"anchors", "anchors.score", "pairs", "trait", "yardstick"}; !slices.Equal(got, want) {
+	if got, want := first.computed(), []string{"anchors", "anchors.score", "pairs", "resemblance", "trait", "yardstick"}; !slices.Equal(got, want) {
 		t.Errorf("before it stops it computes %v, want %v", got, want)
 	}
 	facts, err := e.Facts(t.Context(), open(t, dir), planOf(t, e, dir), nil)
@@ -81,7 +81,7 @@ func TestARunThatCanShowNothingStopsBeforeItTakesLong(t *testing.T) {
 	}
 	coherence := s.with("primary", settings{"measure": "coherence"})
 	o := mustRun(t, coherence, dir)
-	for _, done := range []string{"anchors", "anchors.score", "trait", "yardstick"} {
+	for _, done := range []string{"anchors", "anchors.score", "trait", "resemblance", "yardstick"} {
 		if slices.Contains(o.computed(), done) {
 			t.Errorf("with another endpoint %s is computed again", done)
 		}
@@ -153,7 +153,7 @@ func TestOtherTextsOfAScorerWriteNothingAgain(t *testing.T) {
 	changed := persona("silly", 8)
 	changed["positive_texts"].([]string)[1] = "La la la, the boat goes boing!"
 	o := mustRun(t, small().with("persona_datasets", settings{"silly": changed, "pirate": persona("pirate", 8)}), dir)
-	if got, want := o.computed(), []string{"evaluate", "gate", "personas.source", "personas.target", "trait", "yardstick"}; !slices.Equal(got, want) {
+	if got, want := o.computed(), []string{"evaluate", "gate", "personas.source", "personas.target", "resemblance", "trait", "yardstick"}; !slices.Equal(got, want) {
 		t.Errorf("another text of the scorer computes %v, want %v", got, want)
 	}
 }

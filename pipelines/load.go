@@ -157,7 +157,8 @@ func fillTiny(c *Config) {
 		c.PersonaDatasets.Sets = map[string]Persona{}
 		for _, name := range []string{"silly", "angry", "pirate"} {
 			positive, negative := tiny.PersonaTexts(name, 100, tinyPersonaSeed)
-			c.PersonaDatasets.Sets[name] = Persona{Positive: positive, Negative: negative}
+			shown, _ := tiny.PersonaTexts(name, 1, tinyShownSeed)
+			c.PersonaDatasets.Sets[name] = Persona{Positive: positive, Negative: negative, Prompt: shown[0]}
 		}
 	}
 	if c.TestPrompts.File == "" && c.TestPrompts.List == nil && c.NTestPrompts > 0 && c.NTestPrompts <= 10_000 {

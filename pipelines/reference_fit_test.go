@@ -131,9 +131,50 @@ func (r *referenceRun) compareCrossValidation(t *testing.T) {
 // errors E of the targets change W by A⁻¹XᵀE, A = XᵀX + λI. Rows err independently, each by forward of its
 // length, so this is forward·‖h‖·‖A⁻¹Xᵀ‖, and ‖A⁻¹Xᵀ‖² = Σ s/(s+λ)² is at most the degrees of freedom over
 // λ. Errors of the sources do as much again.
-func (r *referenceRun) mapError() float64 {
+func (r *referenceRun) mapError() float64 { return r.mapErrorAt(r.want.LambdaAbsolute) }
+
+// mapErrorAt is that of a map with another penalty. Fewer rows have no more degrees of freedom.
+func (r *referenceRun) mapErrorAt(penalty float64) float64 {
 	residual := r.want.Scales[r.PersonaDatasets.Names()[0]]["residual"]
-	return 2 * forward * residual * math.Sqrt(r.want.DegreesOfFreedom/r.want.LambdaAbsolute)
+	return 2 * forward * residual * math.Sqrt(r.want.DegreesOfFreedom/penalty)
+}
+
+// compareResemblance compares how much of the calibration resembles each persona.
+func (r *referenceRun) compareResemblance(t *testing.T) {
+	outputs := r.outputs(t, "resemblance", transforms.KindJSON)
+	if len(outputs) != len(r.want.Calibration) {
+		t.Fatalf("%d personas, want %d", len(outputs), len(r.want.Calibration))
+	}
+	for i, persona := range r.PersonaDatasets.Names() {
+		var got transforms.CalibrationReport
+		fetchJSON(t, r.store, outputs[i], &got)
+		want := r.want.Calibration[persona]
+		if got.Persona != persona || got.Texts != want.Texts || got.Resembling != want.Resembling || got.Pairs != want.Pairs || got.PairsResembling != want.PairsResembling {
+			t.Errorf("%s: %+v, want %+v", persona, got, want)
+		}
+		if want.Resembling == 0 || want.Resembling == want.Texts {
+			t.Errorf("%s: the texts that resemble it are %d of %d, which shows nothing", persona, want.Resembling, want.Texts)
+		}
+		near(t, persona+", share", float64(got.Share), float64(want.Share), digits)
+		near(t, persona+", threshold", float64(got.Threshold), float64(want.Threshold), digits)
+	}
+}
+
+// heldOutMap reads the map that has not seen a persona.
+func (r *referenceRun) heldOutMap(t *testing.T, persona string) *artifacts.Map {
+	t.Helper()
+	return fetch(t, r.store, r.outputs(t, "fit.held_out", artifacts.KindMap)[slices.Index(r.PersonaDatasets.Names(), persona)], artifacts.DecodeMap)
+}
+
+// compareHeldOutMaps compares the maps that were fitted without the texts that resemble a persona.
+func (r *referenceRun) compareHeldOutMaps(t *testing.T) {
+	for _, persona := range r.PersonaDatasets.Names() {
+		m := r.heldOutMap(t, persona)
+		nearVector(t, "W without "+persona, m.W, r.want.tensor(t, "held_out."+persona), r.mapErrorAt(m.Lambda))
+		if apart(m.W, r.want.tensor(t, "map")) < 100*r.mapErrorAt(m.Lambda) {
+			t.Errorf("without %s the map is the whole one, which shows nothing", persona)
+		}
+	}
 }
 
 // compareMap compares the map and what is reported of it.

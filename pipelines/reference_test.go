@@ -16,6 +16,7 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/format/safetensors"
+	"github.com/persona-transfer/runpipeline/transforms"
 )
 
 const referenceFolder = "testdata/reference"
@@ -28,6 +29,9 @@ type fixture struct {
 		Ends []int32 `json:"ends"` // in characters
 		Fold int     `json:"fold"`
 	} `json:"pairs"`
+
+	// Calibration says how much of it resembles each persona.
+	Calibration map[string]transforms.CalibrationReport `json:"calibration"`
 
 	CV               []map[string]float64 `json:"cross_validation"`
 	Lambda           float64              `json:"lambda"`
@@ -126,6 +130,8 @@ func TestEveryStageEqualsTheReference(t *testing.T) {
 		{"residuals", r.compareResiduals, false},
 		{"cross-validation", r.compareCrossValidation, false},
 		{"map", r.compareMap, false},
+		{"resemblance", r.compareResemblance, false},
+		{"held-out maps", r.compareHeldOutMaps, false},
 		{"persona vectors", r.comparePersonas, false},
 		{"scales", r.compareScales, false},
 		{"condition vectors", r.compareVectors, false},
@@ -152,7 +158,7 @@ func TestEveryStageEqualsTheReference(t *testing.T) {
 
 // run runs the experiment, with -short only as far as the vectors and the trait scorers.
 func (r *referenceRun) run(t *testing.T) {
-	waiting := map[string]bool{"vectors": true, "trait": true}
+	waiting := map[string]bool{"vectors": true, "trait": true, "resemblance": true}
 	r.outcome = r.runIn(t, r.dir, func(ev Event, cancel context.CancelFunc) {
 		if ev.Unit < 0 && ev.Ends() {
 			delete(waiting, ev.Stage)

@@ -88,7 +88,7 @@ func (r *referenceRun) compareVectors(t *testing.T) {
 			}
 		}
 	}
-	if want := 2 * (1 + 1 + 20 + 1 + 1 + 20 + 20 + 1); checked != want {
+	if want := 2 * (1 + 1 + 20 + 1 + 1 + 1 + 20 + 20 + 1); checked != want {
 		t.Errorf("%d vectors compared, want %d", checked, want)
 	}
 }
@@ -106,6 +106,8 @@ func (r *referenceRun) vectorError(t *testing.T, condition, persona string) floa
 	switch condition {
 	case "ridge", "self", "shuffled_pairs":
 		return made + r.mapError()*length(vector)
+	case "ridge_held_out":
+		return made + r.mapErrorAt(r.heldOutMap(t, persona).Lambda)*length(vector)
 	case "random_direction":
 		return forward * r.want.Scales[persona]["residual"]
 	}

@@ -83,7 +83,7 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 	lambda := small().with("lambda_values", []float64{.01})
 	plan := states(t, lambda, dir)
 	if want := map[State][]string{
-		Hit:  {"pairs", "trait", "anchors", "anchors.score", "yardstick", "gate", "capture.source", "capture.target", "gram", "personas.source", "personas.target"},
+		Hit:  {"pairs", "trait", "resemblance", "anchors", "anchors.score", "yardstick", "gate", "capture.source", "capture.target", "gram", "personas.source", "personas.target"},
 		Run:  {"fit"},
 		Open: {"vectors", "generate", "score", "evaluate"},
 	}; !reflect.DeepEqual(plan, want) {

@@ -25,6 +25,7 @@ const (
 	// development set; the experiment that is shipped uses the test set.
 	tinyCalibrationSeed = 201
 	tinyPersonaSeed     = 301
+	tinyShownSeed       = 401 // of the text that stands before a prompt to show a persona
 	tinyPromptSet       = tiny.Quoted
 
 	// maxOpening bounds the prompts of the anchors: a document is no opening, and attention over a long
@@ -195,9 +196,13 @@ func (e *Experiment) lay() {
 	target := transforms.Capture{Model: e.Target.Model, Layer: e.Target.Layer, Positions: e.Positions, Size: shard}
 	widths := transforms.Widths{Source: e.Source.Shape.Hidden, Target: e.Target.Shape.Hidden, Pairs: e.NTraining}
 	anchors, generation := e.anchors(calibration), e.generation()
-	shuffles, self := 0, false // what only some conditions need is made only for them
+	shuffles, self, heldOut := 0, false, false // what only some conditions need is made only for them
 	for _, c := range e.conditions() {
-		shuffles, self = max(shuffles, c.Shuffles), self || c.Self
+		shuffles, self, heldOut = max(shuffles, c.Shuffles), self || c.Self, heldOut || c.HeldOut
+	}
+	carried := []string{"fit", "personas.source", "personas.target", "capture.source", "capture.target"} // what the vectors are made from
+	if heldOut {
+		carried = append(carried, "fit.held_out")
 	}
 	units := len(generation.Batches)
 	gated := func(s transforms.Stage) transforms.Stage { // what takes long begins when it is known that there is something to find
@@ -208,6 +213,7 @@ func (e *Experiment) lay() {
 		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration),
 			Samples: e.NTraining, Positions: e.Positions, Seed: e.Seed}, 1),
 		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
+		transforms.NewStage("resemblance", "resemblance", transforms.Resemblance{Personas: e.PersonaDatasets.Names(), Pairs: e.NTraining}, len(e.personas), "pairs", "trait"),
 		transforms.NewStage("anchors", "generate", anchors, 1),
 		transforms.NewStage("anchors.score", "score", anchors.Scoring(), 1, "anchors"),
 		transforms.NewStage("yardstick", "yardstick", transforms.YardstickSettings{Personas: e.PersonaDatasets.Names()}, 1, "anchors", "anchors.score", "trait"),
@@ -218,13 +224,18 @@ func (e *Experiment) lay() {
 			shards, "capture.source", "capture.target"),
 		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
 			Folds: e.Folds, Shuffles: shuffles, Self: self, Widths: widths}, 1, "gram"),
+		transforms.NewStage("fit.held_out", "refit", transforms.Refit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Unit: e.LambdaUnit, Folds: e.Folds, Widths: widths},
+			len(e.personas), "capture.source", "capture.target", "resemblance", "fit"),
 		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target.Model), len(e.personas)),
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
 		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed, Widths: widths},
-			1, "fit", "personas.source", "personas.target", "capture.source", "capture.target"),
+			1, carried...),
 		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),
 		transforms.NewStage("score", "score", generation.Scoring(), units, "generate"),
-		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "yardstick", "generate", "score", "trait", "vectors", "fit", "pairs"),
+		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"),
+	}
+	if !heldOut {
+		e.stages = slices.DeleteFunc(e.stages, func(s transforms.Stage) bool { return s.Name == "fit.held_out" })
 	}
 	for i := range e.stages { // a first run has nothing in common with one of other models
 		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest

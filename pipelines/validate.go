@@ -55,6 +55,9 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	if _, ok := keys["n_test_prompts"]; keys != nil && !ok && len(c.TestPrompts.List) > 0 {
 		c.NTestPrompts = min(c.NTestPrompts, len(c.TestPrompts.List))
 	}
+	if _, ok := keys["conditions"]; keys != nil && !ok && len(c.unasked()) > 0 { // the baseline without a vector, if there is a text for it
+		c.Conditions = withoutPrompt(c.Conditions)
+	}
 	var primary map[string]json.RawMessage
 	if raw, ok := keys["primary"]; ok && json.Unmarshal(raw, &primary) != nil {
 		primary = nil // the reader has said what is wrong

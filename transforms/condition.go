@@ -17,9 +17,10 @@ type Condition struct {
 	// Random says that it draws directions as likely as any for a vector of this model that carries nothing: how far
 	// what they do lies apart is part of every comparison with a vector.
 	Random bool
-	// What the fit has to make for it: maps of shuffled pairs, and the map of the target to itself.
+	// What has to be fitted for it: maps of shuffled pairs, and the map of the target to itself.
 	Shuffles int
 	Self     bool
+	HeldOut  bool // also a map for each persona of texts that do not resemble it
 
 	// vectors makes its vectors for a persona, one for each draw. Without it, nothing is added: the
 	// texts are unsteered, or steered by a prompt.
@@ -35,10 +36,11 @@ func Conditions() []Condition {
 		{Name: "interpolation", Role: trial.RoleControl, vectors: interpolation},
 		{Name: "random_projection", Role: trial.RoleControl, vectors: randomProjection},
 		{Name: "ridge", Role: trial.RoleMapped, vectors: mapped},
+		{Name: "ridge_held_out", Role: trial.RoleHeldOut, HeldOut: true, vectors: heldOut}, // the method where the map has not seen the persona's manner
 		{Name: "oracle", Role: trial.RoleOracle, vectors: oracle},
 		{Name: "random_direction", Role: trial.RoleControl, Random: true, vectors: randomDirection},
 		{Name: "shuffled_pairs", Role: trial.RoleControl, Random: true, Shuffles: 20, vectors: shuffledPairs},
-		{Name: "prompt", Role: trial.RoleOther, Optional: true}, // needs no vector at all, so it is no criterion
+		{Name: "prompt", Role: trial.RoleOther}, // needs no vector at all, so it is no criterion
 		{Name: "self", Role: trial.RoleOther, Optional: true, Self: true, vectors: selfMapped},
 	}
 }
@@ -83,6 +85,11 @@ func randomProjection(t *toolbox, persona string) (out [][]float32, err error) {
 // mapped is the source's vector carried by the fitted map: the method.
 func mapped(t *toolbox, persona string) ([][]float32, error) {
 	return one(t.apply("map", t.source[persona].Values))
+}
+
+// heldOut is the source's vector carried by a map that was fitted without the texts that resemble the persona.
+func heldOut(t *toolbox, persona string) ([][]float32, error) {
+	return one(t.apply(heldOutName(persona), t.source[persona].Values))
 }
 
 // oracle is the target's own vector: the upper bound.

@@ -41,12 +41,14 @@ type Primary struct {
 
 // A Report is report.json: everything that the experiment found, computed from stored rows.
 type Report struct {
-	Experiment Facts             `json:"experiment"`
-	LeftOut    map[string]int    `json:"calibration_texts_left_out"` // how many, by reason
-	Fit        FitReport         `json:"fit"`
-	Vectors    []VectorReport    `json:"vectors"`
-	Anchors    AnchorReport      `json:"anchors"`
-	Evaluation *trial.Evaluation `json:"evaluation"`
+	Experiment Facts          `json:"experiment"`
+	LeftOut    map[string]int `json:"calibration_texts_left_out"` // how many, by reason
+	// Calibration says how much of it resembles each persona: what the map has seen of it.
+	Calibration []CalibrationReport `json:"calibration"`
+	Fit         FitReport           `json:"fit"`
+	Vectors     []VectorReport      `json:"vectors"`
+	Anchors     AnchorReport        `json:"anchors"`
+	Evaluation  *trial.Evaluation   `json:"evaluation"`
 }
 
 // Facts say which experiment a report is of.
@@ -82,7 +84,7 @@ type AnchorReport struct {
 	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 9 // 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 10 // 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -92,7 +94,7 @@ func evaluateWork(s Evaluate, _ int) Work {
 }
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads yardstick, generate, score,
-// trait, vectors, fit, pairs.
+// trait, vectors, fit, pairs, resemblance.
 func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for _, name := range u.Stage.Inputs {
@@ -250,16 +252,15 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 	}
 	report := &Report{Evaluation: e, Anchors: anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
 		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: j.texts}}
-	fitted, err := u.Need("fit", "report")
-	if err != nil {
+	if report.Fit, err = u.fitReport(ctx); err != nil {
 		return nil, err
 	}
-	b, err := u.Store.Read(ctx, fitted.Digest)
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(b, &report.Fit); err != nil {
-		return nil, fmt.Errorf("read the report of the fit: %w", err)
+	for i := range s.Personas {
+		found, err := u.resembling(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		report.Calibration = append(report.Calibration, found.CalibrationReport)
 	}
 	if report.Vectors, err = u.compareVectors(ctx, report.Fit.LargestVariance); err != nil {
 		return nil, err

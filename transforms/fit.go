@@ -58,6 +58,22 @@ type FitReport struct {
 	Warnings        []string `json:"warnings,omitempty"`
 }
 
+// fitReport reads the report of the fit.
+func (u *Unit) fitReport(ctx context.Context) (r FitReport, err error) {
+	o, err := u.Need("fit", "report")
+	if err != nil {
+		return r, err
+	}
+	b, err := u.Store.Read(ctx, o.Digest)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("read the report of the fit: %w", err)
+	}
+	return r, nil
+}
+
 // fit makes "map", "shuffled.j", "self" and "report". It reads gram.
 func fit(ctx context.Context, u *Unit, s Fit) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s).Input("gram", u.Input("gram").Digest())

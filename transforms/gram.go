@@ -59,15 +59,8 @@ func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {
 	}
 	r := u.Recipe().Struct(s).Int("shard", int64(u.Index)).Input("source", source.Digest).Input("target", target.Digest)
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
-		x, err := load(ctx, u.Store, source, artifacts.KindActivations, artifacts.DecodeActivations)
+		x, y, err := u.shardPair(ctx, u.Index)
 		if err != nil {
-			return nil, err
-		}
-		y, err := load(ctx, u.Store, target, artifacts.KindActivations, artifacts.DecodeActivations)
-		if err != nil {
-			return nil, err
-		}
-		if err := paired(x, y); err != nil {
 			return nil, err
 		}
 		out := &artifacts.Matrices{Source: x.Meta, Target: y.Meta}
@@ -81,13 +74,14 @@ func gram(ctx context.Context, u *Unit, s Gram) (cache.ActionKey, error) {
 // reduce adds a shard's sums: one Gram a fold, and for each permutation the cross product alone.
 func (s Gram) reduce(x, y *artifacts.Activations, shard int, out *artifacts.Matrices) error {
 	for fold := range s.Folds {
-		g, err := foldGram(x, y, fold, s.Folds)
+		inFold := func(i int) bool { return int(x.Fold[i])%s.Folds == fold }
+		g, err := gramOf(x, y, inFold)
 		if err != nil {
 			return err
 		}
 		addRow(out, foldName(fold), g.Flat())
 		if s.Self {
-			if g, err = foldGram(y, y, fold, s.Folds); err != nil {
+			if g, err = gramOf(y, y, inFold); err != nil {
 				return err
 			}
 			addRow(out, selfName(fold), g.Flat())
@@ -110,17 +104,34 @@ func foldName(k int) string     { return fmt.Sprintf("fold.%d", k) }
 func selfName(k int) string     { return fmt.Sprintf("self.%d", k) }
 func shuffledName(j int) string { return fmt.Sprintf("shuffled.%d", j) }
 
-// foldGram sums over the rows whose document belongs to the fold.
-func foldGram(x, y *artifacts.Activations, fold, folds int) (*linear.Gram, error) {
+// gramOf sums over the rows that are wanted.
+func gramOf(x, y *artifacts.Activations, wanted func(row int) bool) (*linear.Gram, error) {
 	g := linear.NewGram(x.Dim, y.Dim)
 	var xs, ys []float32
-	for i, ordinal := range x.Fold {
-		if int(ordinal)%folds == fold {
+	for i := range x.Rows() {
+		if wanted(i) {
 			xs = append(xs, x.Residual[i*x.Dim:(i+1)*x.Dim]...)
 			ys = append(ys, y.Residual[i*y.Dim:(i+1)*y.Dim]...)
 		}
 	}
 	return g, g.Add(xs, ys)
+}
+
+// shardPair reads a shard of both models' activations.
+func (u *Unit) shardPair(ctx context.Context, shard int) (x, y *artifacts.Activations, err error) {
+	for _, side := range []struct {
+		input string
+		into  **artifacts.Activations
+	}{{"capture.source", &x}, {"capture.target", &y}} {
+		o, err := u.InputAt(side.input, shard, "activations")
+		if err != nil {
+			return nil, nil, err
+		}
+		if *side.into, err = load(ctx, u.Store, o, artifacts.KindActivations, artifacts.DecodeActivations); err != nil {
+			return nil, nil, err
+		}
+	}
+	return x, y, paired(x, y)
 }
 
 // paired checks that row i of both shards is the same place in the same text.

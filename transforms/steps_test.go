@@ -155,7 +155,19 @@ func TestTraitScorerSeesOddTextsOnly(t *testing.T) {
 // pairsOf stores pairs of one dimension on either side, in shards, and gives the stage's Gram matrices.
 func pairsOf(t *testing.T, store cache.Store, s Gram, shards ...[][3]float32) Manifest {
 	t.Helper()
-	var source, target, grams Manifest
+	var grams Manifest
+	source, target := activationsOf(t, store, shards...)
+	for i := range shards {
+		u := unit(NewStage("gram", "gram", s, len(shards), "capture.source", "capture.target"), i, store, source, target)
+		key, err := gram(t.Context(), u, s)
+		grams = append(grams, outputOf(t, u, key, err, "gram"))
+	}
+	return grams
+}
+
+// activationsOf stores such pairs as the captures do, each of a text of its own.
+func activationsOf(t *testing.T, store cache.Store, shards ...[][3]float32) (source, target Manifest) {
+	t.Helper()
 	for i, rows := range shards {
 		x := &artifacts.Activations{Meta: place("s", 1, 1), Dim: 1}
 		y := &artifacts.Activations{Meta: place("t", 1, 1), Dim: 1}
@@ -168,12 +180,7 @@ func pairsOf(t *testing.T, store cache.Store, s Gram, shards ...[][3]float32) Ma
 		source = append(source, keep(t, store, unitName(i, "activations"), artifacts.KindActivations, x.Encode))
 		target = append(target, keep(t, store, unitName(i, "activations"), artifacts.KindActivations, y.Encode))
 	}
-	for i := range shards {
-		u := unit(NewStage("gram", "gram", s, len(shards), "capture.source", "capture.target"), i, store, source, target)
-		key, err := gram(t.Context(), u, s)
-		grams = append(grams, outputOf(t, u, key, err, "gram"))
-	}
-	return grams
+	return source, target
 }
 
 // TestGramSumsByDocument adds four pairs of three documents by hand: N, d, e, Σx², Σxy, Σy², Σx, Σy.

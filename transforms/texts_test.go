@@ -262,9 +262,10 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, 
 	fitted := Manifest{keep(t, store, "report", KindJSON, writeBytes([]byte(`{"method":"ridge","lambda":1,"largest_variance":[0]}`)))}
 	left := &artifacts.Texts{Rows: []artifacts.Text{{Document: "a", Text: "good", Ends: []int32{4}}, {Document: "b", Text: "", Status: "the text is empty"}}}
 	pairs := Manifest{keep(t, store, shardName(0), artifacts.KindTexts, left.Encode)}
+	alike := resemblances(t, store, []string{"silly"}, pairs, scorer)
 	s := Evaluate{TargetLayer: 1, Personas: []string{"silly"}, Conditions: []string{"none", "ridge", "oracle"}, Alphas: []float64{.5}, AlphaUnit: "residual", EndAllowed: true,
 		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: batches, Seed: 1}
-	u := unit(NewStage("evaluate", "evaluate", s, 1, samples["evaluate"].inputs...), 0, store, yard, generated, scored, scorer, steered, fitted, pairs)
+	u := unit(NewStage("evaluate", "evaluate", s, 1, samples["evaluate"].inputs...), 0, store, yard, generated, scored, scorer, steered, fitted, pairs, alike)
 	key, err := evaluate(t.Context(), u, s)
 	var report Report
 	b, readErr := store.Read(t.Context(), outputOf(t, u, key, err, "report").Digest)

@@ -50,21 +50,29 @@ func trait(ctx context.Context, u *Unit, s Trait) (cache.ActionKey, error) {
 func (u *Unit) scorers(ctx context.Context, personas []string) (map[string]*trial.Scorer, error) {
 	scorers := map[string]*trial.Scorer{}
 	for i, p := range personas {
-		o, err := u.InputAt("trait", i, "scorer")
+		scorer, err := u.scorer(ctx, i, p)
 		if err != nil {
 			return nil, err
-		}
-		b, err := u.Store.Read(ctx, o.Digest)
-		if err != nil {
-			return nil, err
-		}
-		var scorer *trial.Scorer
-		if err := json.Unmarshal(b, &scorer); err != nil {
-			return nil, fmt.Errorf("read the trait scorer of %s: %w", p, err)
 		}
 		scorers[p] = scorer
 	}
 	return scorers, nil
+}
+
+// scorer reads what the stage trait fitted for the persona of that index; nil if it has too few texts.
+func (u *Unit) scorer(ctx context.Context, index int, persona string) (scorer *trial.Scorer, err error) {
+	o, err := u.InputAt("trait", index, "scorer")
+	if err != nil {
+		return nil, err
+	}
+	b, err := u.Store.Read(ctx, o.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &scorer); err != nil {
+		return nil, fmt.Errorf("read the trait scorer of %s: %w", persona, err)
+	}
+	return scorer, nil
 }
 
 // fitScorer fits a scorer as the number of texts allows; nil if it allows none.

@@ -3,6 +3,7 @@ package transforms
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -44,7 +45,7 @@ type toolbox struct {
 }
 
 // vectors makes one output "condition/persona" for each. It reads fit, personas.source,
-// personas.target, capture.source, capture.target.
+// personas.target, capture.source, capture.target, and fit.held_out if a condition needs it.
 func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for _, name := range u.Stage.Inputs {
@@ -87,6 +88,11 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 			t.maps[o.Name] = m
 		}
 	}
+	if slices.ContainsFunc(s.Conditions, needsHeldOut) {
+		if err := u.heldOutMaps(ctx, s.Personas, t.maps); err != nil {
+			return nil, err
+		}
+	}
 	var err error
 	if t.sourceMeta, err = u.personaVectors(ctx, "personas.source", t.source); err != nil {
 		return nil, err
@@ -101,6 +107,27 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 		return nil, fmt.Errorf("compare the map's vectors with the target's: %w", err)
 	}
 	return t, t.measure(ctx, u)
+}
+
+func needsHeldOut(condition string) bool {
+	c, _ := FindCondition(condition)
+	return c.HeldOut
+}
+
+func heldOutName(persona string) string { return "held_out." + persona }
+
+// heldOutMaps reads the map of each persona that was fitted without the texts that resemble it.
+func (u *Unit) heldOutMaps(ctx context.Context, personas []string, into map[string]*artifacts.Map) (err error) {
+	for i, persona := range personas {
+		o, err := u.InputAt("fit.held_out", i, "map")
+		if err != nil {
+			return err
+		}
+		if into[heldOutName(persona)], err = load(ctx, u.Store, o, artifacts.KindMap, artifacts.DecodeMap); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (u *Unit) personaVectors(ctx context.Context, input string, into map[string]artifacts.Vector) (meta artifacts.Meta, err error) {

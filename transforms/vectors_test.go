@@ -17,6 +17,7 @@ import (
 type bench struct {
 	source, target   map[string][]float32
 	maps             map[string][]float32
+	heldOut          map[string][]float32 // by persona
 	sourceRows, rows [][]float32
 }
 
@@ -41,7 +42,14 @@ func (b bench) vectorsOf(t *testing.T, s VectorSettings) map[string]*artifacts.V
 		}
 		return m
 	}
-	inputs := []Manifest{fitted, personas(from, b.source), personas(to, b.target), residuals(t, store, from, b.sourceRows), residuals(t, store, to, b.rows)}
+	var heldOut Manifest // of the personas in their order; the map's own name does not matter
+	for i, persona := range s.Personas {
+		if w, ok := b.heldOut[persona]; ok {
+			m := &artifacts.Map{Source: from, Target: to, Method: "ridge", Lambda: 1, Rows: d, Cols: e, W: w}
+			heldOut = append(heldOut, keep(t, store, unitName(i, "map"), artifacts.KindMap, m.Encode))
+		}
+	}
+	inputs := []Manifest{fitted, personas(from, b.source), personas(to, b.target), residuals(t, store, from, b.sourceRows), residuals(t, store, to, b.rows), heldOut}
 	key, err := vectors(t.Context(), unit(NewStage("vectors", "vectors", s, 1, samples["vectors"].inputs...), 0, store, inputs...), s)
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +104,7 @@ var (
 			"shuffled.0": {0, 1, 0, 1, 0, 0}, // (a, b) → (b, a, 0)
 			"shuffled.1": {1, 1, 1, 0, 0, 0}, // (a, b) → (a, a, a)
 		},
+		heldOut:    map[string][]float32{"angry": {0, 0, 0, 0, 0, 5}, "silly": {7, 0, 0, 0, 7, 0}}, // (a, b) → (0, 0, 5b) and (7a, 7b, 0)
 		sourceRows: [][]float32{{3, 4}, {6, 8}},
 		// Mean (1, 2, 2); less the mean: ±(1, 2, 0) and ±(2, 4, 0).
 		rows: [][]float32{{2, 4, 2}, {0, 0, 2}, {3, 6, 2}, {-1, -2, 2}},
@@ -104,6 +113,7 @@ var (
 		source:     map[string][]float32{"silly": {2, 5, 8}},
 		target:     map[string][]float32{"silly": {7, -7}},
 		maps:       map[string][]float32{"map": {1, 0, 0, 1, 1, 1}, "self": {0, 1, 1, 0}, "shuffled.0": {0, 0, 0, 0, 1, -1}},
+		heldOut:    map[string][]float32{"silly": {1, 0, 0, 0, 0, 0}},
 		sourceRows: [][]float32{{0, 0, 1}, {1, 0, 0}},
 		rows:       [][]float32{{1, 1}, {3, 1}},
 	}
@@ -111,7 +121,7 @@ var (
 
 // TestVectorsAreTheirDefinitions works out every condition's vector by hand.
 func TestVectorsAreTheirDefinitions(t *testing.T) {
-	conditions := []string{"zero_pad", "interpolation", "ridge", "oracle", "self", "shuffled_pairs"}
+	conditions := []string{"zero_pad", "interpolation", "ridge", "ridge_held_out", "oracle", "self", "shuffled_pairs"}
 	for _, c := range []struct {
 		name  string
 		bench bench
@@ -121,12 +131,13 @@ func TestVectorsAreTheirDefinitions(t *testing.T) {
 			"zero_pad/silly": {{3, 4, 0}}, "zero_pad/angry": {{0, 2, 0}},
 			"interpolation/silly": {{3, 3.5, 4}}, "interpolation/angry": {{0, 1, 2}},
 			"ridge/silly": {{3, 4, 2}}, "ridge/angry": {{0, 2, -2}},
+			"ridge_held_out/silly": {{21, 28, 0}}, "ridge_held_out/angry": {{0, 0, 10}},
 			"oracle/silly": {{1, 0, 2}}, "oracle/angry": {{0, -1, 1}},
 			"self/silly": {{1, 0, 6}}, "self/angry": {{0, -2, 3}},
 			"shuffled_pairs/silly": {{4, 3, 0}, {3, 3, 3}}, "shuffled_pairs/angry": {{2, 0, 0}, {0, 0, 0}},
 		}},
 		{"narrower", narrower, map[string][][]float32{
-			"zero_pad/silly": {{2, 5}}, "interpolation/silly": {{2, 8}}, "ridge/silly": {{10, 13}}, "oracle/silly": {{7, -7}},
+			"zero_pad/silly": {{2, 5}}, "interpolation/silly": {{2, 8}}, "ridge/silly": {{10, 13}}, "ridge_held_out/silly": {{2, 0}}, "oracle/silly": {{7, -7}},
 			"self/silly": {{-7, 7}}, "shuffled_pairs/silly": {{8, -8}},
 		}},
 	} {

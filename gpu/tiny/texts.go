@@ -30,14 +30,35 @@ func Documents(seed uint64, n int) []Document {
 // CalibrationTexts returns n different texts on the calibration topics, each cut at a
 // random word end, so that they do not all end on a full stop.
 func CalibrationTexts(seed uint64, n int) []string {
+	var texts []string
+	for _, d := range CalibrationDocuments(seed, n) {
+		texts = append(texts, d.Text)
+	}
+	return texts
+}
+
+// CalibrationDocuments returns the same texts with what the grammar knows of them. Where the cut is within
+// the opening, Opening is the whole length.
+func CalibrationDocuments(seed uint64, n int) []Document {
 	g := newGenerator(seed, calibrationStream)
-	return distinct(n, func(int) string {
-		text := g.cut(g.document(topicsOf(calibration), nil, withOpening).Text, calibrationShare)
-		if len(text) < minCalibrationBytes {
+	drawn := map[string]Document{} // each text as it was drawn first
+	texts := distinct(n, func(int) string {
+		d := g.document(topicsOf(calibration), nil, withOpening)
+		d.Text = g.cut(d.Text, calibrationShare)
+		if len(d.Text) < minCalibrationBytes {
 			return ""
 		}
-		return text
+		if _, ok := drawn[d.Text]; !ok {
+			d.Opening = min(d.Opening, len(d.Text))
+			drawn[d.Text] = d
+		}
+		return d.Text
 	})
+	documents := make([]Document, len(texts))
+	for i, text := range texts {
+		documents[i] = drawn[text]
+	}
+	return documents
 }
 
 // PersonaTexts returns n texts in a register and n texts in the other six, taken in turn,

@@ -30,6 +30,7 @@ func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample, columns int
 	x := r.Experiment
 	p.line("%s layer %d → %s layer %d, %d pairs (%s), %d generations", x.SourceModel, x.SourceLayer, x.TargetModel, x.TargetLayer, x.Pairs, x.Positions, x.Generations)
 	p.fit(r)
+	p.calibration(r.Calibration)
 	p.line("")
 	p.group("all personas, each condition at its own alpha ("+x.AlphaUnit+"), chosen on the other half of the prompts", r.Evaluation.Pooled)
 	p.line("")
@@ -88,6 +89,24 @@ func (p *printer) fit(r transforms.Report) {
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.LeftOut)) {
 		p.line("  note: %d calibration texts are left out: %s", r.LeftOut[reason], reason)
+	}
+}
+
+// calibration says how much of what the map was fitted on resembles each persona.
+func (p *printer) calibration(reports []transforms.CalibrationReport) {
+	var parts []string
+	for _, c := range reports {
+		if !c.Share.Missing() {
+			parts = append(parts, fmt.Sprintf("%s %d of %d (%.1f%%)", c.Persona, c.Resembling, c.Texts, 100*float64(c.Share)))
+		}
+	}
+	if parts != nil {
+		p.line("calibration texts that resemble a persona: %s", strings.Join(parts, ", "))
+	}
+	for _, c := range reports {
+		for _, warning := range c.Warnings {
+			p.line("  note: %s: %s", c.Persona, warning)
+		}
 	}
 }
 

@@ -70,6 +70,9 @@ func invented(t *testing.T, blind bool) []byte {
 		Fit: transforms.FitReport{Method: "ridge", Lambda: .01, LambdaAbsolute: 3, DegreesOfFreedom: 81.4, Pairs: 5000, Warnings: []string{"a note about the fit"},
 			LearningCurve: []linear.CurvePoint{{N: 400, Held: linear.Goodness{R2: .52}}, {N: 4000, Held: linear.Goodness{R2: .7}}},
 			CV:            &linear.CV{Penalties: []linear.PenaltyFit{{Lambda: .001, R2: .6}, {Lambda: .01, R2: .71, R2Standardised: .66, R2Median: .69}}}},
+		Calibration: []transforms.CalibrationReport{
+			{Persona: "angry", Texts: 5000, Resembling: 519, Pairs: 5000, PairsResembling: 519, Share: .1038, Threshold: .06},
+			{Persona: "silly", Texts: 5000, Pairs: 5000, Share: trial.Number(math.NaN()), Threshold: trial.Number(math.NaN()), Warnings: []string{"a note about its texts"}}},
 		Vectors: []transforms.VectorReport{
 			{Persona: "angry", Condition: "ridge", Cosine: []trial.Number{.91}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}},
 			{Persona: "silly", Condition: "ridge", Cosine: []trial.Number{.87}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}}}}

@@ -276,7 +276,7 @@ def variance_between_vectors(rows, all_series, personas, prompts, mapped):
                 groups = {}
                 for r in rows:
                     if (r["condition"], r["persona"], r["alpha"]) == (condition, persona, alpha) and not r["collapse"]:
-                        if not np.isnan(unsteered[r["prompt"]]):
+                        if not np.isnan(r["trait"] - unsteered[r["prompt"]]):
                             groups.setdefault(r["draw"], []).append(r["trait"] - unsteered[r["prompt"]])
                 if len(groups) < 2:
                     continue
@@ -355,7 +355,7 @@ class Group:
         xy = xx = 0.0
         for condition in (self.mapped, c):
             for persona in self.personas:
-                own = [(len(r["tokens"]), r["trait"]) for r in self.cells[condition].rows if r["persona"] == persona and not r["collapse"]]
+                own = [(len(r["tokens"]), r["trait"]) for r in self.cells[condition].rows if r["persona"] == persona and not r["collapse"] and not np.isnan(r["trait"])]
                 if own:
                     x, y = np.array(own, float).T
                     xy, xx = xy + ((x - x.mean()) * (y - y.mean())).sum(), xx + np.square(x - x.mean()).sum()

@@ -73,8 +73,9 @@ def shuffled_targets(y, seed, j):
     return out
 
 
-def condition_vectors(persona, v, native, x, y, relative, seed):
-    """For each condition the vectors of one persona, one a draw. v is the source's vector, native the target's."""
+def condition_vectors(persona, v, native, x, y, unlike, relative, seed):
+    """For each condition the vectors of one persona, one a draw. v is the source's vector, native the target's;
+    unlike are the rows whose texts do not resemble the persona."""
     d, e = len(v), len(native)
     draw = lambda what, k: Stream(recipe(what + " draw", seed=seed, persona=persona, draw=k))
     centred = y - y.mean(axis=0)
@@ -85,6 +86,7 @@ def condition_vectors(persona, v, native, x, y, relative, seed):
         "random_projection": [v @ draw("random_projection", k).normals(d * e).reshape(d, e) / np.sqrt(e) for k in range(DRAWS)],
         # Only the matrix: a difference of residuals has no offset.
         "ridge": [v @ ridge(x, y, relative).coef_.T],
+        "ridge_held_out": [v @ ridge(x[unlike], y[unlike], relative).coef_.T],
         "oracle": [native],
         # Σ gᵢ(hᵢ − mean h)/√n has the covariance of the target's residuals.
         "random_direction": [draw("random_direction", k).normals(len(y)) @ centred / np.sqrt(len(y)) for k in range(DRAWS)],

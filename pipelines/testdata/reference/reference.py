@@ -68,6 +68,22 @@ def anchor_prompts(texts):
     return prompts, -(-ANCHORS // len(prompts))
 
 
+def calibration(config, texts, pairs, lexicon):
+    """For each persona: how much of the calibration resembles it, and which rows do not."""
+    used = [p for p in pairs if p["ends"]]
+    ends = [len(p["ends"]) for p in used]
+    reports, unlike = {}, {}
+    for persona, of in sorted(config["persona_datasets"].items()):
+        sides = of["positive_texts"][1::2], of["negative_texts"][1::2]
+        scorer, held = scores.Scorer(lexicon, *sides), scores.held_out(lexicon, *sides)
+        alike, threshold = scores.resembles(scorer, held, [texts[p["text"]]["text"] for p in used])
+        rows = np.repeat(alike, ends)
+        reports[persona] = {"texts": len(used), "resembling": int(alike.sum()), "pairs": len(rows), "pairs_resembling": int(rows.sum()),
+                            "share": alike.mean(), "threshold_logit": threshold}
+        unlike[persona] = ~rows
+    return reports, unlike
+
+
 def generate(config, target, vectors, scale):
     """Every text of the experiment, greedy: seeds differ only in the draw of a random vector, if there are several."""
     rows = {}
@@ -155,18 +171,21 @@ def main():
     best, simple = mapping.choose(cv)
     w = mapping.ridge(x, y, best).coef_.T
 
+    lexicon = scores.Lexicon(ROOT / "transforms/trial/vader/lexicon.txt.gz")
+    resemblance, unlike = calibration(config, texts, pairs, lexicon)
+
     native, carried, vectors, scale = {}, {}, {}, {}
     for p in personas:
         sides = config["persona_datasets"][p]["positive_texts"], config["persona_datasets"][p]["negative_texts"]
         carried[p], native[p] = persona_vector(source, target, *sides), persona_vector(target, source, *sides)
-        vectors[p] = mapping.condition_vectors(p, carried[p], native[p], x, y, best, seed)
+        vectors[p] = mapping.condition_vectors(p, carried[p], native[p], x, y, unlike[p], best, seed)
         scale[p] = mapping.scales(carried[p], x, y)
     largest = mapping.largest_variance(y)
 
     rows = generate(config, target, vectors, scale)
     anchors = read_anchors(config, texts, target)
     print("least margin", target.margin, "of", sum(len(r["tokens"]) for r in rows), "tokens")
-    zero = score(config, rows, anchors, scores.Lexicon(ROOT / "transforms/trial/vader/lexicon.txt.gz"))
+    zero = score(config, rows, anchors, lexicon)
 
     prompts, primary = len(config["test_prompts"]), {"margin": MARGIN, **config["primary"]}
     d_primes = {p: s["d_prime"][0] for p, s in zero["separation"].items()}
@@ -176,7 +195,7 @@ def main():
     write({
         "versions": {"python": platform.python_version(), **{m.__name__: m.__version__ for m in (np, scipy, sklearn, torch, transformers, tokenizers)}},
         "least_margin": target.margin,
-        "pairs": pairs,
+        "pairs": pairs, "calibration": resemblance,
         "cross_validation": cv, "lambda": best, "one_standard_error": simple, "lambda_absolute": mapping.penalty(best, x),
         "degrees_of_freedom": mapping.degrees_of_freedom(x, best), "learning_curve": mapping.learning_curve(x, y, fold, best),
         "spectrum": np.linalg.svd(w, compute_uv=False)[:32], "largest_variance": largest, "scales": scale,
@@ -185,7 +204,7 @@ def main():
         "pooled": pooled, "personas": each,
     }, {
         "source.residual": x[::STORED_ROWS], "target.residual": y[::STORED_ROWS], "source.mean": x.mean(axis=0), "target.mean": y.mean(axis=0),
-        "map": w,
+        "map": w, **{f"held_out.{p}": mapping.ridge(x[unlike[p]], y[unlike[p]], best).coef_.T for p in personas},
         **{f"persona.source.{p}": carried[p] for p in personas}, **{f"persona.target.{p}": native[p] for p in personas},
         **{f"{c}.{p}": np.stack(vs) for p in personas for c, vs in vectors[p].items()},
     })

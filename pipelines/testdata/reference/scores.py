@@ -10,6 +10,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+# A text nearer than this to the threshold could fall on the other side in another order of sums.
+LEAST_DISTANCE = 1e-6
+
 # ---- Trait: logistic regression on words, character n-grams and the valence of a lexicon ----
 
 NEGATIONS = set("not no never none nor neither nothing nobody without cannot hardly rarely seldom dont didnt isnt wasnt cant wont".split())
@@ -118,6 +121,16 @@ def held_out(lexicon, positive, negative):
         own += [scorer.portrait(t) for t in positive[k::folds] + negative[k::folds]]
     auroc = roc_auc_score(np.repeat([1, 0], [len(p), len(n)]), np.concatenate([p, n]))
     return {"auroc": auroc, "positive": p, "negative": n, "guard": Guard(own)}
+
+
+def resembles(scorer, held, texts):
+    """Which texts are nearer to a persona's texts than to the other side's, as a whole or in the second half of their
+    words: above the middle of the mean held-out logits of the two sides."""
+    ending = lambda text: " ".join(text.split()[len(text.split()) // 2:])
+    best = np.maximum(scorer.logits(texts), scorer.logits([ending(t) for t in texts]))
+    threshold = (held["positive"].mean() + held["negative"].mean()) / 2
+    assert np.abs(best - threshold).min() > LEAST_DISTANCE, "whether a text resembles a persona hangs on rounding"
+    return best > threshold, threshold
 
 
 def separation(positive, unsteered):
