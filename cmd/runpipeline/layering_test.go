@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"gpu/tiny/train":      {"format", "gpu", "github.com/dlclark/regexp2"},
 	"transforms/linear":   {"gonum.org/"},
 	"transforms/steer":    {"artifacts", "gpu"},
+	"transforms/judge":    {"cache", "golang.org/x/sync/", "golang.org/x/time/"},
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
 	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
 	"pipelines/report":    {"artifacts", "pipelines", "transforms"},
@@ -43,7 +44,8 @@ var layers = map[string][]string{
 	"scripts/mutate":      {},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 
-	"gpu/tokenizer/jinja": {"golang.org/x/text/"},
+	"gpu/tokenizer/jinja":        {"golang.org/x/text/"},
+	"transforms/judge/judgetest": {},
 }
 
 // TestLayers keeps every import where the plan of the house puts it.

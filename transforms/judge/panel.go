@@ -1,0 +1,327 @@
+package judge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"github.com/persona-transfer/runpipeline/cache"
+)
+
+// ErrStopped reports that no further question is asked: the budget is spent, or the endpoint answers none.
+// What was answered is kept.
+var ErrStopped = errors.New("the judge is not asked any further")
+
+// Patience. Tests change it.
+var (
+	tries       = 6                // of one question
+	firstPause  = time.Second      // after the first try; twice as long after each further one
+	longPause   = time.Minute      // the longest of these
+	longestWait = 10 * time.Minute // that an endpoint may ask for
+)
+
+// failedInRow is how many questions may fail one after the other before the endpoint counts as down.
+const failedInRow = 5
+
+// A Panel asks one endpoint on behalf of one run. It is safe for concurrent use.
+type Panel struct {
+	settings Settings
+	endpoint Endpoint
+	host     string
+	key      string
+	tell     func(warning string)
+
+	client  *http.Client
+	rate    *rate.Limiter
+	slots   chan struct{} // one for each request under way
+	flights singleflight.Group
+
+	mu       sync.Mutex
+	requests int // sent
+	tokens   int // read and written, as the endpoint counts them
+	kept     int // answers
+	failed   int // questions in a row
+	hold     time.Time
+	dropped  map[string]bool // settings that the endpoint does not take
+	stopped  error
+}
+
+// New makes a panel. It reads the key; tell is told what changes the answers, from any goroutine.
+func New(s Settings, e Endpoint, tell func(warning string)) (*Panel, error) {
+	key, err := e.key()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	limit := rate.Inf
+	if e.RequestsPerMinute > 0 {
+		limit = rate.Limit(e.RequestsPerMinute / 60)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = e.Concurrency
+	transport.MaxResponseHeaderBytes = 1 << 20
+	return &Panel{settings: s, endpoint: e, host: e.Host(), key: key, tell: tell, rate: rate.NewLimiter(limit, 1),
+		slots: make(chan struct{}, max(e.Concurrency, 1)), dropped: map[string]bool{},
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
+}
+
+// Known gives the answer to a question that was asked before, without asking anybody.
+func Known(ctx context.Context, store cache.Store, s Settings, q Question) (a Answer, ok bool, err error) {
+	if q.Empty() {
+		return missing("there is no text"), true, nil
+	}
+	return known(ctx, store, s.recipe(q))
+}
+
+func known(ctx context.Context, store cache.Store, r *cache.Recipe) (a Answer, ok bool, err error) {
+	outputs, ok, err := store.Lookup(ctx, r.Key())
+	if err != nil || !ok || len(outputs) != 1 {
+		return a, false, err
+	}
+	raw, err := store.Read(ctx, outputs[0].Digest)
+	if err != nil {
+		return a, false, err
+	}
+	c, err := parse(raw)
+	if err != nil {
+		return a, false, fmt.Errorf("read the judge's reply %s: %w", outputs[0].Digest.Short(), err)
+	}
+	a = c.answer()
+	a.Reply = outputs[0].Digest
+	return a, true, nil
+}
+
+// Ask gives the answer to a question: the one that is kept, else one that is asked for now and kept. An
+// answer that did not come is Failed. An error ends the asking; it wraps [ErrStopped] unless it is the
+// store's or the context's.
+func (p *Panel) Ask(ctx context.Context, store cache.Store, q Question) (Answer, error) {
+	if a, ok, err := Known(ctx, store, p.settings, q); ok || err != nil {
+		return a, err
+	}
+	r := p.settings.recipe(q)
+	v, err, _ := p.flights.Do(r.Key().String(), func() (any, error) {
+		if a, ok, err := known(ctx, store, r); ok || err != nil { // meanwhile
+			return a, err
+		}
+		raw, failed, err := p.request(ctx, q)
+		if err != nil || failed != nil {
+			return p.unanswered(failed), err
+		}
+		return p.keep(context.WithoutCancel(ctx), store, r, raw)
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	return v.(Answer), nil
+}
+
+// unanswered is the answer to a question that got none.
+func (p *Panel) unanswered(f *failure) Answer {
+	if f == nil {
+		return Answer{}
+	}
+	a := missing("not answered: %s", f.text)
+	a.Failed = true
+	return a
+}
+
+// keep stores a reply. One that another process stored first stays.
+func (p *Panel) keep(ctx context.Context, store cache.Store, r *cache.Recipe, raw []byte) (Answer, error) {
+	digest, n, err := store.Create(ctx, func(w io.Writer) error { _, err := w.Write(raw); return err })
+	if err != nil {
+		return Answer{}, err
+	}
+	err = store.Commit(ctx, r, []cache.Output{{Name: "reply", Kind: "reply", Digest: digest, Bytes: n}})
+	if err != nil && !errors.Is(err, cache.ErrMismatch) {
+		return Answer{}, err
+	}
+	p.mu.Lock()
+	p.kept++
+	p.mu.Unlock()
+	a, ok, err := known(ctx, store, r)
+	if err == nil && !ok {
+		err = errors.New("the judge's reply was stored and is not there")
+	}
+	return a, err
+}
+
+// request asks until there is a reply, the endpoint was given its chances, or the panel is stopped.
+func (p *Panel) request(ctx context.Context, q Question) (raw []byte, last *failure, err error) {
+	for try := 0; try < tries; try++ {
+		if err := p.turn(ctx); err != nil {
+			return nil, nil, err
+		}
+		without := p.without()
+		body := p.settings.body(q, without)
+		// A request that is under way when the run is interrupted is paid for: it is waited for.
+		raw, c, f := p.post(context.WithoutCancel(ctx), body)
+		<-p.slots
+		p.count(c, body)
+		switch {
+		case f == nil:
+			return raw, nil, nil
+		case f.drop != "" && !without[f.drop]:
+			p.drop(f.drop)
+			try-- // the same question in other words
+			continue
+		case f.fatal:
+			return nil, nil, p.stop("%s", f.text)
+		case f.after > longestWait:
+			return nil, nil, p.stop("%s, and asks to wait for %v", f.text, f.after.Round(time.Second))
+		}
+		last = f
+		p.wait(f.after)
+		if try < tries-1 {
+			if err := sleep(ctx, jitter(try)); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return nil, last, p.lost(last)
+}
+
+// turn waits until a request may be sent, and takes a slot for it.
+func (p *Panel) turn(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		pause := time.Until(p.hold)
+		p.mu.Unlock()
+		if pause <= 0 {
+			break
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+	if err := p.rate.Wait(ctx); err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := p.spend(ctx); err != nil {
+		<-p.slots
+		return err
+	}
+	return nil
+}
+
+// spend takes one request from the budget.
+func (p *Panel) spend(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.endpoint
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case p.stopped != nil:
+	case e.MaxRequests > 0 && p.requests >= e.MaxRequests:
+		p.stopped = p.ended("judge.max_requests %d is spent; the same command asks as many again", e.MaxRequests)
+	case e.MaxTokens > 0 && p.tokens >= e.MaxTokens:
+		p.stopped = p.ended("judge.max_tokens %d is spent; the same command spends as many again", e.MaxTokens)
+	default:
+		p.requests++
+	}
+	return p.stopped
+}
+
+// ended is the error of a panel that asks no more. p.mu is held.
+func (p *Panel) ended(format string, args ...any) error {
+	return fmt.Errorf("%w: %s (%d answers of this run are kept)", ErrStopped, fmt.Sprintf(format, args...), p.kept)
+}
+
+// stop ends the asking for all.
+func (p *Panel) stop(format string, args ...any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped == nil {
+		p.stopped = p.ended(format, args...)
+	}
+	return p.stopped
+}
+
+// lost counts a question that got no answer.
+func (p *Panel) lost(f *failure) error {
+	p.mu.Lock()
+	p.failed++
+	n := p.failed
+	p.mu.Unlock()
+	if n < failedInRow {
+		return nil
+	}
+	return p.stop("%d questions in a row got no answer after %d tries each, the last because %s", n, tries, f.text)
+}
+
+// count adds what a request took. Endpoints that do not say are estimated at four bytes a token.
+func (p *Panel) count(c *completion, body []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c == nil {
+		return
+	}
+	p.failed = 0
+	if c.Usage.Total > 0 {
+		p.tokens += c.Usage.Total
+	} else {
+		p.tokens += len(body)/4 + p.settings.ReplyTokens
+	}
+}
+
+// wait keeps all questions back for as long as the endpoint asks.
+func (p *Panel) wait(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until := time.Now().Add(d); d > 0 && until.After(p.hold) {
+		p.hold = until
+	}
+}
+
+// without are the settings that are left out by now.
+func (p *Panel) without() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.dropped)
+}
+
+// drop leaves a setting out from now on.
+func (p *Panel) drop(name string) {
+	p.mu.Lock()
+	before := p.dropped[name]
+	p.dropped[name] = true
+	p.mu.Unlock()
+	for _, s := range settingsTold {
+		if s.name == name && s.loses != "" && !before {
+			p.tell(fmt.Sprintf("the judge at %s takes no %s", p.host, s.loses))
+		}
+	}
+}
+
+// jitter is the pause after a try: twice as long each time, and drawn, so that questions that failed
+// together do not come back together.
+func jitter(try int) time.Duration {
+	d := min(float64(firstPause)*math.Pow(2, float64(try)), float64(longPause))
+	return time.Duration(d * (0.5 + 0.5*rand.Float64()))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
