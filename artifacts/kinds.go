@@ -16,6 +16,7 @@ const (
 	KindMap         = "map"
 	KindGenerations = "generations"
 	KindScores      = "scores"
+	KindJudgements  = "judgements"
 	KindScorer      = "scorer" // JSON, opaque here: its meaning is the business of whoever fitted it
 	KindEvaluation  = "evaluation"
 )

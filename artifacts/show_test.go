@@ -16,6 +16,7 @@ func TestShowTellsWhatIsInside(t *testing.T) {
 		KindMap:         "  part \"w\"\n  values [1 2]\n",
 		KindGenerations: "  seed 9223372036854775808\n",
 		KindScores:      "  nll 2.5\n",
+		KindJudgements:  "  persona \"silly\"\n  measure \"trait\"\n  score 3.5\n  weighted true\n",
 		KindEvaluation:  "  collapse [\"short\"]\n",
 	}
 	for _, s := range samples() {

@@ -145,6 +145,11 @@ func TestEncodersRefuseWhatDecodersWould(t *testing.T) {
 		"negative token":       &Generations{Rows: []Generation{{Tokens: []int32{4, -1}}}},
 		"negative row":         &Scores{Rows: []Score{{Row: -1, NLL: 1, Tokens: 1, Perplexity: 1}}},
 		"very long notes":      &Texts{Notes: map[string]string{"log": strings.Repeat("a", maxDescription/2)}},
+		"judged off the scale": &Judgements{Rows: []Judgement{{Measure: "trait", Score: 5.5}}},
+		"judged as nothing":    &Judgements{Rows: []Judgement{{Score: 5}}},
+		"missing, no reason":   &Judgements{Rows: []Judgement{{Measure: "trait", Score: math.NaN()}}},
+		"judged and missing":   &Judgements{Rows: []Judgement{{Measure: "trait", Score: 2, Status: "refused"}}},
+		"judged, no row":       &Judgements{Rows: []Judgement{{Row: -1, Measure: "trait", Score: 2}}},
 		"score without tokens": &Scores{Rows: []Score{{NLL: 1, Perplexity: 1}}},
 		"infinite trait":       &Evaluation{Rows: []Sample{{Trait: math.Inf(1)}}},
 	} {

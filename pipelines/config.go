@@ -46,9 +46,9 @@ type Config struct {
 	TopK         int     `json:"top_k"`
 	StopAtEOS    bool    `json:"stop_at_eos"`
 
-	UseGPT4 bool            `json:"use_gpt4"`
-	Judge   json.RawMessage `json:"judge,omitempty"`
-	Primary Primary         `json:"primary"`
+	UseGPT4 bool    `json:"use_gpt4"` // have a judge read the texts too
+	Judge   Judge   `json:"judge"`
+	Primary Primary `json:"primary"`
 
 	Seed      uint64 `json:"seed"`
 	Device    string `json:"device"`
@@ -154,9 +154,10 @@ type Personas struct {
 // A Persona is described by texts that have the trait and texts that lack it. Even-numbered texts
 // (from 0) fit the vectors; odd ones train the trait scorer.
 type Persona struct {
-	Positive []string `json:"positive_texts"`
-	Negative []string `json:"negative_texts"`
-	Prompt   string   `json:"prompt,omitempty"` // asks for the persona, or shows it; the condition "prompt" puts it before each test prompt
+	Positive    []string `json:"positive_texts"`
+	Negative    []string `json:"negative_texts"`
+	Prompt      string   `json:"prompt,omitempty"`      // asks for the persona, or shows it; the condition "prompt" puts it before each test prompt
+	Description string   `json:"description,omitempty"` // tells the judge what the persona is; without one, its prompt or its name does
 }
 
 // JSONShapes implements [strictjson.Union].
@@ -265,6 +266,7 @@ func general() Config {
 		Conditions: defaultConditions(), AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
 		NTestPrompts: 30, NSeeds: 3, MaxNewTokens: 40, Temperature: .8, TopP: .95, TopK: 50, StopAtEOS: true,
 		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait", Margin: .5},
+		Judge:   defaultJudge(),
 		Seed:    42, Device: "cpu", DType: "float32", OutputDir: "./results",
 	}
 }

@@ -14,6 +14,7 @@
 //	pairs ─► capture.source ─┐
 //	     └─► capture.target ─┴► gram ─► fit ─┐
 //	personas.source, personas.target ────────┴► vectors ─► generate ─► score ─┐
+//	                                                           └► (judge) ────┤
 //	anchors ─► anchors.score ─┐                                               │
 //	trait ────────────────────┴► yardstick ───────────────────────────────────┴► evaluate
 //	                                 └► gate

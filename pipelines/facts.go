@@ -43,6 +43,13 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 	}
 	add("length", "%s", doses)
 	add("power", "%s", e.power())
+	if e.UseGPT4 {
+		text, err := e.judgeFact(ctx, store, plan)
+		if err != nil {
+			return nil, err
+		}
+		add("judge", "%s", text)
+	}
 	if total := costs.Total(); total > 0 {
 		add("time", "about %s on this machine, as it is now%s", Roughly(total), byPace(costs))
 		add("work", "about %s floating-point operations in the models", count(operations(plan)))

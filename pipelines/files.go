@@ -17,6 +17,7 @@ import (
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/format/text"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/transforms/judge"
 )
 
 // What files may hold, far above what an experiment can use and far below what hurts.
@@ -53,6 +54,15 @@ func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 			p.Sets, err = readPersonas(b)
 		}
 		report("persona_datasets", p.File, err)
+	}
+	for key, r := range map[string]*Rubric{"judge.rubrics.trait": &c.Judge.Rubrics.Trait, "judge.rubrics.coherence": &c.Judge.Rubrics.Coherence} {
+		if r.File != "" {
+			b, err := readPlain(c.path(r.File), judge.MaxRubric)
+			if r.Text = string(b); err == nil && strings.TrimSpace(r.Text) == "" {
+				err = errors.New("empty")
+			}
+			report(key, r.File, err)
+		}
 	}
 	for key, ref := range map[string]string{"source_model": c.SourceModel, "target_model": c.TargetModel} {
 		if path, ok := c.modelFile(ref); ok {

@@ -35,6 +35,7 @@ var (
 	captures = []string{"capture.source", "capture.target"}
 	natives  = []string{"personas.source", "personas.target"}
 	written  = []string{"anchors", "generate"}
+	judged   = []string{"use_gpt4=true"}
 	spoken   = append([]string{"anchors.score", "score"}, written...)
 )
 
@@ -62,7 +63,10 @@ var moves = map[string][]move{
 	"persona_datasets": {
 		{set: `persona_datasets.silly.positive_texts=["a","b"]`, own: append([]string{"trait"}, natives...), first: append([]string{"trait"}, natives...)},
 		{set: `persona_datasets.silly.negative_texts=["a","b"]`, own: append([]string{"trait"}, natives...), first: append([]string{"trait"}, natives...)},
-		{set: `persona_datasets.silly.prompt="Be serious."`, own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
+		{set: `persona_datasets.silly.prompt="Be serious."`, own: []string{"generate", "evaluate"}, first: []string{"generate"}},
+		{set: `persona_datasets.silly.prompt="Be serious."`, base: judged, own: []string{"generate", "judge", "evaluate"}, first: []string{"generate"}},
+		{set: "persona_datasets.silly.description=nonsense", base: judged, own: []string{"judge"}, first: []string{"judge"}},
+		{set: "persona_datasets.silly.description=nonsense"}},
 
 	// The map.
 	"lambda_values": {{own: []string{"fit"}, first: []string{"fit"}}},
@@ -96,8 +100,22 @@ var moves = map[string][]move{
 	"stop_at_eos":    {{own: []string{"anchors", "generate", "evaluate"}, first: written}}, // an ended text is no empty one: the evaluation must know
 
 	// Judgement.
-	"use_gpt4":          {{refused: "use_gpt4"}},
-	"judge":             {{set: `judge={"model":"m"}`, refused: "judge"}},
+	"use_gpt4":                  {{own: []string{"judge", "evaluate"}, first: []string{"judge"}}},
+	"judge.endpoint":            {{set: "judge.endpoint=http://127.0.0.1:8000/v1", base: judged}}, // the same model elsewhere is the same judge
+	"judge.key_env":             {{set: "judge.key_env=SOME_KEY", base: judged}},
+	"judge.concurrency":         {{base: judged}},
+	"judge.requests_per_minute": {{base: judged}},
+	"judge.max_requests":        {{base: judged}},
+	"judge.max_tokens":          {{base: judged}},
+	"judge.timeout":             {{base: judged}},
+	"judge.model":               {{set: "judge.model=other", base: judged, own: []string{"judge"}, first: []string{"judge"}}, {set: "judge.model=other"}},
+	"judge.temperature":         {{base: judged, own: []string{"judge"}, first: []string{"judge"}}},
+	"judge.logprobs":            {{set: "judge.logprobs=off", base: judged, own: []string{"judge"}, first: []string{"judge"}}},
+	"judge.reply_tokens":        {{base: judged, own: []string{"judge"}, first: []string{"judge"}}},
+	"judge.on_failure":          {{set: "judge.on_failure=missing", base: judged, own: []string{"judge"}, first: []string{"judge"}}},
+	"judge.rubrics.trait":       {{set: "judge.rubrics.trait=testdata/rubric.txt", base: judged, own: []string{"judge"}, first: []string{"judge"}}},
+	"judge.rubrics.coherence":   {{set: "judge.rubrics.coherence=testdata/calm.txt", base: judged, own: []string{"judge"}, first: []string{"judge"}}},
+
 	"primary.margin":    {{set: "primary.margin=0.3", own: []string{"evaluate"}, first: []string{"evaluate"}}},
 	"primary.condition": {{set: "primary.condition=oracle", own: []string{"evaluate"}, first: []string{"evaluate"}}},
 	"primary.versus":    {{set: `primary.versus=["none"]`, own: []string{"evaluate"}, first: []string{"evaluate"}}},
@@ -170,26 +188,24 @@ func (m move) check(t *testing.T) {
 		return
 	}
 	before, then := laid(t, parsed(t, everything(), m.base)), laid(t, parsed(t, everything(), after))
-	var own []string
+	recipes := map[string]string{}
 	for _, s := range before.stages {
-		i := slices.IndexFunc(then.stages, func(o transforms.Stage) bool { return o.Name == s.Name })
-		if i < 0 {
-			if s.Name != m.gone {
-				t.Errorf("-set %s: there is no stage %s any more", m.set, s.Name)
-			}
-			continue
-		}
-		if recipe(s, "") != recipe(then.stages[i], "") {
+		recipes[s.Name] = recipe(s, "")
+	}
+	var own []string
+	for _, s := range then.stages { // one that was not there before moves too
+		if recipes[s.Name] != recipe(s, "") {
 			own = append(own, s.Name)
 		}
+		delete(recipes, s.Name)
 	}
-	if want := len(before.stages) - len(strings.Fields(m.gone)); len(then.stages) != want {
-		t.Errorf("-set %s: %d stages, want %d", m.set, len(then.stages), want)
+	if gone := strings.Join(slices.Sorted(maps.Keys(recipes)), " "); gone != m.gone {
+		t.Errorf("-set %s: the stages %q are gone, want %q", m.set, gone, m.gone)
 	}
-	if want := inOrder(before, m.own); !slices.Equal(own, want) {
+	if want := inOrder(then, m.own); !slices.Equal(own, want) {
 		t.Errorf("-set %s moves the recipes of\n%v, want\n%v", m.set, own, want)
 	}
-	if got, want := downstream(before, own), downstream(before, m.first); !slices.Equal(got, want) {
+	if got, want := downstream(then, own), downstream(then, m.first); !slices.Equal(got, want) {
 		t.Errorf("-set %s moves in all\n%v; promised is\n%v", m.set, got, want)
 	}
 }

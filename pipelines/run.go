@@ -86,6 +86,9 @@ func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
 		if err := e.checkTexts(ctx); err != nil {
 			return nil, err
 		}
+		if err := e.checkJudge(plan); err != nil {
+			return nil, err
+		}
 		if err := repeatWarnings(ctx, store, plan, o.Progress); err != nil {
 			return nil, err
 		}

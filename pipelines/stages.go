@@ -232,11 +232,16 @@ func (e *Experiment) lay() {
 			1, carried...),
 		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),
 		transforms.NewStage("score", "score", generation.Scoring(), units, "generate"),
-		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, "yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"),
 	}
 	if !heldOut {
 		e.stages = slices.DeleteFunc(e.stages, func(s transforms.Stage) bool { return s.Name == "fit.held_out" })
 	}
+	judged := []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"}
+	if e.UseGPT4 {
+		e.stages = append(e.stages, transforms.NewStage("judge", "judge", e.judging(generation), transforms.JudgeUnits(e.NTestPrompts), "generate"))
+		judged = append(judged, "judge")
+	}
+	e.stages = append(e.stages, transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, judged...))
 	for i := range e.stages { // a first run has nothing in common with one of other models
 		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/format/strictjson"
+	"github.com/persona-transfer/runpipeline/transforms/judge"
 	"github.com/persona-transfer/runpipeline/transforms/steer"
 )
 
@@ -78,8 +79,7 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	c.checkSteering(k)
 	c.checkGeneration(k)
 	c.checkTexts(k)
-	k.want(!c.UseGPT4, "use_gpt4: no judge is built in yet; leave it false")
-	k.want(len(c.Judge) == 0, "judge: no judge is built in yet; leave it out")
+	c.Judge.check(k)
 	k.oneOf("device", c.Device, "cpu")
 	k.oneOf("dtype", c.DType, "float32")
 	k.want(c.OutputDir != "", "output_dir: empty")
@@ -186,6 +186,7 @@ func (c *Config) checkPersonas(k *check) {
 		for i, t := range set.Negative {
 			k.text(key+".negative_texts", i, t)
 		}
+		k.want(len(set.Description) <= judge.MaxRubric && utf8.ValidString(set.Description), "%s.description: %d bytes; want at most %d, in UTF-8", key, len(set.Description), judge.MaxRubric)
 		k.want(!slices.Contains(c.Conditions, "prompt") || set.Prompt != "", "%s.prompt: the condition prompt needs a text that asks for the persona", key)
 	}
 }

@@ -171,7 +171,7 @@ func CloseModels() {
 func infrastructure(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
-		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale)
+		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale) || stopped(err)
 }
 
 // guard turns a panic of a unit, which is a bug, into an error that says where.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/transforms/judge"
 )
 
 // A full is a store in which every action is found: units say under which key they would look, and
@@ -51,7 +52,9 @@ var samples = map[string]sample{
 		2, []string{"vectors"}, []string{"ridge/silly", "ridge'/silly", "ridge/silly'", "none/"}},
 	"score":     {Score{Model: someModel}, 2, []string{"generate"}, []string{unitName(0, "texts"), unitName(1, "texts")}},
 	"yardstick": {YardstickSettings{Personas: []string{"silly", "angry"}}, 1, []string{"anchors", "anchors.score", "trait"}, nil},
-	"gate":      {Gate{Measure: "trait"}, 1, []string{"yardstick"}, nil},
+	"judge": {Judge{Settings: judge.Settings{Model: "j", Logprobs: judge.Auto, ReplyTokens: 16, Rubrics: judge.Rubrics{Trait: "{persona}?", Coherence: "ok?"}}, OnFailure: Stop,
+		Personas: []judge.Persona{{Name: "silly", Description: "is silly"}}, Endpoint: judge.Endpoint{URL: judge.OpenAI, Concurrency: 1}, Seed: 1}, 2, []string{"generate"}, nil},
+	"gate": {Gate{Measure: "trait"}, 1, []string{"yardstick"}, nil},
 	"evaluate": {Evaluate{SourceModel: "a", TargetModel: "b", Personas: []string{"silly"}, Conditions: []string{"none"}, Alphas: []float64{1}, AlphaUnit: "residual",
 		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: []Batch{{Condition: "none"}}, Seed: 1},
 		1, []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"}, nil},

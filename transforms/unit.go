@@ -151,6 +151,7 @@ func (e Event) Ends() bool { return e.Note == "" && e.Part == 0 }
 
 // A run is what the units of one run share within a process.
 type run struct {
+	name   string
 	ctx    context.Context
 	stop   context.CancelFunc
 	events func(Event)
@@ -166,7 +167,7 @@ var runs sync.Map // run name → *run
 // to events, which may be called from several goroutines. Models that none of the run's stages needs any
 // more are closed. The returned function ends the run and gives the first typed error that a unit met.
 func Begin(ctx context.Context, name string, events func(Event), stages ...Stage) (end func() error) {
-	r := &run{events: events, needs: map[string]Stage{}}
+	r := &run{name: name, events: events, needs: map[string]Stage{}}
 	for _, s := range stages {
 		r.needs[s.Name] = s
 	}
@@ -174,6 +175,7 @@ func Begin(ctx context.Context, name string, events func(Event), stages ...Stage
 	runs.Store(name, r)
 	return func() error {
 		runs.Delete(name)
+		closePanels(name)
 		r.stop()
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -186,7 +188,7 @@ func lookupRun(ctx context.Context, name string) *run {
 	if r, ok := runs.Load(name); ok {
 		return r.(*run)
 	}
-	return &run{ctx: ctx, stop: func() {}, events: func(Event) {}}
+	return &run{name: name, ctx: ctx, stop: func() {}, events: func(Event) {}}
 }
 
 func (u *Unit) event(e Event) { u.run.events(e) }

@@ -38,7 +38,7 @@ var layers = map[string][]string{
 	"transforms/steer":    {"artifacts", "gpu"},
 	"transforms/judge":    {"cache", "golang.org/x/sync/", "golang.org/x/time/"},
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
-	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/"},
+	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/", "golang.org/x/sync/"},
 	"pipelines/report":    {"artifacts", "pipelines", "transforms"},
 	"pipelines":           {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
 	"scripts/mutate":      {},

@@ -142,6 +142,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	}
 	if !plan.Done() {
 		a.notes(e.Notes())
+		if text := e.JudgeNote(plan); text != "" {
+			a.notes([]string{text})
+		}
 		for _, text := range e.Doubts() {
 			a.stderr.line("warning: %s", text)
 		}

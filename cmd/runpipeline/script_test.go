@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/persona-transfer/runpipeline/transforms/judge/judgetest"
 )
 
 // TestScripts runs testdata/script/*.txtar: commands, then files after lines "-- name --". Each
@@ -27,6 +29,10 @@ import (
 //	truncate FILE BYTES
 //	spoil FOLDER             makes every weight of a model NaN
 //	addtoken FOLDER ID       gives its tokenizer a token of that number
+//	judge MANNER             starts a judge, or changes its manner: fair, plain, chatty, closed; $JUDGE is its address
+//	asked N [M]              how many questions it got since the last such line, at least and at most: texts may be alike
+//	setenv NAME VALUE
+//	[!] stored TEXT          whether it stands in a recipe or an output of the store
 //	long                     skips the rest with -short
 //
 // Words are separated by spaces; '…' quotes.
@@ -76,6 +82,8 @@ type script struct {
 	code           int
 	stdin          []byte
 	stdout, stderr bytes.Buffer
+	judge          *judgetest.Server
+	asked          int
 }
 
 func newScript(t *testing.T) *script {
@@ -85,6 +93,7 @@ func newScript(t *testing.T) *script {
 		t.Setenv(name, filepath.Join(s.dir, "home"))
 	}
 	t.Setenv("HF_HUB_OFFLINE", "1")
+	t.Setenv("OPENAI_API_KEY", "")
 	s.write("small.json", small)
 	return s
 }
@@ -104,6 +113,11 @@ func (s *script) run(text string) {
 	for line := range strings.Lines(text) {
 		s.line++
 		words := split(strings.TrimSpace(line))
+		for i := range words {
+			if s.judge != nil {
+				words[i] = strings.ReplaceAll(words[i], "$JUDGE", s.judge.URL)
+			}
+		}
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
@@ -185,6 +199,23 @@ func (s *script) do(name string, args []string, want bool) error {
 		return os.Truncate(args[0], int64(n))
 	case "spoil":
 		return spoil(args[0])
+	case "judge":
+		return s.judgeIs(args[0])
+	case "asked":
+		before := s.asked
+		s.asked = len(s.judge.Asked())
+		n := s.asked - before
+		least, err := strconv.Atoi(args[0])
+		most, err2 := strconv.Atoi(args[len(args)-1])
+		if n < least || n > most || err != nil || err2 != nil {
+			return fmt.Errorf("the judge was asked %d questions", n)
+		}
+	case "setenv":
+		s.t.Setenv(args[0], args[1])
+	case "stored":
+		if found, err := stored("cache", args[0]); err != nil || found != want {
+			return fmt.Errorf("stored: %t (%v)", found, err)
+		}
 	case "addtoken":
 		return addToken(args[0], args[1])
 	default:

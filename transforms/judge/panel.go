@@ -26,7 +26,7 @@ var ErrStopped = errors.New("the judge is not asked any further")
 // Patience. Tests change it.
 var (
 	tries       = 6                // of one question
-	firstPause  = time.Second      // after the first try; twice as long after each further one
+	firstPause  = time.Second      // after the first try, if the endpoint asks for none; twice as long after each further one
 	longPause   = time.Minute      // the longest of these
 	longestWait = 10 * time.Minute // that an endpoint may ask for
 )
@@ -50,7 +50,6 @@ type Panel struct {
 	mu       sync.Mutex
 	requests int // sent
 	tokens   int // read and written, as the endpoint counts them
-	kept     int // answers
 	failed   int // questions in a row
 	hold     time.Time
 	dropped  map[string]bool // settings that the endpoint does not take
@@ -145,9 +144,6 @@ func (p *Panel) keep(ctx context.Context, store cache.Store, r *cache.Recipe, ra
 	if err != nil && !errors.Is(err, cache.ErrMismatch) {
 		return Answer{}, err
 	}
-	p.mu.Lock()
-	p.kept++
-	p.mu.Unlock()
 	a, ok, err := known(ctx, store, r)
 	if err == nil && !ok {
 		err = errors.New("the judge's reply was stored and is not there")
@@ -181,7 +177,7 @@ func (p *Panel) request(ctx context.Context, q Question) (raw []byte, last *fail
 		}
 		last = f
 		p.wait(f.after)
-		if try < tries-1 {
+		if f.after == 0 && try < tries-1 {
 			if err := sleep(ctx, jitter(try)); err != nil {
 				return nil, nil, err
 			}
@@ -228,18 +224,18 @@ func (p *Panel) spend(ctx context.Context) error {
 		return context.Cause(ctx)
 	case p.stopped != nil:
 	case e.MaxRequests > 0 && p.requests >= e.MaxRequests:
-		p.stopped = p.ended("judge.max_requests %d is spent; the same command asks as many again", e.MaxRequests)
+		p.stopped = ended("judge.max_requests %d is spent; the same command asks as many again", e.MaxRequests)
 	case e.MaxTokens > 0 && p.tokens >= e.MaxTokens:
-		p.stopped = p.ended("judge.max_tokens %d is spent; the same command spends as many again", e.MaxTokens)
+		p.stopped = ended("judge.max_tokens %d is spent; the same command spends as many again", e.MaxTokens)
 	default:
 		p.requests++
 	}
 	return p.stopped
 }
 
-// ended is the error of a panel that asks no more. p.mu is held.
-func (p *Panel) ended(format string, args ...any) error {
-	return fmt.Errorf("%w: %s (%d answers of this run are kept)", ErrStopped, fmt.Sprintf(format, args...), p.kept)
+// ended is the error of a panel that asks no more.
+func ended(format string, args ...any) error {
+	return fmt.Errorf("%w: %s; what was answered is kept", ErrStopped, fmt.Sprintf(format, args...))
 }
 
 // stop ends the asking for all.
@@ -247,7 +243,7 @@ func (p *Panel) stop(format string, args ...any) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped == nil {
-		p.stopped = p.ended(format, args...)
+		p.stopped = ended(format, args...)
 	}
 	return p.stopped
 }

@@ -493,7 +493,7 @@ func TestBudgetEndsTheAsking(t *testing.T) {
 			if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], ErrStopped) || !errors.Is(errs[3], ErrStopped) || len(s.Asked()) != c.sent {
 				t.Fatalf("%v after %d requests, want two answers of %d requests", errs, len(s.Asked()), c.sent)
 			}
-			if text := errs[2].Error(); !strings.Contains(text, "judge.max_"+name+" ") || !strings.Contains(text, "2 answers of this run are kept") {
+			if text := errs[2].Error(); !strings.Contains(text, "judge.max_"+name+" ") || !strings.Contains(text, "again; what was answered is kept") {
 				t.Errorf("the error is %q", text)
 			}
 			q := pirate
