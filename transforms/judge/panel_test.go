@@ -285,6 +285,24 @@ func TestEndpointThatIsDownIsLeftAlone(t *testing.T) {
 	if n := len(s.Asked()); n != failedInRow*tries {
 		t.Errorf("%d requests, want %d", n, failedInRow*tries)
 	}
+
+	s.Script(func(r judgetest.Request) judgetest.Reply { // one that fails now and then is not down
+		if strings.HasSuffix(r.Text(), "!") {
+			return judgetest.Fair
+		}
+		return judgetest.Status(502, "")
+	})
+	p = panelOf(t, s, Endpoint{}, nil)
+	for i := range 2 * failedInRow {
+		q := pirate
+		q.Text += strconv.Itoa(i)
+		if i%2 == 1 {
+			q.Text += "!"
+		}
+		if a, err := p.Ask(t.Context(), cache.NewMemory(), q); err != nil || a.Failed == (i%2 == 1) {
+			t.Errorf("question %d: %+v, %v", i, a, err)
+		}
+	}
 }
 
 // TestSettingsThatAreNotTakenAreLeftOut: a server that knows none of the optional settings is asked without
