@@ -82,6 +82,15 @@ func readPlain(path string, limit int) ([]byte, error) {
 	return text.Plain(b)
 }
 
+// ReadText reads a text file that a user names, as far as a limit.
+func ReadText(path string, limit int) ([]byte, error) {
+	b, err := readPlain(path, limit)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err = reason(err)
+	}
+	return b, err
+}
+
 // readFile reads a file that a user names. Anything but a regular file is refused before it is read: a
 // pipe or a device may never end, or never begin.
 func readFile(path string, limit int) ([]byte, error) {

@@ -40,6 +40,7 @@ var layers = map[string][]string{
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
 	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/", "golang.org/x/sync/"},
 	"pipelines/report":    {"artifacts", "pipelines", "transforms"},
+	"pipelines/sheet":     {"artifacts", "cache", "format/strictjson", "pipelines", "transforms"},
 	"pipelines":           {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
 	"scripts/mutate":      {},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},

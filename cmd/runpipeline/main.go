@@ -9,6 +9,7 @@
 //	runpipeline show    a stored artifact as text
 //	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
 //	runpipeline transfer carry a vector of your own across a stored or exported map
+//	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
 //	runpipeline version what this program was built from
 //
 // Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
@@ -82,6 +83,7 @@ var commands = []command{
 	{"show", "a stored artifact as text; without a name, the list of them", showCommand},
 	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
 	{"transfer", "carry a vector of your own across a stored or exported map", transferCommand},
+	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
 	{"version", "what this program was built from", versionCommand},
 }
 

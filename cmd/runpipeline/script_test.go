@@ -32,6 +32,7 @@ import (
 //	judge MANNER             starts a judge, or changes its manner: fair, plain, chatty, closed; $JUDGE is its address
 //	asked N [M]              how many questions it got since the last such line, at least and at most: texts may be alike
 //	setenv NAME VALUE
+//	fill SHEET FILE          rates the texts of a sheet, each in another way
 //	[!] stored TEXT          whether it stands in a recipe or an output of the store
 //	long                     skips the rest with -short
 //
@@ -210,6 +211,8 @@ func (s *script) do(name string, args []string, want bool) error {
 		if n < least || n > most || err != nil || err2 != nil {
 			return fmt.Errorf("the judge was asked %d questions", n)
 		}
+	case "fill":
+		return fillSheet(args[0], args[1])
 	case "setenv":
 		s.t.Setenv(args[0], args[1])
 	case "stored":
