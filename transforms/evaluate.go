@@ -49,6 +49,7 @@ type Report struct {
 	Vectors     []VectorReport      `json:"vectors"`
 	Anchors     AnchorReport        `json:"anchors"`
 	Evaluation  *trial.Evaluation   `json:"evaluation"`
+	Judge       *JudgeReport        `json:"judge,omitempty"` // where one was asked
 }
 
 // Facts say which experiment a report is of.
@@ -133,7 +134,8 @@ type jury struct {
 	settings  Evaluate
 	scorers   map[string]*trial.Scorer // nil for a persona with too few texts
 	yardstick *Yardstick
-	texts     int // generated, the anchors not counted
+	texts     int   // generated, the anchors not counted
+	sizes     []int // how many of each batch
 }
 
 // batch reads the texts of unit i of one stage, and their scores of another.
@@ -171,6 +173,7 @@ func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evalu
 			vector = o.Digest.String()
 		}
 		j.texts += len(texts.Rows)
+		j.sizes = append(j.sizes, len(texts.Rows))
 		personas := []string{b.Persona}
 		if b.Persona == "" {
 			personas = j.settings.Personas
@@ -263,6 +266,9 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 		report.Calibration = append(report.Calibration, found.CalibrationReport)
 	}
 	if report.Vectors, err = u.compareVectors(ctx, report.Fit.LargestVariance); err != nil {
+		return nil, err
+	}
+	if report.Judge, err = j.judgeReport(ctx, u, rows); err != nil {
 		return nil, err
 	}
 	report.LeftOut, err = u.leftOut(ctx)

@@ -38,6 +38,7 @@ func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample, columns int
 	p.line("")
 	p.personas(r)
 	p.alphas(r)
+	p.judge(r)
 	p.warnings(r.Evaluation)
 	p.examples(r, texts)
 	return p.err

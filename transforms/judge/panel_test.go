@@ -112,7 +112,7 @@ func TestRepliesAreNumbersOrMissing(t *testing.T) {
 		{"weighed behind its name", judgetest.Say("Score: 80", likely("Score", 1.0), likely(":", 1.0), likely("80", .5, "60", .5)), 70, ""},
 		{"the same number twice", judgetest.Say("8", likely("8", .5, " 8", .3, "12", .2)), 8*.8 + 12*.2, ""},
 		{"numbers that are none", judgetest.Say("8", likely("8", .5, "08", .2, "101", .1, "8.", .1, "+9", .1)), 8, ""},
-		{"hardly on numbers", judgetest.Say("80", likely("80", .3, "I", .25, "Sorry", .4)), -1, "only 0.30 of the probability is on numbers"},
+		{"hardly on numbers", judgetest.Say("80", likely("80", .3, "I", .25, "Sorry", .4)), -1, "too little of the probability is on numbers (0.30)"},
 		{"probabilities that are none", judgetest.Say("80", likely("80", .9, "90", .9)), -1, "add up to 1.8"},
 		{"alternatives of another text", judgetest.Say("80", likely("Well", .9, "10", .1)), 80, ""},
 		{"no alternatives", judgetest.Say("80", likely()), 80, ""},

@@ -60,7 +60,7 @@ func weigh(positions []position, content string) (a Answer, ok bool) {
 		digits = digits && n < 10
 	}
 	if mass < minMass {
-		return missing("only %.2f of the probability is on numbers; the reply is %q", mass, cut(content)), true
+		return missing("too little of the probability is on numbers (%.2f): %q", mass, cut(content)), true
 	}
 	value := func(n int) float64 { return float64(n) }
 	if digits && len(positions) > 1 {
