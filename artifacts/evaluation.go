@@ -1,6 +1,9 @@
 package artifacts
 
-import "io"
+import (
+	"fmt"
+	"io"
+)
 
 // A Sample is everything known about one generation: the row that people load into a
 // notebook. Numbers that are missing are NaN here and null in JSON.
@@ -51,3 +54,17 @@ func DecodeEvaluation(r io.Reader) (*Evaluation, error) {
 // WriteJSONL writes one JSON object per sample and line, keys in the order of the fields.
 // Numbers that are missing are null; an empty list is [].
 func (e *Evaluation) WriteJSONL(w io.Writer) error { return writeJSONL(w, e.Rows) }
+
+// ReadJSONL reads what WriteJSONL wrote. A row belongs to a persona and a condition. Errors wrap [ErrFormat] or are the reader's own.
+func ReadJSONL(r io.Reader) (*Evaluation, error) {
+	rows, err := readJSONL[Sample](r)
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		if row.Persona == "" || row.Condition == "" {
+			return nil, fmt.Errorf("line %d has no persona or no condition: %w", i+1, ErrFormat)
+		}
+	}
+	return &Evaluation{Rows: rows}, nil
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -48,4 +49,40 @@ func writeJSONL[T any](w io.Writer, rows []T) error {
 		}
 	}
 	return buffered.Flush()
+}
+
+// Bounds of a file of rows that anybody may have written.
+const (
+	maxJSONLine = 64 << 20
+	maxJSONRows = 1 << 20
+)
+
+// readJSONL reads what writeJSONL wrote; numbers that are null or absent are missing, and keys that no
+// field has are passed over. Errors wrap [ErrFormat] or are the reader's own.
+func readJSONL[T any](r io.Reader) (rows []T, err error) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 0, 1<<16), maxJSONLine)
+	var blank T
+	v := reflect.ValueOf(&blank).Elem()
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("missing") == "ok" {
+			v.Field(i).SetFloat(math.NaN())
+		}
+	}
+	for lines.Scan() {
+		if len(rows) == maxJSONRows {
+			return nil, fmt.Errorf("more than %d rows: %w", maxJSONRows, ErrFormat)
+		}
+		row := blank
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			return nil, fmt.Errorf("line %d is no row: %v: %w", len(rows)+1, err, ErrFormat)
+		}
+		rows = append(rows, row)
+	}
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return nil, fmt.Errorf("line %d is longer than %d bytes: %w", len(rows)+1, maxJSONLine, ErrFormat)
+	} else if err != nil {
+		return nil, err
+	}
+	return rows, nil
 }

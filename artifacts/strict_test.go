@@ -299,6 +299,43 @@ func TestJSONLinesAreValidAndComplete(t *testing.T) {
 	}
 }
 
+// TestJSONLinesComeBack reads what was written, missing numbers and odd texts included, and refuses what is no
+// row.
+func TestJSONLinesComeBack(t *testing.T) {
+	e := &Evaluation{Rows: append(samples()[7].value.(*Evaluation).Rows, Sample{Persona: "a", Condition: "b", Text: "<&>\u2028\x00\U0001f600", Alpha: 1e-300, Seed: 1<<64 - 1,
+		Trait: math.NaN(), Coherence: 1.0 / 3, Perplexity: math.NaN(), NLL: math.NaN(), Prompt: -1, Collapse: []string{"", "x"}})}
+	for i := range e.Rows {
+		e.Rows[i].Persona, e.Rows[i].Condition = "a", "b"
+	}
+	var b bytes.Buffer
+	if err := e.WriteJSONL(&b); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadJSONL(bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := got.WriteJSONL(&again); err != nil || !bytes.Equal(again.Bytes(), b.Bytes()) {
+		t.Errorf("came back as (%v)\n%swant\n%s", err, &again, &b)
+	}
+	if v := got.Rows[len(got.Rows)-1]; !math.IsNaN(v.Trait) || v.Coherence != 1.0/3 || v.Seed != 1<<64-1 {
+		t.Errorf("the last row is %+v", v)
+	}
+	for text, want := range map[string]string{
+		`{"persona":"a","condition":"b"}` + "\n{": "line 2 is no row", `{"persona":"a"}`: "line 1 has no persona or no condition", "[]": "line 1 is no row",
+		`{"persona":"a","condition":"b","alpha":1e999}`: "line 1 is no row", `{"persona":"a","condition":"b","alpha":"NaN"}`: "line 1 is no row", "\n": "line 1 is no row",
+		strings.Repeat(" ", maxJSONLine+1): "line 1 is longer than",
+	} {
+		if _, err := ReadJSONL(strings.NewReader(text)); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: %v, want %q", text, err, want)
+		}
+	}
+	if got, err := ReadJSONL(strings.NewReader(`{"persona":"a","condition":"b","of_a_later_version":[1]}`)); err != nil || !math.IsNaN(got.Rows[0].Trait) {
+		t.Errorf("a row with another key and without a trait: %+v, %v", got, err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	expectsLeaks = true
 	for i, s := range samples() {

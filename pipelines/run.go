@@ -51,7 +51,8 @@ type Result struct {
 // A StageRecord says what a run did for one stage. It is the only place where durations are kept.
 type StageRecord struct {
 	Stage   string  `json:"stage"`
-	State   State   `json:"state"` // before the run
+	Key     string  `json:"key,omitempty"` // under which the store names everything that the stage made
+	State   State   `json:"state"`         // before the run
 	Units   int     `json:"units"`
 	Hits    int     `json:"unit_hits"`
 	Ran     int     `json:"units_run"`
@@ -286,7 +287,7 @@ func (e *Experiment) result(ctx context.Context, store cache.Store, plan *Plan, 
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Report: text, Rows: samples.WriteJSONL, Texts: samples.Rows, Stages: rec.list(), Plan: plan}, nil
+	return &Result{Report: text, Rows: samples.WriteJSONL, Texts: samples.Rows, Stages: rec.list(plan), Plan: plan}, nil
 }
 
 // A record gathers what a run does.
@@ -338,10 +339,15 @@ func (r *record) clock(ev Event) {
 	s.Elapsed = time.Since(begun).Round(time.Millisecond).Seconds()
 }
 
-func (r *record) list() []StageRecord {
+// list gives the records of all stages, with their keys in the plan of a finished run.
+func (r *record) list(p *Plan) []StageRecord {
 	var out []StageRecord
 	for _, name := range r.order {
-		out = append(out, *r.stages[name])
+		s := *r.stages[name]
+		if step := p.step(name); step.State == Hit {
+			s.Key = step.Key.String()
+		}
+		out = append(out, s)
 	}
 	return out
 }

@@ -39,7 +39,7 @@ var layers = map[string][]string{
 	"transforms/judge":    {"cache", "golang.org/x/sync/", "golang.org/x/time/"},
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
 	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/", "golang.org/x/sync/"},
-	"pipelines/report":    {"artifacts", "pipelines", "transforms"},
+	"pipelines/report":    {"artifacts", "cache", "pipelines", "transforms", "gonum.org/v1/plot"},
 	"pipelines/sheet":     {"artifacts", "cache", "format/strictjson", "pipelines", "transforms"},
 	"pipelines":           {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
 	"scripts/mutate":      {},

@@ -3,6 +3,7 @@
 //
 //	runpipeline [run]   the experiment: a table on standard output, files in output_dir
 //	runpipeline plan    what a run would do, and why
+//	runpipeline report  the page, tables and figures of a finished run, from its folder
 //	runpipeline check   sanity checks on the configured models, one PASS or FAIL line each
 //	runpipeline probe   tokens, residual norms, next tokens and a continuation of one model
 //	runpipeline steer   generate from one model with a vector added, once or interactively
@@ -77,6 +78,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 var commands = []command{
 	{"run", "the experiment: a table on standard output, files in output_dir", runCommand},
 	{"plan", "what a run would do, and why", planCommand},
+	{"report", "the page, tables and figures of a finished run, from its folder", reportCommand},
 	{"check", "sanity checks on the configured models, one PASS or FAIL line each", checkCommand},
 	{"probe", "tokens, residual norms, next tokens and a continuation of one model", probeCommand},
 	{"steer", "generate from one model with a vector added, once or interactively", steerCommand},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
+	"github.com/persona-transfer/runpipeline/pipelines/report"
 )
 
 // Rules of the terminal:
@@ -234,6 +235,7 @@ func (p *progress) place(dir string, kept bool) {
 	}
 	// A folder is not broken, so that it can be copied.
 	fmt.Fprintf(p.w, "results: report.json, rows.jsonl and run.json in %s\n", dir)
+	fmt.Fprintf(p.w, "report: open %s in a browser\n", filepath.Join(dir, report.Page))
 	if kept {
 		p.w.line("run.json is left as it was: it tells of the run that made these results")
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
+	"github.com/persona-transfer/runpipeline/pipelines/report"
 )
 
 // A runRecord is run.json: what a run did to come to its results. The experiment is the key of the last
@@ -25,19 +28,51 @@ type runRecord struct {
 // writeResults puts the results where the configuration says: report.json and rows.jsonl, which are
 // the same for the same experiment, and run.json, which tells of this run. A run that had nothing to
 // do leaves the run.json of the run that made the results: kept says so.
+//
+// The report for people is made of the same bytes, as the command "report" makes it again. If it cannot be
+// made, the results are written without it, and the error is returned.
 func writeResults(dir string, r *pipelines.Result, run runRecord) (kept bool, err error) {
-	files := []replacement{
-		{"report.json", func(w io.Writer) error { _, err := w.Write(r.Report); return err }},
-		{"rows.jsonl", r.Rows},
+	var rows, record bytes.Buffer
+	enc := json.NewEncoder(&record)
+	enc.SetIndent("", "  ")
+	if err := cmp.Or(r.Rows(&rows), enc.Encode(run)); err != nil {
+		return false, fmt.Errorf("write rows.jsonl: %w", err)
 	}
+	files := []replacement{bytesOf("report.json", r.Report), bytesOf("rows.jsonl", rows.Bytes())}
 	if kept = !r.Computed() && recorded(dir) == run.Experiment; !kept {
-		files = append(files, replacement{"run.json", func(w io.Writer) error {
-			enc := json.NewEncoder(w)
-			enc.SetIndent("", "  ")
-			return enc.Encode(run)
-		}})
+		files = append(files, bytesOf("run.json", record.Bytes()))
 	}
-	return kept, replaceFiles(dir, files)
+	pages, broken := reportFiles(r.Report, rows.Bytes(), record.Bytes())
+	return kept, cmp.Or(replaceFiles(dir, append(files, pages...)), broken)
+}
+
+// reportFiles makes the files of the report for people.
+func reportFiles(reportJSON, rows, run []byte) ([]replacement, error) {
+	results, err := report.Decode(reportJSON, rows, run)
+	if err != nil {
+		return nil, fmt.Errorf("make the report: %w", err)
+	}
+	return replacements(results)
+}
+
+func replacements(results *report.Results) ([]replacement, error) {
+	files, err := report.Files(results)
+	if err != nil {
+		return nil, fmt.Errorf("make the report: %w", err)
+	}
+	var out []replacement
+	for _, f := range files {
+		if f.Content == nil {
+			out = append(out, replacement{name: f.Name})
+		} else {
+			out = append(out, bytesOf(f.Name, f.Content))
+		}
+	}
+	return out, nil
+}
+
+func bytesOf(name string, content []byte) replacement {
+	return replacement{name, func(w io.Writer) error { _, err := w.Write(content); return err }}
 }
 
 // recorded is the experiment that the folder's run.json is of, or nothing.
@@ -57,7 +92,7 @@ func recorded(dir string) string {
 	return old.Experiment
 }
 
-// A replacement is a file's new content.
+// A replacement is a file's new content, by its path in the folder; without any, the file is removed.
 type replacement struct {
 	name  string
 	write func(io.Writer) error
@@ -81,25 +116,43 @@ func replaceFiles(dir string, files []replacement) (err error) {
 		}
 	}()
 	for i, f := range files {
+		if f.write == nil {
+			continue
+		}
 		if temporary[i], err = writeBeside(dir, f); err != nil {
 			return fmt.Errorf("write %s: %w; the files that were there are left as they were", f.name, unwrapPath(err))
 		}
 	}
+	folders := map[string]bool{dir: true}
 	for i, f := range files {
+		if f.write == nil {
+			if err := os.Remove(filepath.Join(dir, f.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("remove %s, which is of other results: %w", f.name, unwrapPath(err))
+			}
+			continue
+		}
+		folders[filepath.Dir(filepath.Join(dir, f.name))] = true
 		if err := os.Rename(temporary[i], filepath.Join(dir, f.name)); err != nil {
 			return fmt.Errorf("write %s: %w", f.name, err)
 		}
 		temporary[i] = ""
 	}
-	return syncFolder(dir)
+	for folder := range folders {
+		err = cmp.Or(err, syncFolder(folder))
+	}
+	return err
 }
 
 // writeBeside writes a file's content under a name of its own, as far as the disk.
 func writeBeside(dir string, r replacement) (name string, err error) {
-	if err := replaceable(filepath.Join(dir, r.name)); err != nil {
+	path := filepath.Join(dir, r.name)
+	if err := replaceable(path); err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(dir, "."+r.name+"-*")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return "", err
 	}

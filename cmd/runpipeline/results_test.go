@@ -57,6 +57,9 @@ func TestResultsAreReplacedTogether(t *testing.T) {
 	}
 }
 
+// smallestReport is the least that a page can be made of.
+const smallestReport = `{"fit":{"cross_validation":{}},"evaluation":{}}`
+
 // TestResultsThatCannotBeWritten makes the rows fail, which come second.
 func TestResultsThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
@@ -66,7 +69,7 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	failing := &pipelines.Result{Report: []byte("new"), Rows: func(io.Writer) error { return errors.New("no space left on device") }}
+	failing := &pipelines.Result{Report: []byte(smallestReport), Rows: func(io.Writer) error { return errors.New("no space left on device") }}
 	if _, err := writeResults(dir, failing, runRecord{}); err == nil || !strings.Contains(err.Error(), "rows.jsonl: no space left") {
 		t.Errorf("error %v", err)
 	}
@@ -75,7 +78,7 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 			t.Errorf("%s holds %q, %v", name, b, err)
 		}
 	}
-	good := &pipelines.Result{Report: []byte("new"), Rows: func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }}
+	good := &pipelines.Result{Report: []byte(smallestReport), Rows: func(io.Writer) error { return nil }}
 	if _, err := writeResults(dir, good, runRecord{Experiment: "new"}); err != nil {
 		t.Fatal(err)
 	}
@@ -86,12 +89,41 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// TestFilesOfOtherResultsGo: what these results have no file for is removed, folders are made, and nothing is
+// removed if something cannot be written.
+func TestFilesOfOtherResultsGo(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, "figures", "old.svg")
+	if err := os.MkdirAll(filepath.Dir(old), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(old, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	full := replacement{"tables/full.csv", func(io.Writer) error { return errors.New("no space left on device") }}
+	if err := replaceFiles(dir, []replacement{{name: "figures/old.svg"}, full}); err == nil {
+		t.Error("a full disk went unnoticed")
+	}
+	if _, err := os.Stat(old); err != nil {
+		t.Errorf("the old file went although the new could not be written: %v", err)
+	}
+	if err := replaceFiles(dir, []replacement{{name: "figures/old.svg"}, {name: "figures/never.svg"}, bytesOf("tables/new.csv", []byte("x"))}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "tables", "new.csv")); err != nil || string(b) != "x" {
+		t.Errorf("tables/new.csv holds %q, %v", b, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) != 1 {
+		t.Errorf("in the folders there are %q", left)
+	}
+}
+
 // TestRunRecordOutlivesARunThatDidNothing: the times of the run that made the results stay, unless they
 // are those of another experiment or this run did something.
 func TestRunRecordOutlivesARunThatDidNothing(t *testing.T) {
 	dir := t.TempDir()
 	at := func(state pipelines.State) *pipelines.Result {
-		return &pipelines.Result{Report: []byte("r"), Rows: func(io.Writer) error { return nil }, Stages: []pipelines.StageRecord{{Stage: "fit", State: state}}}
+		return &pipelines.Result{Report: []byte(smallestReport), Rows: func(io.Writer) error { return nil }, Stages: []pipelines.StageRecord{{Stage: "fit", State: state}}}
 	}
 	for i, c := range []struct {
 		state      pipelines.State

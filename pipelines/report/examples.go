@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strconv"
 	"unicode/utf8"
 
@@ -18,10 +17,7 @@ const (
 // examples shows what one prompt and seed became without a vector, with the mapped and with the target's
 // own one, at the alphas that are judged: persona k with prompt k, so that nobody chose them.
 func (p *printer) examples(r transforms.Report, texts []artifacts.Sample) {
-	prompts := 0
-	for _, t := range texts {
-		prompts = max(prompts, int(t.Prompt)+1)
-	}
+	prompts := countPrompts(texts)
 	for k, g := range r.Evaluation.Personas[:min(maxExamples, len(r.Evaluation.Personas))] {
 		shown := sideBySide(g, texts, k%max(prompts, 1))
 		if len(shown) == 0 {
@@ -31,14 +27,7 @@ func (p *printer) examples(r transforms.Report, texts []artifacts.Sample) {
 		p.line("persona %s, prompt %s, seed %d, cut:", g.Persona, cut(shown[0].PromptText), shown[0].Seed)
 		var rows [][]string
 		for _, t := range shown {
-			name := t.Condition
-			if t.Alpha != 0 {
-				name += fmt.Sprintf(" %g", t.Alpha)
-			}
-			if len(t.Collapse) > 0 {
-				name += ", collapsed"
-			}
-			rows = append(rows, []string{name, cut(t.Text)})
+			rows = append(rows, []string{exampleName(t), cut(t.Text)})
 		}
 		p.columns(rows)
 	}
@@ -47,7 +36,7 @@ func (p *printer) examples(r transforms.Report, texts []artifacts.Sample) {
 // sideBySide picks the texts of one prompt, each condition's first: they have the same seed.
 func sideBySide(g trial.Group, texts []artifacts.Sample, prompt int) (shown []artifacts.Sample) {
 	for _, c := range g.Conditions {
-		if c.Role != trial.RoleMapped && c.Role != trial.RoleOracle && c.Role != trial.RoleBaseline {
+		if !foremost(c.Role) && c.Role != trial.RoleBaseline {
 			continue
 		}
 		if t, ok := judged(c, g.Persona, texts, prompt); ok {

@@ -3,8 +3,6 @@
 package report
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,12 +17,9 @@ import (
 // Table prints the verdict table of a report.json, and a few of the texts that it is about, for a terminal
 // of so many columns; 0: for no terminal, in lines as long as they are.
 func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample, columns int) error {
-	var r transforms.Report
-	if err := json.Unmarshal(reportJSON, &r); err != nil {
-		return fmt.Errorf("read report.json: %w", err)
-	}
-	if r.Fit.CV == nil || r.Evaluation == nil || len(r.Evaluation.Scorers) != len(r.Evaluation.Personas) {
-		return errors.New("read report.json: it is not a whole report")
+	r, err := decodeReport(reportJSON)
+	if err != nil {
+		return err
 	}
 	p := &printer{w: w, width: columns}
 	x := r.Experiment

@@ -25,7 +25,7 @@ var update = flag.Bool("golden", false, "write the golden files") // Beam has a 
 
 // invented is a report of numbers that were made up: ridge near the oracle, a control without
 // effect, one persona whose scorer is unknown if blind.
-func invented(t *testing.T, blind bool) []byte {
+func invented(t testing.TB, blind bool) []byte {
 	t.Helper()
 	effect := map[string]float64{"none": 1, "ridge": 3.6, "oracle": 3.8, "zero_pad": 1.2, "shuffled_pairs": 1.1}
 	var rows []trial.Row
