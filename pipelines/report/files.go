@@ -63,7 +63,7 @@ func writeMarkdown(s *Results, drawn []figure) []byte {
 	line("# %s: %s → %s\n", markdown(word), markdown(r.Experiment.SourceModel), markdown(r.Experiment.TargetModel))
 	line("%s\n", markdown(meaning))
 	line("The claim that was tested: %s\n", markdown(claim(r)))
-	for _, reason := range why(r.Evaluation.Pooled.Verdict) {
+	for _, reason := range append(why(r.Evaluation.Pooled.Verdict), scope(r.Evaluation)...) {
 		line("- %s", markdown(reason))
 	}
 	table := func(t tabular) {

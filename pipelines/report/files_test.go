@@ -163,6 +163,7 @@ func TestTwoVerdicts(t *testing.T) {
 	e.Pooled.HeldOut = &trial.HeldOut{Condition: "ridge_held_out", Recovery: &trial.Estimate{Value: .14, Low: -.03, High: .29}, Verdict: trial.Verdict{Outcome: trial.Failure, Meaning: "failure: it falls short",
 		Criteria: []trial.Criterion{{Name: "ridge_held_out, trait", Want: "above 2.5", Got: 1.5, Interval: [2]trial.Number{1.4, 1.6}, Gate: true, MorePrompts: 9}}}}
 	e.Personas[1].HeldOut = &trial.HeldOut{Verdict: trial.Verdict{Meaning: "partial: it does"}}
+	e.Personas[1].Verdict.Outcome, e.Personas[1].Verdict.Meaning = trial.Partial, "partial: not all"
 	e.Pooled.Conditions[1].Role = trial.RoleHeldOut
 	files, err := Files(s)
 	if err != nil {
@@ -175,7 +176,7 @@ func TestTwoVerdicts(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, want := range []string{"### A register that the calibration does not contain: Failure\n", "| silly | success |"} {
+	for _, want := range []string{"### A register that the calibration does not contain: Failure\n", "| silly | partial |"} {
 		if !strings.Contains(string(files[1].Content), want) {
 			t.Errorf("report.md lacks %q:\n%s", want, files[1].Content)
 		}
@@ -185,7 +186,10 @@ func TestTwoVerdicts(t *testing.T) {
 			t.Errorf("the second persona's second verdict is not in\n%s", f.Content)
 		}
 	}
-	if p := string(must(writePage(results(t, nil), nil))); strings.Contains(p, `id="held-out"`) {
+	if got := strings.Join(scope(e), " "); got != "By itself, not every persona has this verdict: silly partial." {
+		t.Errorf("scope: %s", got)
+	}
+	if p := string(must(writePage(results(t, nil), nil))); strings.Contains(p, `id="held-out"`) || !strings.Contains(p, "was not tested in this run") {
 		t.Error("a second verdict where there is none")
 	}
 }

@@ -16,7 +16,7 @@ func claim(r transforms.Report) string {
 	x := r.Experiment
 	end := "as well as its own vector"
 	if m := r.Evaluation.Options.Thresholds.Margin; m > 0 {
-		end = fmt.Sprintf("less well than its own vector by %g at most", m)
+		end = fmt.Sprintf("worse than its own vector by %g at most", m)
 	}
 	return fmt.Sprintf("A persona vector of %s (block %d), carried by a linear map to %s (block %d), steers that model towards the persona: better than every control, and %s.",
 		visible(x.SourceModel), x.SourceLayer, visible(x.TargetModel), x.TargetLayer, end)
@@ -76,6 +76,24 @@ func why(v trial.Verdict) (reasons []string) {
 	return append(append(causes, fmt.Sprintf("%d of %d criteria are met.", met, len(v.Criteria))), reasons...)
 }
 
+// scope says what the verdict on all personas is not: that on each, and on registers that the map has not seen.
+func scope(e *trial.Evaluation) (lines []string) {
+	var others []string
+	for _, g := range e.Personas {
+		if g.Verdict.Outcome != e.Pooled.Verdict.Outcome {
+			word, _ := outcome(g.Verdict)
+			others = append(others, visible(g.Persona)+" "+strings.ToLower(word))
+		}
+	}
+	if len(others) > 0 {
+		lines = append(lines, fmt.Sprintf("By itself, not every persona has this verdict: %s.", strings.Join(others, ", ")))
+	}
+	if e.Pooled.HeldOut == nil {
+		lines = append(lines, "Whether the map carries a persona whose register its calibration does not contain was not tested in this run.")
+	}
+	return lines
+}
+
 // A fact is one number of the head of the page.
 type fact struct{ Name, Value, Note string }
 
@@ -128,6 +146,9 @@ func methods(s *Results) (paragraphs []string) {
 	}
 	if n := e.Pooled.Null; n.Draws > 0 {
 		judged += fmt.Sprintf(" %d vectors of each of %s show how far vectors at random lie apart (±%.2f in trait), which is part of every comparison with none and with the controls.", n.Draws, strings.Join(n.Conditions, " and "), float64(n.Spread))
+	}
+	if h := e.Pooled.HeldOut; h != nil {
+		judged += fmt.Sprintf(" %s is judged by the same rule: there, each persona is carried by a map that was fitted without the calibration texts that resemble it.", h.Condition)
 	}
 	chance := fmt.Sprintf("Intervals cover %.0f %% and come from %d resamples of prompts, paired over conditions. Declared before the run: %s against %s in %s.", 100*o.Level, o.Resamples, o.Mapped, strings.Join(o.Versus, " and "), o.Measure)
 	paragraphs = append(paragraphs, judged+" "+chance)
