@@ -17,6 +17,7 @@ import (
 var (
 	placedInReport     = []string{"experiment", "calibration_texts_left_out", "fit", "vectors", "anchors", "evaluation"}
 	placedInEvaluation = []string{"options", "rows", "prompts", "scorers", "pooled", "personas", "warnings"}
+	placedInVector     = []string{"persona", "condition", "cosine_with_native", "cosine_without_largest_variance", "norm", "scales"}
 	placedInCriterion  = []string{"name", "want", "got", "interval", "pass", "gate", "more_prompts"}
 	placedInCondition  = []string{"condition", "role", "alphas", "texts", "missing_traits", "trait", "coherence", "collapse", "tokens", "perplexity", "moved", "effect", "mapped_minus_this", "draws", "by_alpha", "warnings"}
 )
@@ -66,6 +67,8 @@ func plainCell(v reflect.Value) (c cell, ok bool) {
 		return words(minus(fmt.Sprintf("[%.2f, %.2f]", float64(x[0]), float64(x[1])))), true
 	case []string:
 		return words(strings.Join(x, "; ")), true
+	case []trial.Number: // one a draw
+		return spread(x), true
 	}
 	switch v.Kind() {
 	case reflect.String:

@@ -87,10 +87,11 @@ calibration (Calibration)
 	}
 	names, cells := extraCells(struct {
 		trial.Criterion
-		Cause string `json:"cause"`
-		More  int    `json:"prompts_needed"`
-	}{trial.Criterion{Name: "x"}, "too few prompts", 40}, placedInCriterion...)
-	if strings.Join(names, "|") != "cause|prompts needed" || cells[0].String() != "too few prompts" || cells[1].String() != "40" {
+		Cause string         `json:"cause"`
+		More  int            `json:"prompts_needed"`
+		Floor []trial.Number `json:"floor"`
+	}{trial.Criterion{Name: "x"}, "too few prompts", 40, []trial.Number{.5, .7}}, placedInCriterion...)
+	if strings.Join(names, "|") != "cause|prompts needed|floor" || cells[2].String() != "0.60 [0.50, 0.70]" || cells[0].String() != "too few prompts" || cells[1].String() != "40" {
 		t.Errorf("a criterion that gives causes: %q, %v", names, cells)
 	}
 }
@@ -100,7 +101,7 @@ func TestPlacesExist(t *testing.T) {
 	for _, c := range []struct {
 		of     any
 		placed []string
-	}{{transforms.Report{}, placedInReport}, {trial.Evaluation{}, placedInEvaluation}, {trial.Criterion{}, placedInCriterion}, {trial.ConditionReport{}, placedInCondition}} {
+	}{{transforms.Report{}, placedInReport}, {trial.Evaluation{}, placedInEvaluation}, {trial.Criterion{}, placedInCriterion}, {transforms.VectorReport{}, placedInVector}, {trial.ConditionReport{}, placedInCondition}} {
 		for _, key := range c.placed {
 			if !slices.ContainsFunc(membersOf(c.of), func(m member) bool { return m.key == key }) {
 				t.Errorf("%T has no %s", c.of, key)

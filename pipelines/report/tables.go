@@ -227,7 +227,9 @@ func cosinesTable(r transforms.Report) tabular {
 		if len(v.Cosine) == 0 {
 			continue
 		}
-		t.Rows = append(t.Rows, []cell{words(v.Condition), words(v.Persona), spread(v.Cosine), spread(v.CosineWithout), count(len(v.Cosine))})
+		names, more := extraCells(v, placedInVector...)
+		t.Columns = append(t.Columns[:5], names...)
+		t.Rows = append(t.Rows, append([]cell{words(v.Condition), words(v.Persona), spread(v.Cosine), spread(v.CosineWithout), count(len(v.Cosine))}, more...))
 	}
 	return t
 }
