@@ -62,6 +62,9 @@ func writeMarkdown(s *Results, drawn []figure) []byte {
 	word, meaning := outcome(r.Evaluation.Pooled.Verdict)
 	line("# %s: %s → %s\n", markdown(word), markdown(r.Experiment.SourceModel), markdown(r.Experiment.TargetModel))
 	line("%s\n", markdown(meaning))
+	if h := heldOutOf(r.Evaluation.Pooled); h != nil {
+		line("A register that the calibration does not contain: %s.\n", markdown(h.Outcome))
+	}
 	line("The claim that was tested: %s\n", markdown(claim(r)))
 	for _, reason := range append(why(r.Evaluation.Pooled.Verdict), scope(r.Evaluation)...) {
 		line("- %s", markdown(reason))

@@ -170,13 +170,13 @@ func TestTwoVerdicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(files[0].Content)
-	for _, want := range []string{"registers that the calibration contains", `<h2 class="outcome failure" id="held-out">`, "It falls short.", "Recovery of the oracle's effect: 0.14 [−0.03, 0.29].",
+	for _, want := range []string{"registers that the calibration contains", `<h2 class="outcome failure" id="held-out">`, "It falls short.", `<a href="#held-out">A register it has never seen</a>: <b><bdi>Failure</bdi></b>.`, "Recovery of the oracle's effect: 0.14 [−0.03, 0.29].",
 		"Not met: ridge_held_out, trait has to be above 2.5 and is 1.50 [1.40, 1.60]. About 9 more prompts", "above 2.5 (gate)", "about 9", "verdict without its register", "a map that has not seen the persona"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, want := range []string{"### A register that the calibration does not contain: Failure\n", "| silly | partial |"} {
+	for _, want := range []string{"### A register that the calibration does not contain: Failure\n", "A register that the calibration does not contain: Failure.\n", "| silly | partial |"} {
 		if !strings.Contains(string(files[1].Content), want) {
 			t.Errorf("report.md lacks %q:\n%s", want, files[1].Content)
 		}

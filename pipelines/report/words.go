@@ -16,7 +16,7 @@ func claim(r transforms.Report) string {
 	x := r.Experiment
 	end := "as well as its own vector"
 	if m := r.Evaluation.Options.Thresholds.Margin; m > 0 {
-		end = fmt.Sprintf("worse than its own vector by %g at most", m)
+		end = fmt.Sprintf("not worse than its own vector by more than %g", m)
 	}
 	return fmt.Sprintf("A persona vector of %s (block %d), carried by a linear map to %s (block %d), steers that model towards the persona: better than every control, and %s.",
 		visible(x.SourceModel), x.SourceLayer, visible(x.TargetModel), x.TargetLayer, end)
