@@ -74,16 +74,16 @@ func samples() []sampleValue {
 		{Condition: "none", Prompt: 5, PromptText: "?"},
 	}}
 	scores := &Scores{Meta: target(), Generations: "3f9a", Rows: []Score{
-		{Row: 0, NLL: 2.5, Tokens: 3, Perplexity: math.Exp(2.5)},
-		{Row: 1, NLL: math.NaN(), Perplexity: math.NaN()},
+		{Row: 0, NLL: 2.5, Tokens: 3, Perplexity: math.Exp(2.5), Shuffled: 7},
+		{Row: 1, NLL: math.NaN(), Perplexity: math.NaN(), Shuffled: math.NaN()},
 	}}
 	judgements := &Judgements{Model: "judge-1", Generations: "3f9b", Rows: []Judgement{
 		{Batch: 1, Row: 2, Persona: "silly", Measure: "trait", Score: 3.5, Weighted: true, Reply: "cc"},
 		{Measure: "coherence", Score: math.NaN(), Reply: "dd", Status: "the judge refuses"},
 	}}
 	evaluation := &Evaluation{Rows: []Sample{
-		{Persona: "silly", Condition: "ridge", Layer: 2, Alpha: 0.3, AlphaUnit: "residual", AlphaAbsolute: 3.75, Prompt: 4, PromptText: "Tell <me>", Seed: 42, Text: "\u2028\"la\"", Tokens: 3, Ended: true, Trait: 3.25, Coherence: 4, Perplexity: 12, NLL: 2.5, Collapse: []string{"short"}, Vector: "aa", Generations: "bb"},
-		{Condition: "none", Trait: math.NaN(), Coherence: math.NaN(), Perplexity: math.NaN(), NLL: math.NaN(), Status: "trait is missing: no scorer"},
+		{Persona: "silly", Condition: "ridge", Layer: 2, Alpha: 0.3, AlphaUnit: "residual", AlphaAbsolute: 3.75, Prompt: 4, PromptText: "Tell <me>", Seed: 42, Text: "\u2028\"la\"", Tokens: 3, Ended: true, Trait: 3.25, Coherence: 4, Perplexity: 12, NLL: 2.5, Shuffled: 7, Collapse: []string{"short"}, Vector: "aa", Generations: "bb"},
+		{Condition: "none", Trait: math.NaN(), Coherence: math.NaN(), Perplexity: math.NaN(), NLL: math.NaN(), Shuffled: math.NaN(), Status: "trait is missing: no scorer"},
 	}}
 	return []sampleValue{
 		{KindTexts, texts.Encode, adapt(DecodeTexts), texts},

@@ -24,11 +24,12 @@ type Sample struct {
 	Trait         float64  `json:"trait" missing:"ok"`     // 1-5
 	Coherence     float64  `json:"coherence" missing:"ok"` // 1-5
 	Perplexity    float64  `json:"perplexity" missing:"ok"`
-	NLL           float64  `json:"nll" missing:"ok"`   // nats per token
-	Collapse      []string `json:"collapse"`           // flags with reasons
-	Vector        string   `json:"vector_digest"`      // of the artifact that holds the vector
-	Generations   string   `json:"generations_digest"` // of the artifact that holds the text
-	Status        string   `json:"status"`             // empty, or why the trait is missing
+	NLL           float64  `json:"nll" missing:"ok"`          // nats per token
+	Shuffled      float64  `json:"shuffled_nll" missing:"ok"` // the same, of its words in a drawn order
+	Collapse      []string `json:"collapse"`                  // flags with reasons
+	Vector        string   `json:"vector_digest"`             // of the artifact that holds the vector
+	Generations   string   `json:"generations_digest"`        // of the artifact that holds the text
+	Status        string   `json:"status"`                    // empty, or why the trait is missing
 }
 
 // Evaluation is all samples of an experiment, in the driver's order.

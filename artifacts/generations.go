@@ -68,10 +68,11 @@ func DecodeGenerations(r io.Reader) (*Generations, error) {
 
 // A Score is what the unsteered target says about one generation.
 type Score struct {
-	Row        int32   `json:"row"`                     // of the generations it belongs to
-	NLL        float64 `json:"nll" missing:"ok"`        // mean −log p per token of the continuation, nats; NaN if it has none
-	Tokens     int32   `json:"tokens"`                  // how many tokens NLL is the mean of
-	Perplexity float64 `json:"perplexity" missing:"ok"` // exp(NLL)
+	Row        int32   `json:"row"`                       // of the generations it belongs to
+	NLL        float64 `json:"nll" missing:"ok"`          // mean −log p per token of the continuation, nats; NaN if it has none
+	Tokens     int32   `json:"tokens"`                    // how many tokens NLL is the mean of
+	Perplexity float64 `json:"perplexity" missing:"ok"`   // exp(NLL)
+	Shuffled   float64 `json:"shuffled_nll" missing:"ok"` // NLL of the same words in a drawn order; NaN where there are none
 }
 
 // Scores belong to one [Generations], named by its digest, row by row.
@@ -95,8 +96,9 @@ func (s *Scores) Encode(w io.Writer) error {
 
 func (s *Scores) validate() error {
 	for i, row := range s.Rows {
-		if row.Row < 0 || row.Tokens < 0 || (row.Tokens == 0) != (row.NLL != row.NLL) || (row.NLL != row.NLL) != (row.Perplexity != row.Perplexity) {
-			return fmt.Errorf("score %d is of row %d, has %d tokens, NLL %v, perplexity %v", i, row.Row, row.Tokens, row.NLL, row.Perplexity)
+		if row.Row < 0 || row.Tokens < 0 || (row.Tokens == 0) != (row.NLL != row.NLL) || (row.NLL != row.NLL) != (row.Perplexity != row.Perplexity) ||
+			row.Tokens == 0 && row.Shuffled == row.Shuffled {
+			return fmt.Errorf("score %d is of row %d, has %d tokens, NLL %v, perplexity %v, shuffled %v", i, row.Row, row.Tokens, row.NLL, row.Perplexity, row.Shuffled)
 		}
 	}
 	return nil

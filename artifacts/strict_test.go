@@ -150,7 +150,8 @@ func TestEncodersRefuseWhatDecodersWould(t *testing.T) {
 		"missing, no reason":   &Judgements{Rows: []Judgement{{Measure: "trait", Score: math.NaN()}}},
 		"judged and missing":   &Judgements{Rows: []Judgement{{Measure: "trait", Score: 2, Status: "refused"}}},
 		"judged, no row":       &Judgements{Rows: []Judgement{{Row: -1, Measure: "trait", Score: 2}}},
-		"score without tokens": &Scores{Rows: []Score{{NLL: 1, Perplexity: 1}}},
+		"score without tokens": &Scores{Rows: []Score{{NLL: 1, Perplexity: 1, Shuffled: math.NaN()}}},
+		"order of no tokens":   &Scores{Rows: []Score{{NLL: math.NaN(), Perplexity: math.NaN(), Shuffled: 1}}},
 		"infinite trait":       &Evaluation{Rows: []Sample{{Trait: math.Inf(1)}}},
 	} {
 		if err := v.Encode(io.Discard); err == nil {

@@ -76,7 +76,7 @@ type referenceGroup struct {
 
 // meanError is how far means of scores, and what is made of them, may be off: as far as the coherence of a
 // single text, see compareScores. Traits are far more exact, so it holds for quotients of them too.
-const meanError = 1.6 * 2 * nllError
+const meanError = coherenceError
 
 // compareEstimate compares a number and the bounds of its interval.
 func compareEstimate(t *testing.T, what string, got trial.Estimate, want referenceEstimate) {

@@ -50,7 +50,7 @@ type fixture struct {
 	Rows        []referenceRow    `json:"rows"`
 	Zero        struct {
 		NLL       float64            `json:"nll_median"`
-		Shuffled  float64            `json:"nll_shuffled_median"`
+		Order     float64            `json:"order_median"`
 		EndShare  float64            `json:"end_share"`
 		Unsteered map[string]float64 `json:"unsteered_logit"`
 		Positive  map[string]float64 `json:"positive_logit"`

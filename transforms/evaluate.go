@@ -85,7 +85,7 @@ type AnchorReport struct {
 	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 10 // 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 11 // 11: coherence from the order of words; 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -195,13 +195,13 @@ func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evalu
 func (j *jury) judge(t artifacts.Generation, score artifacts.Score, persona string) artifacts.Sample {
 	s := artifacts.Sample{Persona: persona, Condition: t.Condition, Draw: t.Draw, Layer: int32(j.settings.TargetLayer), Alpha: t.Alpha, AlphaUnit: j.settings.AlphaUnit,
 		AlphaAbsolute: t.AlphaAbsolute, Prompt: t.Prompt, PromptText: t.PromptText, Seed: t.Seed, Text: t.Text, Tokens: int32(len(t.Tokens)), Ended: t.Ended,
-		NLL: score.NLL, Perplexity: score.Perplexity, Trait: math.NaN()}
-	anchors, scale := j.yardstick.Anchors, j.yardstick.Scale(persona)
+		NLL: score.NLL, Perplexity: score.Perplexity, Shuffled: score.Shuffled, Trait: math.NaN()}
+	anchors, scale, order := j.yardstick.Anchors, j.yardstick.Scale(persona), score.Shuffled-score.NLL
 	for _, f := range trial.Collapse(t.Tokens, t.Text, trial.CollapseOptions{Prompt: t.PromptText, EndAllowed: j.settings.EndAllowed, Ended: t.Ended,
-		EndShare: anchors.EndShare, NLL: score.NLL, ShuffledNLL: float64(anchors.ShuffledNLL)}) {
+		EndShare: anchors.EndShare, Order: order, AnchorOrder: float64(anchors.Order)}) {
 		s.Collapse = append(s.Collapse, f.Name+": "+f.Reason)
 	}
-	s.Coherence = trial.Coherence(score.NLL, float64(anchors.NLL), len(s.Collapse) > 0)
+	s.Coherence = trial.Coherence(trial.Likelihood{NLL: score.NLL, Order: order}, trial.Likelihood{NLL: float64(anchors.NLL), Order: float64(anchors.Order)}, len(s.Collapse) > 0)
 	if scale.Missing != "" {
 		s.Status = "trait is missing: " + scale.Missing
 	} else if why := j.scorers[persona].Unlike(t.Text); why != "" {

@@ -88,15 +88,7 @@ func (s Generate) Texts() int { return len(s.Batches) * len(s.Prompts) * s.Seeds
 
 // Scoring is the stage that scores the texts.
 func (s Generate) Scoring() Score {
-	score := Score{Model: s.Model, Tokens: s.Sampling.MaxNewTokens, Prompt: meanTokens(s.Prompts)}
-	for _, b := range s.Batches {
-		n := len(s.Prompts) * s.Seeds
-		if b.Condition == Anchors { // and once more with their words shuffled
-			n *= 2
-		}
-		score.Texts = append(score.Texts, n)
-	}
-	return score
+	return Score{Model: s.Model, Texts: len(s.Prompts) * s.Seeds, Tokens: s.Sampling.MaxNewTokens, Prompt: meanTokens(s.Prompts)}
 }
 
 // generateWork is that of a batch.

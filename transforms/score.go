@@ -15,23 +15,22 @@ import (
 // Units are those of the stage whose texts they are.
 type Score struct {
 	Model  Model `json:"model"`
-	Texts  []int `json:"texts" key:"-"`  // of each unit
+	Texts  int   `json:"texts" key:"-"`  // of a unit
 	Tokens int   `json:"tokens" key:"-"` // of a text, at most
 	Prompt int   `json:"prompt" key:"-"` // of a prompt, about
 }
 
-const scoreVersion = 3 // 3: artifacts of format 2; 2: end tokens that a prompt was given
+const scoreVersion = 4 // 4: every text is also read with its words shuffled; 3: artifacts of format 2; 2: end tokens that a prompt was given
 
 func init() { register("score", scoreVersion, many, scoreWork, score) }
 
-// scoreWork is that of a batch.
-func scoreWork(s Score, unit int) Work {
-	return s.Model.Shape.scoring(s.Texts[unit], s.Prompt, s.Tokens)
+// scoreWork is that of a batch, which is read as it is and shuffled.
+func scoreWork(s Score, _ int) Work {
+	return s.Model.Shape.scoring(2*s.Texts, s.Prompt, s.Tokens)
 }
 
-// score reads one batch. The anchors are read twice: as they are, for the zero of coherence, and
-// with their words shuffled, for the point beyond which a text counts as garbled. It reads the stage
-// that wrote the texts.
+// score reads one batch twice: as it is, and with the words of each text shuffled, which tells what their
+// order is worth. It reads the stage that wrote the texts.
 func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
 	batch, err := u.InputAt(u.Stage.Inputs[0], u.Index, "texts")
 	if err != nil {
@@ -47,27 +46,22 @@ func score(ctx context.Context, u *Unit, s Score) (cache.ActionKey, error) {
 		for i, row := range rows.Rows {
 			texts[i] = row.Tokens
 		}
-		passes := 1
-		if len(rows.Rows) > 0 && rows.Rows[0].Condition == Anchors {
-			passes = 2
+		nll, err := u.nll(gpu.PartOf(ctx, 0, 2), s.Model, rows, texts)
+		if err != nil {
+			return nil, err
 		}
-		nll, err := u.nll(gpu.PartOf(ctx, 0, passes), s.Model, rows, texts)
+		if texts, err = u.shuffled(ctx, s.Model, rows); err != nil {
+			return nil, err
+		}
+		shuffled, err := u.nll(gpu.PartOf(ctx, 1, 2), s.Model, rows, texts)
 		if err != nil {
 			return nil, err
 		}
 		scores := &artifacts.Scores{Meta: rows.Meta, Generations: batch.Digest.String()}
 		for i, row := range rows.Rows {
-			scores.Rows = append(scores.Rows, artifacts.Score{Row: int32(i), NLL: nll[i], Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(nll[i])})
+			scores.Rows = append(scores.Rows, artifacts.Score{Row: int32(i), NLL: nll[i], Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(nll[i]), Shuffled: shuffled[i]})
 		}
-		products := []Product{{Name: "scores", Kind: artifacts.KindScores, Rows: int64(len(scores.Rows)), Write: scores.Encode}}
-		if passes == 2 {
-			shuffled, err := u.shuffledWords(gpu.PartOf(ctx, 1, passes), s, rows)
-			if err != nil {
-				return nil, err
-			}
-			products = append(products, Product{Name: "shuffled", Kind: artifacts.KindScores, Rows: int64(len(shuffled.Rows)), Write: shuffled.Encode})
-		}
-		return products, nil
+		return []Product{{Name: "scores", Kind: artifacts.KindScores, Rows: int64(len(scores.Rows)), Write: scores.Encode}}, nil
 	})
 }
 
@@ -102,26 +96,22 @@ func (u *Unit) nll(ctx context.Context, m Model, rows *artifacts.Generations, co
 	return means, nil
 }
 
-// shuffledWords scores the anchors with the words of each in a drawn order.
-func (u *Unit) shuffledWords(ctx context.Context, s Score, rows *artifacts.Generations) (*artifacts.Scores, error) {
-	d, err := u.decoder(ctx, s.Model)
+// shuffled is the tokens of each text with its words in an order that is drawn for the text; none for a text
+// without words.
+func (u *Unit) shuffled(ctx context.Context, m Model, rows *artifacts.Generations) ([][]int32, error) {
+	d, err := u.decoder(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	texts := make([][]int32, len(rows.Rows))
 	for i, row := range rows.Rows {
-		seed := cache.NewRecipe("shuffled words", 1).Text("text", row.Text).Int("row", int64(i)).Key()
-		if texts[i], err = d.Tokenizer().EncodePlain(" " + trial.ShuffleWords(row.Text, seed)); err != nil {
+		words := trial.ShuffleWords(row.Text, cache.NewRecipe("shuffled words", 2).Text("text", row.Text).Key())
+		if words == "" {
+			continue
+		}
+		if texts[i], err = d.Tokenizer().EncodePlain(" " + words); err != nil {
 			return nil, err
 		}
 	}
-	nll, err := u.nll(ctx, s.Model, rows, texts)
-	if err != nil {
-		return nil, err
-	}
-	out := &artifacts.Scores{Meta: rows.Meta}
-	for i := range texts {
-		out.Rows = append(out.Rows, artifacts.Score{Row: int32(i), NLL: nll[i], Tokens: int32(len(texts[i])), Perplexity: math.Exp(nll[i])})
-	}
-	return out, nil
+	return texts, nil
 }

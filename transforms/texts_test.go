@@ -89,13 +89,13 @@ func encode(t *testing.T, d *gpu.Decoder, text string) []int32 {
 	return ids
 }
 
-// scoredBatch runs the stage that scores on texts after a prompt, and gives its outputs.
-func scoredBatch(t *testing.T, m Model, condition string, texts ...string) (plain, shuffled *artifacts.Scores) {
+// scoredBatch runs the stage that scores on texts after a prompt.
+func scoredBatch(t *testing.T, m Model, texts ...string) *artifacts.Scores {
 	t.Helper()
 	d := decoderOf(t, m)
 	g := &artifacts.Generations{Meta: place(m.Digest, 1, d.Config().Hidden)}
 	for _, text := range texts {
-		row := artifacts.Generation{Condition: condition, PromptText: "The captain", Text: text}
+		row := artifacts.Generation{PromptText: "The captain", Text: text}
 		if text != "" {
 			row.Tokens = encode(t, d, " "+text)
 		}
@@ -105,17 +105,11 @@ func scoredBatch(t *testing.T, m Model, condition string, texts ...string) (plai
 	s := Score{Model: m}
 	u := unit(NewStage("score", "score", s, 1, "generate"), 0, store, Manifest{keep(t, store, unitName(0, "texts"), artifacts.KindGenerations, g.Encode)})
 	key, err := score(t.Context(), u, s)
-	read := func(name string) *artifacts.Scores {
-		out, err := load(t.Context(), store, outputOf(t, u, key, err, name), artifacts.KindScores, artifacts.DecodeScores)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
+	out, err := load(t.Context(), store, outputOf(t, u, key, err, "scores"), artifacts.KindScores, artifacts.DecodeScores)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if plain = read("scores"); condition == Anchors {
-		shuffled = read("shuffled")
-	}
-	return plain, shuffled
+	return out
 }
 
 // meanLoss is the mean −log p of a continuation's tokens, from the logits after every prefix, which are
@@ -148,31 +142,30 @@ func TestScoreIsTheMeanLossOfTheContinuation(t *testing.T) {
 	m := modelOf(t, "tiny:llama")
 	d := decoderOf(t, m)
 	texts := []string{"waits by the sea", "sings", ""}
-	got, _ := scoredBatch(t, m, "none", texts...)
+	got := scoredBatch(t, m, texts...)
 	for i, text := range texts[:2] {
 		want := meanLoss(t, d, "The captain", encode(t, d, " "+text))
 		if r := got.Rows[i]; math.Abs(r.NLL-want) > 1e-4 || math.Abs(r.Perplexity-math.Exp(r.NLL)) > 1e-9*r.Perplexity {
 			t.Errorf("%q: %g nats a token, perplexity %g, want %g nats", text, r.NLL, r.Perplexity, want)
 		}
 	}
-	if r := got.Rows[2]; !math.IsNaN(r.NLL) || r.Tokens != 0 {
-		t.Errorf("an empty text has %g nats of %d tokens", r.NLL, r.Tokens)
+	if r := got.Rows[2]; !math.IsNaN(r.NLL) || !math.IsNaN(r.Shuffled) || r.Tokens != 0 {
+		t.Errorf("an empty text has %g nats of %d tokens, shuffled %g", r.NLL, r.Tokens, r.Shuffled)
 	}
 }
 
-// TestAnchorsAreAlsoScoredShuffled reads the anchors' words in another order.
-func TestAnchorsAreAlsoScoredShuffled(t *testing.T) {
+// TestTextsAreAlsoScoredShuffled reads the words of a text in another order.
+func TestTextsAreAlsoScoredShuffled(t *testing.T) {
 	m := modelOf(t, "tiny:llama")
 	d := decoderOf(t, m)
 	const text = "waits by the old sea and sings a song of the boat"
-	plain, shuffled := scoredBatch(t, m, Anchors, text)
-	seed := cache.NewRecipe("shuffled words", 1).Text("text", text).Int("row", 0).Key()
-	mixed := trial.ShuffleWords(text, seed)
-	if want := meanLoss(t, d, "The captain", encode(t, d, " "+mixed)); math.Abs(shuffled.Rows[0].NLL-want) > 1e-4 || mixed == text {
-		t.Errorf("%q has %g nats, want %g", mixed, shuffled.Rows[0].NLL, want)
+	got := scoredBatch(t, m, "sings", text).Rows[1]
+	mixed := trial.ShuffleWords(text, cache.NewRecipe("shuffled words", 2).Text("text", text).Key())
+	if want := meanLoss(t, d, "The captain", encode(t, d, " "+mixed)); math.Abs(got.Shuffled-want) > 1e-4 || mixed == text {
+		t.Errorf("%q has %g nats, want %g", mixed, got.Shuffled, want)
 	}
-	if shuffled.Rows[0].NLL <= plain.Rows[0].NLL {
-		t.Errorf("shuffled %g nats, as it was %g", shuffled.Rows[0].NLL, plain.Rows[0].NLL)
+	if got.Shuffled <= got.NLL {
+		t.Errorf("shuffled %g nats, as it was %g", got.Shuffled, got.NLL)
 	}
 }
 
@@ -194,10 +187,11 @@ func scorerWith(positive, auroc float64) string {
 	return `{"version":4,"guard":{"foreign":1},"lexicon":"ee56260012f26951c7b9f39db0fdf83756218308de4d6d4ba3c02db7aaeec5eb","terms":["wboing"],"idf":[1],"weights":[2.8284271247461903,0,0],"bias":-1,` + string(held[1:])
 }
 
-// A spoken is one text of a batch with its likelihood.
+// A spoken is one text of a batch with its likelihood, and by how much it falls with the words shuffled.
 type spoken struct {
 	text  string
 	nll   float64
+	order float64
 	ended bool
 }
 
@@ -217,7 +211,7 @@ func written(t *testing.T, store cache.Store, batches []Batch, texts [][]spoken)
 				row.Tokens = append(row.Tokens, number[word])
 			}
 			g.Rows = append(g.Rows, row)
-			s.Rows = append(s.Rows, artifacts.Score{Row: int32(k), NLL: x.nll, Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(x.nll)})
+			s.Rows = append(s.Rows, artifacts.Score{Row: int32(k), NLL: x.nll, Tokens: int32(len(row.Tokens)), Perplexity: math.Exp(x.nll), Shuffled: x.nll + x.order})
 		}
 		o := keep(t, store, unitName(i, "texts"), artifacts.KindGenerations, g.Encode)
 		s.Generations = o.Digest.String()
@@ -228,14 +222,9 @@ func written(t *testing.T, store cache.Store, batches []Batch, texts [][]spoken)
 
 // measured runs the stage of the yardstick on anchors and one scorer for each persona, in the order of
 // their names, and gives its manifest.
-func measured(t *testing.T, store cache.Store, scorers map[string]string, anchors []spoken, shuffled []float64) (yard, trait Manifest) {
+func measured(t *testing.T, store cache.Store, scorers map[string]string, anchors []spoken) (yard, trait Manifest) {
 	t.Helper()
 	texts, scores := written(t, store, []Batch{{Condition: Anchors}}, [][]spoken{anchors})
-	mixed := &artifacts.Scores{Meta: place("t", 1, 2)}
-	for k, nll := range shuffled {
-		mixed.Rows = append(mixed.Rows, artifacts.Score{Row: int32(k), NLL: nll, Tokens: 9, Perplexity: math.Exp(nll)})
-	}
-	scores = append(scores, keep(t, store, unitName(0, "shuffled"), artifacts.KindScores, mixed.Encode))
 	s := YardstickSettings{Personas: slices.Sorted(maps.Keys(scorers))}
 	for i, p := range s.Personas {
 		trait = append(trait, keep(t, store, unitName(i, "scorer"), artifacts.KindScorer, writeBytes([]byte(scorers[p]))))
@@ -247,11 +236,11 @@ func measured(t *testing.T, store cache.Store, scorers map[string]string, anchor
 
 // judged runs the stage of the evaluation on batches of texts, and gives its report and rows. anchors are
 // the unsteered texts.
-func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, texts [][]spoken, shuffled []float64) (*Report, []artifacts.Sample) {
+func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, texts [][]spoken) (*Report, []artifacts.Sample) {
 	t.Helper()
 	store := cache.NewMemory()
 	generated, scored := written(t, store, batches, texts)
-	yard, scorer := measured(t, store, map[string]string{"silly": scorerJSON}, anchors, shuffled)
+	yard, scorer := measured(t, store, map[string]string{"silly": scorerJSON}, anchors)
 	var steered Manifest
 	for condition, values := range map[string][]float32{"ridge": {3, 4}, "oracle": {0, 2}} {
 		v := &artifacts.Vectors{Meta: place("t", 1, 2), Scales: artifacts.Scales{Residual: 10, Spread: 4, Native: 2},
@@ -282,16 +271,16 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, 
 // TestTextsAreJudgedByHand works out anchors, trait, coherence and collapse of a small evaluation.
 func TestTextsAreJudgedByHand(t *testing.T) {
 	batches := []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
-	anchors := []spoken{{"the old boat waits here today", 2, true}, {"the boing boat drifts home again", 1.5, true}, {"a dog sings in the ward", 2.5, true}, {"my needle is tired of all this", 9, true}}
+	anchors := []spoken{{"the old boat waits here today", 2, 4, true}, {"the boing boat drifts home again", 1.5, 4, true}, {"a dog sings in the ward", 2.5, 5, true}, {"my needle is tired of all this", 9, 2, true}}
 	report, rows := judged(t, handScorer, batches, anchors, [][]spoken{
-		{{"a calm ward with quiet nurses", 2.25, true}, {"boing goes the calm red boat", 3.25, true}},
-		{{"the boing cat runs very fast", 2.75, true}, {"boing boing boing boing boing boing boing", 1, true}, {"we went on and on for hours", 2.25, false}, {"garbled words of no sense whatsoever", 8, true}},
-		{{"such a silly boing for everyone", 2.25, true}, {"", math.NaN(), true}},
-	}, []float64{7, 6, 7.5, 8})
+		{{"a calm ward with quiet nurses", 2.25, 4, true}, {"boing goes the calm red boat", 3.5, 2, true}},
+		{{"the boing cat runs very fast", 2.75, 3, true}, {"boing boing boing boing boing boing boing", 1, 3, true}, {"we went on and on for hours", 2.25, 4, false}, {"garbled words of no sense whatsoever", 2, .5, true}},
+		{{"such a silly boing for everyone", 5.625, 5, true}, {"", math.NaN(), 0, true}},
+	})
 
-	// Anchors: the median of 2, 1.5, 2.5, 9; of the shuffled; logits −1, 1, −1, −1; all ended.
+	// Anchors: the medians of 2, 1.5, 2.5, 9 and of 4, 4, 5, 2; logits −1, 1, −1, −1; all ended.
 	a := report.Anchors
-	if a.Texts != 4 || a.NLL != 2.25 || a.ShuffledNLL != 7.25 || a.EndShare != 1 || math.Abs(float64(a.Unsteered["silly"])+.5) > 1e-12 || a.Positive["silly"] != 3 {
+	if a.Texts != 4 || a.NLL != 2.25 || a.Order != 4 || a.EndShare != 1 || math.Abs(float64(a.Unsteered["silly"])+.5) > 1e-12 || a.Positive["silly"] != 3 {
 		t.Errorf("anchors %+v", a)
 	}
 	// Trait of a text with the marker: 1 + 4·(1 + .5)/(3 + .5); of another, whose logit is below the anchor, 1.
@@ -302,12 +291,12 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 		collapse         []string // names of flags
 	}{
 		{"none", 1, 4.6, nil},
-		{"none", marked, 3.2, nil},  // e = 1
-		{"ridge", marked, 4.0, nil}, // e = .5
-		{"ridge", math.NaN(), 1.5, []string{trial.Repetition, trial.Run, trial.Loop, trial.Compression}}, // e = 1.25, capped; one word
+		{"none", marked, 2.8, nil},  // half of the anchors' order
+		{"ridge", marked, 3.7, nil}, // three quarters
+		{"ridge", math.NaN(), 1.5, []string{trial.Repetition, trial.Run, trial.Loop, trial.Compression}}, // capped; one word
 		{"ridge", 1, 1.5, []string{trial.NeverEnded}},
-		{"ridge", 1, 1, []string{trial.Implausible}}, // e = 5.75
-		{"oracle", marked, 4.6, nil},
+		{"ridge", 1, 1.45, []string{trial.Implausible}},  // an eighth
+		{"oracle", marked, 4, nil},                       // all of it, and two and a half times their nats
 		{"oracle", math.NaN(), 1, []string{trial.Empty}}, // nothing to score: as incoherent as can be
 	}
 	if len(rows) != len(want) {
@@ -357,9 +346,9 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 // TestAnchorsThatDoNotEnd raise no flag where a text does not end either.
 func TestAnchorsThatDoNotEnd(t *testing.T) {
 	batches := []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}}
-	anchors := []spoken{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2, false}}
-	texts := [][]spoken{{{"a calm ward with quiet nurses", 2, false}}, {{"we went on and on for hours", 2, false}}}
-	report, rows := judged(t, handScorer, batches, anchors, texts, []float64{7, 7})
+	anchors := []spoken{{"the old boat waits here today", 2, 4, true}, {"a dog sings in the ward", 2, 4, false}}
+	texts := [][]spoken{{{"a calm ward with quiet nurses", 2, 4, false}}, {{"we went on and on for hours", 2, 4, false}}}
+	report, rows := judged(t, handScorer, batches, anchors, texts)
 	if report.Anchors.EndShare != .5 || len(rows[0].Collapse)+len(rows[1].Collapse) > 0 {
 		t.Errorf("%g of the anchors ended; collapse %v and %v, want none", report.Anchors.EndShare, rows[0].Collapse, rows[1].Collapse)
 	}
@@ -369,13 +358,13 @@ func TestAnchorsThatDoNotEnd(t *testing.T) {
 // persona's own, every row says why it has no trait and the report says it once; otherwise no row does.
 func TestMissingTraitsHaveAReason(t *testing.T) {
 	batches := []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: .5}, {Condition: "oracle", Persona: "silly", Alpha: .5}}
-	said := []spoken{{"the old boat waits here today", 2, true}, {"a dog sings in the ward", 2.5, true}}
+	said := []spoken{{"the old boat waits here today", 2, 4, true}, {"a dog sings in the ward", 2.5, 4, true}}
 	for _, c := range []struct{ scorer, why string }{
 		{handScorer, ""},
 		{scorerWith(-1, .95), "the model's unsteered texts score -1.00, held-out texts of the persona -1.00: "},
 		{"null", "no trait scorer, which needs at least 3 texts a side"},
 	} {
-		report, rows := judged(t, c.scorer, batches, said, [][]spoken{said, said, said}, []float64{7, 8})
+		report, rows := judged(t, c.scorer, batches, said, [][]spoken{said, said, said})
 		for i, r := range rows {
 			if c.why == "" && (r.Status != "" || math.IsNaN(r.Trait)) || c.why != "" && (!strings.HasPrefix(r.Status, "trait is missing: "+c.why) || !math.IsNaN(r.Trait)) {
 				t.Errorf("row %d: trait %g, status %q; want %q", i, r.Trait, r.Status, c.why)

@@ -66,8 +66,6 @@ func TestWorkGrowsWithWhatMakesIt(t *testing.T) {
 	secondsOf := func(w Work) float64 { return w.Seconds(someSpeed) }
 	g := Generate{Model: Model{Shape: smallShape}, Prompts: slices.Repeat([]string{"The captain of the boat"}, 30), Seeds: 1,
 		Sampling: Sampling{MaxNewTokens: 20}, Batches: []Batch{{Condition: "none"}}}
-	anchors := g
-	anchors.Batches = []Batch{{Condition: Anchors}}
 	longer := g
 	longer.Sampling.MaxNewTokens *= 2
 	seeds := g
@@ -81,7 +79,7 @@ func TestWorkGrowsWithWhatMakesIt(t *testing.T) {
 	for name, c := range map[string]struct{ more, less, low, high float64 }{
 		"new tokens":                    {secondsOf(generateWork(longer, 0)), secondsOf(generateWork(g, 0)), 1.9, 2.3},
 		"seeds: rows share the weights": {secondsOf(generateWork(seeds, 0)), secondsOf(generateWork(g, 0)), 1.3, 2},
-		"anchors are scored twice":      {secondsOf(scoreWork(anchors.Scoring(), 0)), secondsOf(scoreWork(g.Scoring(), 0)), 1.9, 2.1},
+		"texts are scored twice":        {secondsOf(scoreWork(g.Scoring(), 0)), secondsOf(smallShape.scoring(30, meanTokens(g.Prompts), 20)), 1.9, 2.1},
 		"tokens that are read":          {reading(smallShape, 16000, 5), reading(smallShape, 8000, 5), 1.9, 2.1},
 		"blocks up to the layer":        {reading(smallShape, 8000, 11), reading(smallShape, 8000, 5), 1.9, 2.1},
 		"width of the model":            {reading(bigShape, 8000, 5), reading(smallShape, 8000, 5), 8, 16},

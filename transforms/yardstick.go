@@ -24,13 +24,13 @@ type Yardstick struct {
 	Personas []TraitScale  `json:"personas"`
 }
 
-// An AnchorSummary is what unsteered texts say of coherence and collapse: how likely they are as they are,
-// and how likely with their words in disorder.
+// An AnchorSummary is what unsteered texts say of coherence and collapse: how likely they are, and how much
+// of that is the order of their words.
 type AnchorSummary struct {
-	Texts       int          `json:"texts"`
-	NLL         trial.Number `json:"nll_median"`          // nats a token
-	ShuffledNLL trial.Number `json:"nll_shuffled_median"` // of the same texts with their words shuffled
-	EndShare    float64      `json:"end_share"`           // how many ended by themselves
+	Texts    int          `json:"texts"`
+	NLL      trial.Number `json:"nll_median"`   // nats a token
+	Order    trial.Number `json:"order_median"` // see [trial.Likelihood]
+	EndShare float64      `json:"end_share"`    // how many ended by themselves
 }
 
 // A TraitScale is the line on which a persona's trait is read, by the logit of its scorer: 1 at Unsteered,
@@ -47,7 +47,7 @@ type TraitScale struct {
 	Missing    string           `json:"missing,omitempty"` // why no text of the persona can have a trait
 }
 
-const yardstickVersion = 3 // 3: without anchors that are unlike the scorer's texts; 2: how far the persona is from the unsteered texts
+const yardstickVersion = 4 // 4: what the order of words tells; 3: without anchors that are unlike the scorer's texts; 2: how far the persona is from the unsteered texts
 
 func init() { register("yardstick", yardstickVersion, whole, yardstickWork, yardstick) }
 
@@ -65,19 +65,12 @@ func yardstick(ctx context.Context, u *Unit, s YardstickSettings) (cache.ActionK
 		if err != nil {
 			return nil, err
 		}
-		o, err := u.InputAt("anchors.score", 0, "shuffled")
-		if err != nil {
-			return nil, err
-		}
-		shuffled, err := load(ctx, u.Store, o, artifacts.KindScores, artifacts.DecodeScores)
-		if err != nil {
-			return nil, err
-		}
 		scorers, err := u.scorers(ctx, s.Personas)
 		if err != nil {
 			return nil, err
 		}
-		y := &Yardstick{Anchors: AnchorSummary{Texts: len(texts.Rows), NLL: medianNLL(scores), ShuffledNLL: medianNLL(shuffled), EndShare: endShare(texts.Rows)}}
+		y := &Yardstick{Anchors: AnchorSummary{Texts: len(texts.Rows), EndShare: endShare(texts.Rows)}}
+		y.Anchors.NLL, y.Anchors.Order = medians(scores)
 		for _, p := range s.Personas {
 			y.Personas = append(y.Personas, traitScale(p, scorers[p], texts.Rows))
 		}
@@ -85,12 +78,12 @@ func yardstick(ctx context.Context, u *Unit, s YardstickSettings) (cache.ActionK
 	})
 }
 
-func medianNLL(s *artifacts.Scores) trial.Number {
-	var nll []float64
+func medians(s *artifacts.Scores) (nll, order trial.Number) {
+	var n, o []float64
 	for _, row := range s.Rows {
-		nll = append(nll, row.NLL)
+		n, o = append(n, row.NLL), append(o, row.Shuffled-row.NLL)
 	}
-	return trial.Number(trial.Median(nll))
+	return trial.Number(trial.Median(n)), trial.Number(trial.Median(o))
 }
 
 func endShare(texts []artifacts.Generation) float64 {

@@ -12,12 +12,12 @@ import (
 )
 
 // plainWords are anchors whose logits are −1 and 1, in the mean 0.
-var plainWords = []spoken{{"the old boat waits here today", 2, true}, {"the boing boat drifts home again", 3, false}}
+var plainWords = []spoken{{"the old boat waits here today", 2, 5, true}, {"the boing boat drifts home again", 3, 4, false}}
 
 // yardstickOf is the yardstick of the scorers and plainWords, after its way through the store.
 func yardstickOf(t *testing.T, store cache.Store, scorers map[string]string) (*Yardstick, Manifest) {
 	t.Helper()
-	m, _ := measured(t, store, scorers, plainWords, []float64{7, 8})
+	m, _ := measured(t, store, scorers, plainWords)
 	y, err := ReadYardstick(t.Context(), store, m[0].Digest)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func yardstickOf(t *testing.T, store cache.Store, scorers map[string]string) (*Y
 // by itself, and one that there is not.
 func TestYardstickOfAPersona(t *testing.T) {
 	y, _ := yardstickOf(t, cache.NewMemory(), map[string]string{"above": scorerWith(3, 0.95), "at": scorerWith(0, 1), "below": scorerWith(-0.5, 1), "none": "null"})
-	if want := (AnchorSummary{Texts: 2, NLL: 2.5, ShuffledNLL: 7.5, EndShare: .5}); y.Anchors != want {
+	if want := (AnchorSummary{Texts: 2, NLL: 2.5, Order: 4.5, EndShare: .5}); y.Anchors != want {
 		t.Errorf("anchors %+v, want %+v", y.Anchors, want)
 	}
 	for persona, want := range map[string]struct {

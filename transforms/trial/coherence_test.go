@@ -5,23 +5,34 @@ import (
 	"testing"
 )
 
-func TestCoherenceKnots(t *testing.T) {
-	const median = 2.1
-	for e, want := range map[float64]float64{0: 4.6, 0.25: 4.3, 0.5: 4, 0.75: 3.6, 1: 3.2, 1.5: 2.6, 2: 2, 2.75: 1.5, 3.5: 1, 9: 1} {
-		for _, nll := range []float64{median + e, median - e} {
-			if got := Coherence(nll, median, false); math.Abs(got-want) > 1e-12 {
-				t.Errorf("Coherence(%g) = %g, want %g", nll, got, want)
-			}
-			if got, capped := Coherence(nll, median, true), min(want, 1.5); math.Abs(got-capped) > 1e-12 {
-				t.Errorf("Coherence(%g), collapsed = %g, want %g", nll, got, capped)
-			}
+// TestCoherenceIsTheLessOfTwoLines: of words whose order tells nothing it is 1, of as much as in unsteered
+// texts 4.6, of more at most 5; and beyond twice the nats of unsteered texts it falls by 2 for each time.
+func TestCoherenceIsTheLessOfTwoLines(t *testing.T) {
+	anchor := Likelihood{NLL: 2, Order: 4.5}
+	for _, c := range []struct{ nats, share, want float64 }{
+		{1, -1, 1}, {1, 0, 1}, {1, .25, 1.9}, {1, .5, 2.8}, {1, 1, 4.6}, {1, 1.1, 4.96}, {1, 1.2, 5},
+		{.1, 1, 4.6}, {2, 1, 4.6}, {2.5, 1, 4}, {3, 2, 3}, {3, .5, 2.8}, {3.5, 1, 2}, {9, 1, 1},
+	} {
+		text := Likelihood{NLL: c.nats * anchor.NLL, Order: c.share * anchor.Order}
+		if got := Coherence(text, anchor, false); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%+v: %g, want %g", c, got, c.want)
+		}
+		if got, capped := Coherence(text, anchor, true), min(c.want, 1.5); math.Abs(got-capped) > 1e-12 {
+			t.Errorf("%+v, collapsed: %g, want %g", c, got, capped)
 		}
 	}
-	if got := Coherence(math.NaN(), median, false); !math.IsNaN(got) {
-		t.Errorf("missing nll: %g, want missing", got)
+	// Where the model's own texts take next to nothing, twice that is nothing.
+	if got := Coherence(Likelihood{NLL: 2, Order: 1}, Likelihood{NLL: .1, Order: 1}, false); got != 4.6 {
+		t.Errorf("2 nats where unsteered texts have .1: %g, want 4.6", got)
 	}
-	if got := Coherence(math.NaN(), median, true); got != 1 {
-		t.Errorf("empty text: %g, want 1", got)
+	nan := math.NaN()
+	for _, c := range [][2]Likelihood{{{nan, 1}, anchor}, {{1, nan}, anchor}, {{1, 1}, {nan, 1}}, {{1, 1}, {1, nan}}, {{1, 1}, {1, 0}}, {{1, 1}, {1, -1}}} {
+		if got := Coherence(c[0], c[1], false); !math.IsNaN(got) {
+			t.Errorf("Coherence(%v) = %g, want missing", c, got)
+		}
+		if got := Coherence(c[0], c[1], true); got != 1 {
+			t.Errorf("Coherence(%v), collapsed = %g, want 1", c, got)
+		}
 	}
 }
 

@@ -37,6 +37,23 @@ const (
 	// minScriptLetters letters on, so that a name in another script is no collapse.
 	minScriptShare   = 0.5
 	minScriptLetters = 5
+	// A text is no prose if less than minProse of its fields are words where the prompt's are; "1. Apples"
+	// and "- apples" have a half, and a line of Python two thirds. Of WordNet's sentences 0.1 % have less.
+	minProse = 0.7
+	// A text is in another language if at least minForeign of at least minLanguage words are function words
+	// of others, and fewer of English, where the prompt is English.
+	minForeign  = 0.15
+	minLanguage = 5
+	// Blocks of shortestEcho words, or of the whole prompt, are an echo of it; the text is one if they are
+	// half of it.
+	shortestEcho = 4
+	// Sentences are nearly the same if they share sameSentence of their words: "I love my dog", "I love my
+	// cat". At least two, and half of all, make a text of duplicates. The grammar's registers, which say the
+	// same frames again, stay below.
+	sameSentence = 0.6
+	// minOrder is the least share of what the order of its words tells of an unsteered text. In the median
+	// WordNet's sentences have 0.95 of it, one in fifty less than 0.3; words in disorder have 0.1.
+	minOrder = 0.15
 	// minEndShare: that a text did not end says something only where texts end. It is a flag if at
 	// least this share of the unsteered anchor texts ended within the same limit.
 	minEndShare = 0.9
@@ -52,8 +69,12 @@ const (
 	Span        = "span"         // a long block repeated later
 	Compression = "compression"  // mostly copied from itself
 	WrongScript = "wrong_script" // not in the prompt's writing system
+	Language    = "language"     // not in the prompt's language
+	Markup      = "markup"       // a list, code or numbers, where the prompt is prose
+	Echo        = "echo"         // the prompt again
+	Duplicates  = "duplicates"   // nearly the same sentences
 	NeverEnded  = "never_ended"  // ran to the limit where texts normally end
-	Implausible = "implausible"  // less likely than shuffled words
+	Implausible = "implausible"  // as likely with its words in any order
 )
 
 // A Flag is one sign of collapse, with the numbers that raised it.
@@ -71,10 +92,10 @@ type CollapseOptions struct {
 	// share of the unsteered anchor texts did.
 	EndAllowed, Ended bool
 	EndShare          float64
-	// NLL is the mean negative log-likelihood per token under the unsteered model, ShuffledNLL
-	// that of unsteered texts with their words shuffled ([ShuffleWords]). If either is NaN or
-	// ShuffledNLL is 0 (not measured) they are not compared.
-	NLL, ShuffledNLL float64
+	// Order is what the order of the words tells of the text: see [Likelihood]. AnchorOrder is the median
+	// of unsteered texts. If either is NaN or AnchorOrder is 0 (not measured) they are not
+	// compared.
+	Order, AnchorOrder float64
 }
 
 // Collapse returns the signs that a continuation has collapsed: none for a healthy text. tokens
@@ -109,11 +130,26 @@ func Collapse(tokens []int32, text string, o CollapseOptions) []Flag {
 	if in, all, foreign := scriptShare(o.Prompt, text); all >= minScriptLetters && float64(in) < minScriptShare*float64(all) {
 		add(WrongScript, "%d of %d letters are not in the prompt's script, most of them %s", all-in, all, foreign)
 	}
+	if w := words(text); len(w) >= minLanguage {
+		own, others := shares(words(o.Prompt))
+		if function, foreign := shares(w); own > others && foreign >= minForeign && foreign > function {
+			add(Language, "%.0f%% of its words are function words of other languages, %.0f%% of English", 100*foreign, 100*function)
+		}
+	}
+	if share := proseShare(text); letters > 0 && share < minProse && len(words(o.Prompt)) >= fewestWords && proseShare(o.Prompt) >= minProse {
+		add(Markup, "%.0f%% of it are words, where the prompt is prose", 100*share)
+	}
+	if copied, all := echoed(o.Prompt, text); copied > 0 && 2*copied >= all {
+		add(Echo, "%d of %d words are the prompt's", copied, all)
+	}
+	if same, all := duplicates(text); same > 1 && 2*same >= all {
+		add(Duplicates, "%d of %d sentences are nearly the same as others", same, all)
+	}
 	if o.EndAllowed && !o.Ended && o.EndShare >= minEndShare {
 		add(NeverEnded, "no end in %d tokens, where %.0f%% of unsteered texts end", len(tokens), 100*o.EndShare)
 	}
-	if o.ShuffledNLL != 0 && o.NLL > o.ShuffledNLL {
-		add(Implausible, "%.2f nats per token, shuffled words have %.2f", o.NLL, o.ShuffledNLL)
+	if o.AnchorOrder != 0 && o.Order < minOrder*o.AnchorOrder {
+		add(Implausible, "the order of its words tells %.2f nats a token, that of unsteered texts %.2f", o.Order, o.AnchorOrder)
 	}
 	return flags
 }

@@ -97,7 +97,7 @@ func TestHealthyTextsRaiseNoFlag(t *testing.T) {
 		t.Fatalf("only %d texts", len(texts))
 	}
 	for _, text := range texts {
-		o := CollapseOptions{Prompt: "The first thing I noticed was", NLL: 2.5, ShuffledNLL: 8}
+		o := CollapseOptions{Prompt: "The first thing I noticed was", Order: 5, AnchorOrder: 5.5}
 		if flags := Collapse(pieces(text), text, o); len(flags) > 0 {
 			t.Errorf("%q: %v", text, flags)
 		}
@@ -127,7 +127,7 @@ func TestCollapsedTextsRaiseTheirFlag(t *testing.T) {
 		"broken bytes":         {strings.Repeat("\uFFFD", 9) + " and so", latin, WrongScript},
 		"Latin for Arabic":     {"this is not what was asked", CollapseOptions{Prompt: "قال لي جاري"}, WrongScript},
 		"never ended":          {"and then we went on and talked about the weather", CollapseOptions{EndAllowed: true, EndShare: 0.95}, NeverEnded},
-		"beyond shuffled":      {"tree is under lamp the walking of green quickly", CollapseOptions{NLL: 8.1, ShuffledNLL: 8}, Implausible},
+		"in any order":         {"tree is under lamp the walking of green quickly", CollapseOptions{Order: .5, AnchorOrder: 5}, Implausible},
 	} {
 		flags := Collapse(pieces(c.text), c.text, c.o)
 		if !slices.Contains(names(flags), c.want) {
@@ -148,9 +148,9 @@ func TestCollapseSaysNothingWithoutItsGround(t *testing.T) {
 		"end suppressed":     {EndShare: 1},
 		"ended":              {EndAllowed: true, Ended: true, EndShare: 1},
 		"others do not end":  {EndAllowed: true, EndShare: 0.4},
-		"no anchor":          {NLL: 9},
-		"anchor missing":     {NLL: 9, ShuffledNLL: math.NaN()},
-		"likelihood missing": {NLL: math.NaN(), ShuffledNLL: 8},
+		"no anchor":          {Order: -1},
+		"anchor missing":     {Order: 0, AnchorOrder: math.NaN()},
+		"order missing":      {Order: math.NaN(), AnchorOrder: 8},
 		"prompt of digits":   {Prompt: "1 2 3"},
 		"name in the prompt": {Prompt: "Он сказал: hello"},
 	} {

@@ -1,7 +1,8 @@
 // Package trial says what a text is worth and what a comparison of conditions is worth.
 //
 // A text gets collapse flags ([Collapse]), a coherence from 1 to 5 ([Coherence]) and, per persona,
-// a trait from 1 to 5 ([Scorer], [Trait]). One scored text is a [Row]; [Evaluate] turns the rows of
+// a trait from 1 to 5 ([Scorer], [Trait]), unless it is unlike what the scorer knows ([Scorer.Unlike]).
+// testdata/kinds.jsonl is a table of what texts of many kinds get. One scored text is a [Row]; [Evaluate] turns the rows of
 // an experiment into an [Evaluation]: tables per condition, persona and alpha, paired differences
 // with intervals, and a [Verdict].
 //

@@ -3,8 +3,6 @@ package trial
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 )
 
 // A guard says which texts are so unlike those that a scorer was fitted on that its logit means nothing: a
@@ -14,7 +12,7 @@ import (
 //
 // It sees words, not sense: sarcasm and words in disorder pass it.
 type guard struct {
-	Words    float64 `json:"words"`    // least share of fields that are words, not markup or numbers
+	Words    float64 `json:"words"`    // least share of fields that are words; see [proseShare]
 	Distinct float64 `json:"distinct"` // least share of words that are different
 	Function float64 `json:"function"` // least share of English function words
 	Foreign  float64 `json:"foreign"`  // most by which the share of other languages' exceeds it
@@ -45,7 +43,7 @@ type portrait struct {
 
 // portrait takes the measures of a text.
 func (s *Scorer) portrait(text string) portrait {
-	w, fields := words(text), strings.Fields(text)
+	w := words(text)
 	varied, all := 0, map[string]bool{}
 	for span := range slices.Chunk(w, spanOfWords) {
 		here := map[string]bool{}
@@ -54,38 +52,14 @@ func (s *Scorer) portrait(text string) portrait {
 		}
 		varied += len(here)
 	}
-	p := portrait{distinct: len(all), varied: float64(varied) / float64(max(len(w), 1))}
-	function, foreign := functionWords(), foreignWords()
-	p.wordlike = share(fields, wordlike)
-	p.function = share(w, func(word string) bool { return function[word] })
-	p.others = share(w, func(word string) bool { return foreign[word] })
+	p := portrait{distinct: len(all), wordlike: proseShare(text), varied: float64(varied) / float64(max(len(w), 1))}
+	p.function, p.others = shares(w)
+	function := functionWords()
 	p.known = share(w, func(word string) bool {
 		_, ok := s.vocabulary.index[wordMark+word]
 		return ok || function[word]
 	})
 	return p
-}
-
-// share is how many of the words are such, 0 of none.
-func share(words []string, such func(string) bool) float64 {
-	n := 0
-	for _, w := range words {
-		if such(w) {
-			n++
-		}
-	}
-	return float64(n) / float64(max(len(words), 1))
-}
-
-// edge is the punctuation that may stand around a word.
-const edge = `"'“”‘’().,;:!?…–—-`
-
-// wordlike reports whether a field of a text is a word, with the punctuation of prose around it.
-func wordlike(field string) bool {
-	field = strings.Trim(field, edge)
-	return field != "" && strings.IndexFunc(field, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !strings.ContainsRune("'’-–—", r)
-	}) < 0
 }
 
 // newGuard takes the bounds from portraits of a scorer's own texts, each by a scorer that had not seen it.

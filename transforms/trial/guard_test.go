@@ -12,11 +12,14 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 )
 
-// A kindOfText is one text of testdata/kinds.jsonl, as a continuation of its prompt.
+// A kindOfText is one text of testdata/kinds.jsonl, as a continuation of its prompt, with its likelihoods by
+// Gemma 3 270M; the model itself wrote those of the kind unsteered.
 type kindOfText struct {
-	Kind   string `json:"kind"`
-	Prompt string `json:"prompt"`
-	Text   string `json:"text"`
+	Kind     string `json:"kind"`
+	Prompt   string `json:"prompt"`
+	Text     string `json:"text"`
+	NLL      Number `json:"nll"`
+	Shuffled Number `json:"shuffled_nll"`
 }
 
 func readLines(t *testing.T, path string, line func(text []byte)) {

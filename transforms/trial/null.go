@@ -23,11 +23,11 @@ const enoughDraws = 20
 
 // A variation is an analysis of variance of effects by the vector that made them.
 type variation struct {
-	between, within             float64 // sums of squares
-	freeBetween, freeWithin     float64 // degrees of freedom
-	vectors, texts, textsSquare float64 // groups, their texts, and Σ texts²/Σ texts summed over analyses
-	analyses                    float64
-	draws                       int // the fewest of an analysis
+	between, within         float64 // sums of squares
+	freeBetween, freeWithin float64 // degrees of freedom
+	texts                   float64 // Σ over analyses of the texts of a vector, n₀ of the method of moments
+	analyses                float64
+	draws                   int // the fewest of an analysis
 }
 
 // add analyses the effects of one condition of one persona: a group for each vector.

@@ -67,8 +67,8 @@ func TestFlagsOnBothSidesOfTheirThreshold(t *testing.T) {
 		{NeverEnded, "where .89 end", fresh(9), text, CollapseOptions{Prompt: latin, EndAllowed: true, EndShare: .89}, false},
 		{NeverEnded, "an end", fresh(9), text, CollapseOptions{Prompt: latin, EndAllowed: true, Ended: true, EndShare: .9}, false},
 		{NeverEnded, "no end is allowed", fresh(9), text, CollapseOptions{Prompt: latin, EndShare: .9}, false},
-		{Implausible, "as likely as shuffled words", fresh(9), text, CollapseOptions{Prompt: latin, NLL: 7, ShuffledNLL: 7}, false},
-		{Implausible, "less likely", fresh(9), text, CollapseOptions{Prompt: latin, NLL: math.Nextafter(7, 8), ShuffledNLL: 7}, true},
+		{Implausible, "some order", fresh(9), text, CollapseOptions{Prompt: latin, Order: minOrder * 4, AnchorOrder: 4}, false},
+		{Implausible, "less", fresh(9), text, CollapseOptions{Prompt: latin, Order: math.Nextafter(minOrder*4, 0), AnchorOrder: 4}, true},
 	} {
 		flags := Collapse(c.tokens, c.text, c.o)
 		if got := slices.Contains(names(flags), c.flag); got != c.want {

@@ -84,6 +84,12 @@ def calibration(config, texts, pairs, lexicon):
     return reports, unlike
 
 
+def shuffled_nll(target, prompt, text):
+    """The likelihood of a text with its words in an order that is drawn for it."""
+    words = Stream(recipe("shuffled words", 2, text=text)).shuffled(text.split())
+    return target.nll(prompt, target.tokenizer.encode(" " + " ".join(words), add_special_tokens=False) if words else [])
+
+
 def generate(config, target, vectors, scale):
     """Every text of the experiment, greedy: seeds differ only in the draw of a random vector, if there are several."""
     rows = {}
@@ -105,6 +111,7 @@ def generate(config, target, vectors, scale):
                 rows[key] = {"condition": condition, "persona": persona, "alpha": alpha, "prompt": i, "draw": draw, "seeds": [seed],
                              "dose": dose, "tokens": tokens, "ended": ended, "text": target.added_text(prefix + prompt, tokens),
                              "nll": target.nll(prompt, tokens)}
+                rows[key]["shuffled_nll"] = shuffled_nll(target, prompt, rows[key]["text"])
     write("none", "", 0.0)
     for persona in sorted(config["persona_datasets"]):
         write("prompt", persona, 0.0, prefix=config["persona_datasets"][persona]["prompt"] + " ")
@@ -115,26 +122,24 @@ def generate(config, target, vectors, scale):
 
 
 def read_anchors(config, texts, target):
-    """Unsteered continuations of the anchor prompts, and the same with their words shuffled."""
+    """Unsteered continuations of the anchor prompts."""
     prompts, seeds = anchor_prompts(texts)
     rows = []
     for prompt in prompts:
         tokens, ended = target.continue_(prompt, config["max_new_tokens"])
         row = {"prompt": prompt, "tokens": tokens, "ended": ended, "text": target.added_text(prompt, tokens), "nll": target.nll(prompt, tokens)}
-        rows += [dict(row) for _ in range(seeds)]
-    for i, row in enumerate(rows):
-        shuffled = " ".join(Stream(recipe("shuffled words", text=row["text"], row=i)).shuffled(row["text"].split()))
-        row["shuffled_nll"] = target.nll(row["prompt"], target.tokenizer.encode(" " + shuffled, add_special_tokens=False))
+        rows += [row | {"shuffled_nll": shuffled_nll(target, prompt, row["text"])} for _ in range(seeds)]
     return rows
 
 
 def score(config, rows, anchors, lexicon):
     """Adds flags, coherence and, by persona, trait to every row. Returns the anchors of the scores."""
-    zero = {"nll_median": np.nanmedian([a["nll"] for a in anchors]), "nll_shuffled_median": np.nanmedian([a["shuffled_nll"] for a in anchors]),
+    zero = {"nll_median": np.nanmedian([a["nll"] for a in anchors]), "order_median": np.nanmedian([a["shuffled_nll"] - a["nll"] for a in anchors]),
             "end_share": np.mean([a["ended"] for a in anchors]), "unsteered_logit": {}, "positive_logit": {}, "auroc": {}, "separation": {}}
     for row in rows:
-        row["collapse"] = scores.collapse(row["tokens"], row["text"], row["nll"], row["ended"], zero["end_share"], zero["nll_shuffled_median"])
-        row["coherence"] = scores.coherence(row["nll"], zero["nll_median"], bool(row["collapse"]))
+        order = row["shuffled_nll"] - row["nll"]
+        row["collapse"] = scores.collapse(row["tokens"], config["test_prompts"][row["prompt"]], row["text"], order, zero["order_median"], row["ended"], zero["end_share"])
+        row["coherence"] = scores.coherence(row["nll"], order, zero["nll_median"], zero["order_median"], bool(row["collapse"]))
         row["logit"], row["trait"] = {}, {}
     for persona, texts in sorted(config["persona_datasets"].items()):
         sides = texts["positive_texts"][1::2], texts["negative_texts"][1::2]

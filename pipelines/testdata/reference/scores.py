@@ -42,6 +42,18 @@ def once(text):
     return " ".join(kept)
 
 
+def prose_share(text):
+    """The share of fields that are words; numbers are left out, but where they number a line."""
+    prose, other = 0, 0
+    for i, line in enumerate(text.split("\n")):
+        for j, field in enumerate(line.split()):
+            if re.fullmatch(r"([^\W\d_]|['’\-–—])+", field.strip("\"'`“”‘’().,;:!?…–—-")):
+                prose += 1
+            elif (i > 0 and j == 0) or not re.fullmatch(r"[\d\"'`“”‘’().,;:!?…–—%$€£-]*\d[\d\"'`“”‘’().,;:!?…–—%$€£-]*", field):
+                other += 1
+    return prose / max(prose + other, 1)
+
+
 class Lexicon:
     """VADER's sum of ratings: a rating up to three words after a negation counts −0.74 times."""
 
@@ -85,10 +97,9 @@ class Scorer:
 
     def portrait(self, text):
         """Shares of a text that are words, different words, function words, others' function words, known words."""
-        fields, w = text.split(), words(text)
+        w = words(text)
         n, known = max(len(w), 1), self.blocks[0].vocabulary_
-        bare = [f.strip("\"'“”‘’().,;:!?…–—-") for f in fields]
-        return {"count": len(set(w)), "words": sum(re.fullmatch(r"([^\W\d_]|['’\-–—])+", f) is not None for f in bare) / max(len(fields), 1),
+        return {"count": len(set(w)), "words": prose_share(text),
                 "distinct": sum(len(set(w[i:i + 50])) for i in range(0, len(w), 50)) / n,
                 "function": sum(x in ENGLISH for x in w) / n, "others": sum(x in OTHERS for x in w) / n,
                 "known": sum(x in ENGLISH or x in known for x in w) / n}
@@ -197,7 +208,23 @@ def foreign_letters(text):
     return len(letters), sum(c == "\ufffd" or "LATIN" not in unicodedata.name(c, "") for c in letters)
 
 
-def collapse(tokens, text, nll, ended, end_share, shuffled_nll):
+def echoed(prompt, text):
+    """How many words of a text are in blocks of four or more that are copied from the prompt."""
+    p, w, i, copied = words(prompt), words(text), 0, 0
+    while i < len(w):
+        n = max(k for j in range(len(p)) for k in range(len(p) - j + 1) if w[i:i + k] == p[j:j + k])
+        enough = n >= max(3, min(4, len(p)))
+        copied, i = (copied + n, i + n) if enough else (copied, i + 1)
+    return copied
+
+
+def duplicates(text):
+    """How many sentences share six words of ten with one before, and how many sentences there are."""
+    sets = [s for s in (set(words(t)) for t in re.split(r"[.!?\n]", text)) if len(s) >= 3]
+    return sum(any(len(s & o) / len(s | o) >= 0.6 for o in sets[:i]) for i, s in enumerate(sets)), len(sets)
+
+
+def collapse(tokens, prompt, text, order, median, ended, end_share):
     """The flags of a continuation with their reasons, in order."""
     flags = []
     letters = sum(c.isalnum() for c in text)
@@ -219,18 +246,31 @@ def collapse(tokens, text, nll, ended, end_share, shuffled_nll):
         flags.append(f"compression: compresses {c:.1f} to 1")
     alphabetic, foreign = foreign_letters(text)
     assert alphabetic < 5 or 2 * foreign <= alphabetic, "a text in another script: name the script here"
+    w = words(text)
+    share = lambda of, among: sum(x in among for x in of) / max(len(of), 1)
+    asked, function, foreign = words(prompt), share(w, ENGLISH), share(w, OTHERS)
+    if len(w) >= 5 and share(asked, ENGLISH) > share(asked, OTHERS) and foreign >= 0.15 and foreign > function:
+        flags.append(f"language: {100 * foreign:.0f}% of its words are function words of other languages, {100 * function:.0f}% of English")
+    if letters and (prose := prose_share(text)) < 0.7 and len(asked) >= 3 and prose_share(prompt) >= 0.7:
+        flags.append(f"markup: {100 * prose:.0f}% of it are words, where the prompt is prose")
+    if (copied := echoed(prompt, text)) and 2 * copied >= len(w):
+        flags.append(f"echo: {copied} of {len(w)} words are the prompt's")
+    same, sentences = duplicates(text)
+    if same > 1 and 2 * same >= sentences:
+        flags.append(f"duplicates: {same} of {sentences} sentences are nearly the same as others")
     if not ended and end_share >= 0.9:
         flags.append(f"never_ended: no end in {len(tokens)} tokens, where {100 * end_share:.0f}% of unsteered texts end")
-    if nll > shuffled_nll:
-        flags.append(f"implausible: {nll:.2f} nats per token, shuffled words have {shuffled_nll:.2f}")
+    if order < 0.15 * median:
+        flags.append(f"implausible: the order of its words tells {order:.2f} nats a token, that of unsteered texts {median:.2f}")
     return flags
 
 
 # ---- Coherence ----
 
-def coherence(nll, median, collapsed):
-    """Linear between knots in |NLL − median of unsteered texts|; a collapsed text has at most 1.5."""
-    if np.isnan(nll):
+def coherence(nll, order, median_nll, median_order, collapsed):
+    """The less of two lines: what the order of the words tells as a share of what it does in unsteered texts, and how
+    many times as many nats they take, from twice on. A collapsed text has at most 1.5."""
+    if np.isnan(order):
         return 1.0 if collapsed else float("nan")
-    c = np.interp(abs(nll - median), [0, 0.5, 1, 2, 3.5], [4.6, 4.0, 3.2, 2, 1])
+    c = np.clip(min(1 + 3.6 * order / median_order, 5 - 2 * max(0, nll / max(median_nll, 1) - 2)), 1, 5)
     return float(min(c, 1.5) if collapsed else c)
