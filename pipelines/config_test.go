@@ -113,7 +113,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"endpoint none", `{"primary": {"condition": "none"}}`, nil, []string{"primary.condition: none is what the others are compared with"}},
 		{"margin", `{"primary": {"margin": -0.1}}`, nil, []string{"primary.margin: -0.1; want 0 to 4 points of trait"}},
 		{"measure", `{"primary": {"measure": "fluency"}}`, nil, []string{`primary.measure: "fluency"; want one of trait, coherence, collapse`}},
-		{"prompt condition without a prompt", `{"conditions": ["none", "ridge", "shuffled_pairs", "prompt"]}`, nil, []string{"persona_datasets.silly.prompt: the condition prompt needs a text that asks for the persona"}},
+		{"prompt condition without a prompt", `{"conditions": ["none", "ridge", "shuffled_pairs", "prompt"], "persona_datasets": {"silly": {"positive_texts": ["ha"], "negative_texts": ["hm"]}}}`, nil, []string{"persona_datasets.silly.prompt: the condition prompt needs a text that asks for the persona"}},
 
 		{"more prompts than there are", `{"test_prompts": ["a", "b"], "n_test_prompts": 3}`, nil, []string{"test_prompts: 2 prompts, fewer than n_test_prompts 3"}},
 		{"one prompt", `{"test_prompts": ["a"]}`, nil, []string{"n_test_prompts: 1; want 2 to 10000"}},
