@@ -27,6 +27,9 @@ func extraTables(r transforms.Report) []tabular {
 	return append(extras("", r, placedInReport...), extras("evaluation-", *r.Evaluation, placedInEvaluation...)...)
 }
 
+// captions are those of tables that need more words than their names.
+var captions = map[string]string{"calibration": "How many of the texts that the map was fitted on resemble each persona: what it has seen of its register."}
+
 // A member is a field of a struct by its name in JSON.
 type member struct {
 	key   string
@@ -94,6 +97,9 @@ func extras(prefix string, v any, placed ...string) (all []tabular) {
 	for _, m := range membersOf(v, placed...) {
 		name := prefix + strings.ReplaceAll(m.key, "_", "-")
 		t := tabular{Name: name, Caption: capital(strings.ReplaceAll(strings.ReplaceAll(name, prefix, strings.ReplaceAll(prefix, "-", ": ")), "-", " "))}
+		if text, ok := captions[name]; ok {
+			t.Caption = text
+		}
 		field := m.value
 		if c, ok := plainCell(field); ok {
 			if m.key != "warnings" {

@@ -70,7 +70,7 @@ judge-list (Judge: list)
 |---|---:|---|
 | trait | 0.50 \[0.25, 0.75\] |  |
 | coherence | 0.50 \[0.25, 0.75\] | 0.50 \[0.25, 0.75\] |
-calibration (Calibration)
+calibration (How many of the texts that the map was fitted on resemble each persona: what it has seen of its register.)
 | measure | kappa | second kappa |
 |---|---:|---|
 | trait | 0.50 \[0.25, 0.75\] |  |

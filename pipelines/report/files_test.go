@@ -128,7 +128,7 @@ func TestGapsAreNoFigures(t *testing.T) {
 	}
 	var gone []string
 	for _, f := range files {
-		if f.Content == nil && !strings.Contains(f.Name, "/more.") && !strings.Contains(f.Name, "/evaluation") {
+		if f.Content == nil && !strings.Contains(f.Name, "/judge") && !strings.Contains(f.Name, "/more.") && !strings.Contains(f.Name, "/evaluation") {
 			gone = append(gone, f.Name)
 		}
 		if f.Name == "tables/personas.csv" && !strings.Contains(string(f.Content), "not stable") {
