@@ -261,7 +261,7 @@ func TestDefaults(t *testing.T) {
 		{"positions", "last", "word_ends"},
 		{"lambda_values", []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}, []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}},
 		{"folds", 5, 5},
-		{"conditions", []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "ridge_held_out", "oracle", "random_direction", "shuffled_pairs"},
+		{"conditions", []string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "ridge_held_out", "oracle", "random_direction", "shuffled_pairs", "prompt"},
 			[]string{"none", "zero_pad", "interpolation", "random_projection", "ridge", "ridge_held_out", "oracle", "random_direction", "shuffled_pairs"}},
 		{"n_test_prompts", 30, 2},
 		{"n_seeds", 3, 3},

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestCommandsOfTheReadme runs every command of README.md's sh blocks, in their order, in one
+// TestCommandsOfTheReadme runs every command of the sh blocks of README.md and METHODOLOGY.md, in their order, in one
 // folder: those of runpipeline in this process, with the experiment reduced to seconds; a folder of
 // scripts or configurations that a line names must exist. A line that the test does not understand
 // fails it, so nothing is documented that was not tried.
@@ -23,10 +23,15 @@ func TestCommandsOfTheReadme(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the README is what this test is about: %v", err)
 	}
-	lines := shellLines(string(readme))
-	if len(lines) < 2 {
-		t.Fatalf("README.md has %d commands in sh blocks: %q", len(lines), lines)
+	methodology, err := os.ReadFile(filepath.Join(root, "METHODOLOGY.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	lines, more := shellLines(string(readme)), shellLines(string(methodology))
+	if len(lines) < 2 || len(more) < 2 {
+		t.Fatalf("README.md has %d commands in sh blocks and METHODOLOGY.md %d: %q, %q", len(lines), len(more), lines, more)
+	}
+	lines = append(lines, more...)
 	s := newScript(t)
 	ran := 0
 	for _, line := range lines {
@@ -41,7 +46,7 @@ func TestCommandsOfTheReadme(t *testing.T) {
 			}
 			continue
 		case !ok:
-			t.Errorf("README.md shows a command that no test runs: %s", line)
+			t.Errorf("a page shows a command that no test runs: %s", line)
 			continue
 		}
 		args = reduced(args)
@@ -57,15 +62,15 @@ func TestCommandsOfTheReadme(t *testing.T) {
 		}
 	}
 	if ran == 0 {
-		t.Error("no command of README.md was run")
+		t.Error("no command was run")
 	}
 }
 
-// TestFilesOfTheReadme looks for the files and folders that README.md and CONTRIBUTING.md name in
+// TestFilesOfTheReadme looks for the files and folders that README.md, CONTRIBUTING.md and METHODOLOGY.md name in
 // backquotes.
 func TestFilesOfTheReadme(t *testing.T) {
 	root := filepath.Join("..", "..")
-	for _, page := range []string{"README.md", "CONTRIBUTING.md"} {
+	for _, page := range []string{"README.md", "CONTRIBUTING.md", "METHODOLOGY.md"} {
 		raw, err := os.ReadFile(filepath.Join(root, page))
 		if err != nil {
 			t.Fatal(err)

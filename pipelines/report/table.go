@@ -193,7 +193,12 @@ func (p *printer) verdict(g trial.Group) {
 		p.line("recovery of the oracle's effect: %s", interval(*g.Recovery, "%.2f", 1))
 	}
 	if s := g.Null.Spread; !s.Missing() {
-		p.line("vectors at random (%s) move the trait by ±%.2f: that is in every difference between a vector and none or a control", strings.Join(g.Null.Conditions, ", "), float64(s))
+		names := strings.Join(g.Null.Conditions, ", ")
+		if s > 0 {
+			p.line("vectors at random (%s) move the trait by ±%.2f: that is in every difference between a vector and none or a control", names, float64(s))
+		} else {
+			p.line("vectors at random (%s) are not shown to differ in what they do to the trait", names)
+		}
 	}
 	if h := g.HeldOut; h != nil {
 		p.line("")

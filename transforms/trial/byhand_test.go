@@ -183,20 +183,38 @@ func TestTooFewPromptsHaveNoInterval(t *testing.T) {
 	}
 }
 
-// TestSpreadOfRandomVectors is the estimate of a one-way analysis of variance, by hand: three vectors with effects
-// 0 and 2, 3 and 5, 0 and 2 have a mean square of 6 between them (means 1, 4, 1 about 2, twice) and 2 within: (6−2)/2.
+// TestSpreadOfRandomVectors is the estimate of a one-way analysis of variance, by hand: twelve vectors with effects
+// 0 and 2 or 10 and 12 have a mean square of 600/11 between them (means 1 and 11 about 6, twice) and 2 within, of 11
+// and 12 degrees of freedom: (54.55 − 2)/2 = 26.27, with the variance 2(54.55²/11 + 4/12)/4 = 135.4, of which
+// 135.4/26.27 = 5.15 are taken away.
 func TestSpreadOfRandomVectors(t *testing.T) {
-	var v variation
-	v.add(map[int][]float64{0: {0, 2}, 1: {3, 5}, 2: {0, 2}})
-	if got := v.variance(); math.Abs(got-2) > 1e-12 || v.draws != 3 {
-		t.Errorf("variance %g of %d vectors, want 2 of 3", got, v.draws)
+	groups := map[int][]float64{}
+	for k := range 12 {
+		groups[k] = []float64{float64(k % 2 * 10), float64(k%2*10 + 2)}
 	}
-	v = variation{}
+	v := variation{pairs: 1}
+	v.add(groups)
+	if got := v.variance(); math.Abs(got-21.12) > .01 || v.draws != 12 {
+		t.Errorf("variance %g of %d vectors, want 21.12 of 12", got, v.draws)
+	}
+	v.add(groups) // of another persona: as much again is known
+	if v.pairs++; math.Abs(v.variance()-(26.27-5.15/2)) > .01 {
+		t.Errorf("variance %g of two personas, want 23.70", v.variance())
+	}
+	if v.pairs--; math.Abs(v.variance()-21.12) > .01 {
+		t.Errorf("variance %g at two alphas, want no more certainty than at one", v.variance())
+	}
+	v = variation{pairs: 1}
+	v.add(map[int][]float64{0: {0, 2}, 1: {3, 5}, 2: {0, 2}}) // 2 give or take 4.2
+	if got := v.variance(); got != 0 {
+		t.Errorf("three vectors: %g, want 0: it may be chance", got)
+	}
+	v = variation{pairs: 1}
 	v.add(map[int][]float64{0: {0, 4}, 1: {1, 3}})
 	if got := v.variance(); got != 0 {
 		t.Errorf("vectors of one effect: %g, want 0 and not below", got)
 	}
-	v = variation{}
+	v = variation{pairs: 1}
 	v.add(map[int][]float64{0: {1}, 1: {3}})
 	if got := v.variance(); got != 2 {
 		t.Errorf("one text a vector: %g, want all of its variance, 2", got)
@@ -223,12 +241,13 @@ func TestRandomVectorsWidenComparisons(t *testing.T) {
 	}
 	width := func(e Estimate) float64 { return float64(e.High - e.Low) }
 	calm, wild, two := run(0, "p"), run(.5, "p"), run(.5, "p", "q")
-	if s := wild.Null.Spread; math.Abs(float64(s)-math.Sqrt(.25*20/19)) > 1e-9 || calm.Null.Spread != 0 {
-		t.Errorf("spreads %g and %g, want .513 and 0", s, calm.Null.Spread)
+	// Ten pairs of draws at ±.5 have the variance .25·20/19 = .263, whose own variance of 19 degrees of freedom is .0277
+	// of it.
+	if s := wild.Null.Spread; math.Abs(float64(s)-.4852) > 1e-4 || calm.Null.Spread != 0 {
+		t.Errorf("spreads %g and %g, want .485 and 0", s, calm.Null.Spread)
 	}
-	// Ten pairs of draws at ±.5 have the variance .25·20/19.
 	a, b, c := condition(t, calm, "ridge").Effect, condition(t, wild, "ridge").Effect, condition(t, two, "ridge").Effect
-	if w := width(*b); w < 3.92*.513 || w > 3.92*.513*1.35 || width(*a) > .5 {
+	if w := width(*b); w < 3.92*.485 || w > 3.92*.485*1.35 || width(*a) > .5 {
 		t.Errorf("ridge − none: %+v, and %+v where random vectors differ by ±.5", a, b)
 	}
 	if w := width(*c); math.Abs(w/width(*b)-math.Sqrt(.5)) > .1 {

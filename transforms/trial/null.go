@@ -26,8 +26,8 @@ type variation struct {
 	between, within         float64 // sums of squares
 	freeBetween, freeWithin float64 // degrees of freedom
 	texts                   float64 // Σ over analyses of the texts of a vector, n₀ of the method of moments
-	analyses                float64
-	draws                   int // the fewest of an analysis
+	analyses, pairs         float64 // analyses, and pairs of a condition and a persona
+	draws                   int     // the fewest of an analysis
 }
 
 // add analyses the effects of one condition of one persona: a group for each vector.
@@ -64,9 +64,14 @@ func values(groups map[int][]float64, keys []int) (list [][]float64) {
 	return list
 }
 
-// variance returns the variance between vectors, texts' own taken out (the method of moments of a one-way
-// random-effects model, Searle, Casella & McCulloch 1992, chapter 3), never below 0. It is missing if no
-// condition has two vectors. Where no vector made two texts, they cannot be told apart and it is the whole.
+// variance returns the variance between vectors, texts' own taken out: the method of moments of a one-way
+// random-effects model (Searle, Casella & McCulloch 1992, chapter 3),
+//
+//	v = (MSB − MSW)/n₀,  with the variance  w = 2(MSB²/f_B + MSW²/f_W)/n₀²,
+//
+// drawn towards 0 by its own uncertainty: v − w/v, never below 0 (the positive-part rule of James & Stein 1961). From
+// few texts v is mostly noise, and a verdict must not hang on it. It is missing if no condition has two vectors. Where
+// no vector made two texts, they cannot be told apart and it is the whole.
 func (v *variation) variance() float64 {
 	if v.freeBetween == 0 {
 		return math.NaN()
@@ -75,7 +80,15 @@ func (v *variation) variance() float64 {
 	if v.freeWithin == 0 {
 		return between
 	}
-	return max(0, (between-v.within/v.freeWithin)/(v.texts/v.analyses))
+	within, size := v.within/v.freeWithin, v.texts/v.analyses
+	found := (between - within) / size
+	if found <= 0 {
+		return 0
+	}
+	// Analyses of one condition and persona at several alphas are of the same vectors and prompts.
+	alphas := v.analyses / v.pairs
+	error := 2 * alphas * (between*between/v.freeBetween + within*within/v.freeWithin) / (size * size)
+	return max(0, found-error/found)
 }
 
 // vectorsApart analyses what random vectors do at the alphas at which a persona's mapped and native vectors
@@ -87,6 +100,7 @@ func vectorsApart(v *variation, rows []Row, base *series, at []float64) {
 		unsteered[p] = table.trait.sum[0][i] / table.trait.count[0][i]
 	}
 	slices.Sort(at)
+	before := v.analyses
 	for _, alpha := range slices.Compact(at) { // one vector's texts at two alphas are no two texts
 		groups := map[int][]float64{}
 		for _, r := range rowsAt(rows, alpha) {
@@ -96,5 +110,8 @@ func vectorsApart(v *variation, rows []Row, base *series, at []float64) {
 			}
 		}
 		v.add(groups)
+	}
+	if v.analyses > before {
+		v.pairs++
 	}
 }

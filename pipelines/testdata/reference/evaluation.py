@@ -265,12 +265,13 @@ def mcnemar(a, b):
 
 
 def variance_between_vectors(rows, all_series, personas, prompts, mapped):
-    """Of the effects of random vectors, at the alphas of the mapped and the native one: (MSB − MSW)/n₀, never below 0."""
-    between = within = free_between = free_within = sizes = 0
+    """Of the effects of random vectors, at the alphas of the mapped and the native one: (MSB − MSW)/n₀, less its own variance over it, never below 0."""
+    between = within = free_between = free_within = sizes = pairs = 0
     analyses, draws = 0, []
     for condition in RANDOM:
         for persona in personas:
             base = Cell(all_series[BASELINE][persona].rows, [persona], prompts)
+            pairs += 1
             unsteered = quotient((base.trait[0][0], base.trait[1][0]))
             for alpha in sorted({a for c in (mapped, ORACLE) for a in all_series[c][persona].at}):
                 groups = {}
@@ -290,7 +291,12 @@ def variance_between_vectors(rows, all_series, personas, prompts, mapped):
                 draws.append(k)
     if free_within == 0:
         return between / free_between, min(draws)
-    return max(0.0, (between / free_between - within / free_within) / (sizes / analyses)), min(draws)
+    b, w, size = between / free_between, within / free_within, sizes / analyses
+    v = (b - w) / size
+    if v <= 0:
+        return 0.0, min(draws)
+    error = 2 * analyses / pairs * (b ** 2 / free_between + w ** 2 / free_within) / size ** 2  # one vector at two alphas is no two vectors
+    return max(0.0, v - error / v), min(draws)
 
 
 class Group:
