@@ -75,7 +75,7 @@ func cover(t testing.TB, experiments, prompts, seeds int, mean float64, seed byt
 // of the scale and prompts are few they cover more, since so few scores that differ cannot say how far others
 // would. What is allowed on either side is three standard errors of the share of so many experiments.
 func TestSimulatedIntervals(t *testing.T) {
-	n := simulated(t, 60)
+	n := simulated(t, 60, 60)
 	error := 3 * math.Sqrt(.05*.95/float64(n))
 	for i, mean := range []float64{1.2, 1.4, 2, 3, 4, 4.8} {
 		for _, prompts := range []int{10, 30, 100} {

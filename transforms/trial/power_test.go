@@ -32,7 +32,7 @@ func TestPowerByHand(t *testing.T) {
 // TestPowerForetellsSimulations: the chance that is foretold is that of simulated experiments, within a quarter. Their
 // texts differ by 1.3 points where the scale does not cut them off, as the guess has it.
 func TestPowerForetellsSimulations(t *testing.T) {
-	n := simulated(t, 16)
+	n := simulated(t, 16, 16)
 	w := defaultWorld()
 	w.mapped = effectOf(.85 * judgedEffect)
 	c := w.run(t, n, 11)

@@ -146,14 +146,14 @@ var clear = Separation{AUROC: Estimate{.99, .97, 1, 120}, DPrime: Estimate{3.5, 
 
 var simulations = flag.Int("simulations", 0, "experiments of each kind that are simulated; 0: as many as a quick test allows")
 
-// simulated is the number of experiments to simulate.
-func simulated(t *testing.T, quick int) int {
+// simulated is the number of experiments to simulate: so many in a quick test, fewer in a short one.
+func simulated(t *testing.T, quick, short int) int {
 	t.Helper()
 	if *simulations > 0 {
 		return *simulations
 	}
 	if testing.Short() {
-		return quick / 5
+		return short
 	}
 	return quick
 }
@@ -165,7 +165,7 @@ func simulated(t *testing.T, quick int) int {
 // it is done with 1000 experiments of each kind, in a quarter of an hour. Bounds are those promises, plus three
 // standard errors of a share of so many experiments.
 func TestSimulatedDecisions(t *testing.T) {
-	n := simulated(t, 16)
+	n := simulated(t, 16, 3)
 	atMost := func(got int, share float64) bool {
 		return float64(got) <= float64(n)*share+3*math.Sqrt(float64(n)*share*(1-share))
 	}
