@@ -136,9 +136,6 @@ var trialMutants = []Mutant{
 	{Name: "trial/recovery upside down", File: "transforms/trial/group.go",
 		Old: `return a / b }`, New: `return b / a }`,
 		Wrong: "recovery is the oracle's share of the map"},
-	{Name: "trial/recovery of noise", File: "transforms/trial/group.go",
-		Old: `!(g.boot.estimate(below, 0).Low > 0)`, New: `!(g.boot.estimate(below, 0).Value > 0)`,
-		Wrong: "a quotient of noise is printed as recovery"},
 	{Name: "trial/moved counts what stayed", File: "transforms/trial/group.go",
 		Old: `case n > 0 && sum > 0:`, New: `case n > 0 && sum >= 0:`,
 		Wrong: "prompts that did not move count as moved"},
@@ -163,13 +160,6 @@ var trialMutants = []Mutant{
 	{Name: "trial/the oracle need not work", File: "transforms/trial/verdict.go",
 		Old: `case !gates || !effect:`, New: `case !gates || false && effect:`,
 		Wrong: "a verdict where nothing could have been shown"},
-	{Name: "trial/alphas are not chosen anew", File: "transforms/trial/series.go",
-		Old: `at, admissible := p.choose()`, New: `if r > 0 {
-			p.weigh(nil)
-		}
-		at, admissible := p.choose()
-		p.weigh(weights)`,
-		Wrong: "what chance does to the choice of alpha is in no interval"},
 	{Name: "trial/random vectors are all alike", File: "transforms/trial/group.go",
 		Old: `g.null * (1 + 1/float64(max(1, g.draws)))`, New: `0*g.null`,
 		Wrong: "a vector that carries nothing is above none by as much as one of them may be"},
@@ -185,10 +175,6 @@ var trialMutants = []Mutant{
 	{Name: "trial/all at one end is certain", File: "transforms/trial/interval.go",
 		Old: `return max(0, width*width*near*(1-near)/(n+2)-se*se)`, New: `return 0 * near * width`,
 		Wrong: "differences of texts that all score 1 are known exactly"},
-	{Name: "trial/shares without a doubt", File: "transforms/trial/interval.go",
-		Old: `texts = min(max(m, worth(p`, New: `texts = n
-		_ = min(max(m, worth(p`,
-		Wrong: "texts of a prompt count as independent"},
 	{Name: "trial/the verdict needs no random vectors", File: "transforms/trial/verdict.go",
 		Old: `return all && f.Noise`, New: `return all`,
 		Wrong: "success with nothing to compare with"},
