@@ -119,10 +119,7 @@ func (p Persona) described(name string) string {
 func (e *Experiment) questions() (n int) {
 	g := e.generation()
 	for _, b := range g.Batches {
-		traits := 1
-		if b.Persona == "" {
-			traits = len(e.personas)
-		}
+		traits := len(b.Personas(e.PersonaDatasets.Names()))
 		n += (traits + 1) * len(g.Prompts) * g.Seeds
 	}
 	return n

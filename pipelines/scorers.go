@@ -70,11 +70,7 @@ func (e *Experiment) judgedScores(ctx context.Context, store cache.Store, plan *
 		s.Values = append(s.Values, value)
 	}
 	for i, b := range e.generation().Batches {
-		personas := []string{b.Persona}
-		if b.Persona == "" {
-			personas = e.PersonaDatasets.Names()
-		}
-		for _, p := range personas {
+		for _, p := range b.Personas(e.PersonaDatasets.Names()) {
 			for k := range e.NTestPrompts * e.NSeeds {
 				add(&trait, row{int32(i), int32(k), p, trial.MeasureTrait})
 				add(&coherence, row{int32(i), int32(k), "", trial.MeasureCoherence})

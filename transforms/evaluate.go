@@ -174,11 +174,7 @@ func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evalu
 		}
 		j.texts += len(texts.Rows)
 		j.sizes = append(j.sizes, len(texts.Rows))
-		personas := []string{b.Persona}
-		if b.Persona == "" {
-			personas = j.settings.Personas
-		}
-		for _, p := range personas {
+		for _, p := range b.Personas(j.settings.Personas) {
 			for k, t := range texts.Rows {
 				s := j.judge(t, scores.Rows[k], p)
 				s.Vector, s.Generations = vector, scores.Generations

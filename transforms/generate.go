@@ -43,6 +43,14 @@ type Batch struct {
 	Prefix    string  `json:"prefix"` // put before every prompt: the condition "prompt"
 }
 
+// Personas are those that the batch's texts are looked at as: its own, or all for texts that belong to none.
+func (b Batch) Personas(all []string) []string {
+	if b.Persona == "" {
+		return all
+	}
+	return []string{b.Persona}
+}
+
 // Anchors is the unsteered set, apart from the condition none, that sets the zero of the scores.
 const Anchors = "anchors"
 

@@ -86,12 +86,8 @@ func (j *jury) judgeReport(ctx context.Context, u *Unit, rows []trial.Row) (*Jud
 	}
 	pairs := map[string][]trial.Pair{}
 	for i, b := range j.settings.Batches {
-		personas := []string{b.Persona}
-		if b.Persona == "" {
-			personas = j.settings.Personas
-		}
 		n := j.sizes[i]
-		for _, p := range personas {
+		for _, p := range b.Personas(j.settings.Personas) {
 			var traits, coherences []float64
 			for k, row := range rows[:n] {
 				trait, coherence := at(scores[judge.Trait], judgedText{i, k, p}), at(scores[judge.Coherence], judgedText{i, k, ""})
@@ -99,7 +95,7 @@ func (j *jury) judgeReport(ctx context.Context, u *Unit, rows []trial.Row) (*Jud
 				pairs[judge.Trait] = append(pairs[judge.Trait], trial.Pair{A: trait, B: row.Trait, Prompt: row.Prompt})
 				pairs[judge.Coherence] = append(pairs[judge.Coherence], trial.Pair{A: coherence, B: row.Coherence, Prompt: row.Prompt})
 			}
-			r.Groups = append(r.Groups, JudgedGroup{p, b.Condition, b.Alpha, meanOf(traits), meanOf(coherences), n})
+			r.Groups = append(r.Groups, JudgedGroup{p, b.Condition, b.Alpha, trial.Number(trial.Mean(traits)), trial.Number(trial.Mean(coherences)), n})
 			rows = rows[n:]
 		}
 	}
@@ -116,17 +112,6 @@ func at(scores map[judgedText]float64, text judgedText) float64 {
 		return score
 	}
 	return math.NaN()
-}
-
-// meanOf is the mean of the scores that are there.
-func meanOf(scores []float64) trial.Number {
-	total, n := 0.0, 0.0
-	for _, x := range scores {
-		if !math.IsNaN(x) {
-			total, n = total+x, n+1
-		}
-	}
-	return trial.Number(total / n)
 }
 
 // reasonOf is the reason of a status without what is particular to one text.
