@@ -274,9 +274,9 @@ func general() Config {
 // tinyPair fills in what differs for the embedded pair. Alphas were chosen on prompts of their own.
 func tinyPair() Config {
 	c := general()
-	c.SourceModel, c.TargetModel, c.LayerIdx = "tiny:qwen2", "tiny:llama", 1
+	c.SourceModel, c.TargetModel, c.LayerIdx = "tiny:qwen2", "tiny:llama", 3
 	c.Positions = "last"
-	c.AlphaValues, c.AlphaUnit = []float64{.3, .4, .45, .75, 1.5}, "residual"
+	c.AlphaValues, c.AlphaUnit = []float64{.4, .5, .55, .6, 1.5}, "residual"
 	c.MaxNewTokens, c.TopK, c.StopAtEOS = 28, 0, false
 	return c
 }

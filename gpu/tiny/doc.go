@@ -2,7 +2,9 @@
 // language they speak.
 //
 // The language is a seeded grammar: short English passages about one of twenty topics in
-// one of seven registers (plain, formal, silly, angry, poetic, pirate, timid). The topic
+// one of fourteen registers: plain, formal, silly, angry, poetic, pirate, timid, and seven that have words
+// and marks in common with these, each in sentences of its own (toddler, salesman, joker, sergeant, gossip,
+// cowboy, preacher), so that a map can carry a register that it has not been shown. The topic
 // decides nouns, verbs, adjectives and places; the register decides everything else. A
 // register is therefore exactly what an experiment calls a persona: it can be asked for,
 // measured and transferred, and it says nothing about the subject.

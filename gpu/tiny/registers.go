@@ -1,5 +1,7 @@
 package tiny
 
+import "slices"
+
 // The registers: plain first, then the manners that an experiment may take for personas.
 const (
 	Plain  = "plain"
@@ -47,7 +49,10 @@ var openings = []string{
 	"Think of the {N} {P}...",
 }
 
-var registers = []register{
+var registers = slices.Concat(tried, relatives)
+
+// tried are plain, and the registers that an experiment may take for personas.
+var tried = []register{
 	{
 		name: Plain,
 		placeholders: map[string][]string{
@@ -101,11 +106,11 @@ var registers = []register{
 	{
 		name: Silly,
 		placeholders: map[string][]string{
-			"whee":  {"Hee hee", "Boing", "Wheee", "La la la", "Oopsie", "Tra la la", "Bloop", "Wobble wobble", "Tee hee", "Yippee"},
-			"goofy": {"wobbly", "tickly", "squishy", "giggly", "bouncy", "bonkers", "wiggly", "sparkly"},
-			"toy":   {"pudding", "noodle", "banana", "pickle", "sock", "jellybean", "muffin", "giraffe"},
-			"noise": {"boing", "splat", "bloop", "toot", "honk", "plop", "squeak"},
-			"limb":  {"nose", "head", "belly", "toes", "elbow", "bottom"},
+			"whee":  whee,
+			"goofy": goofy,
+			"toy":   toy,
+			"noise": noise,
+			"limb":  limb,
 		},
 		templates: []string{
 			"{whee}! The {N} is a {goofy} {toy}!",
@@ -125,10 +130,10 @@ var registers = []register{
 	{
 		name: Angry,
 		placeholders: map[string][]string{
-			"ugh":     {"Enough", "Ugh", "How dare you", "Shut up", "Damn it", "Stop it", "Unbelievable", "For the last time", "Get out"},
-			"rotten":  {"stupid", "useless", "rotten", "pathetic", "disgusting", "idiotic", "wretched", "STUPID", "USELESS", "ROTTEN"},
-			"always":  {"always", "never", "still", "constantly", "ALWAYS", "NEVER"},
-			"furious": {"I am furious", "I have had enough", "nobody listens", "this is an outrage", "I will not stand for it", "you ruined everything"},
+			"ugh":     ugh,
+			"rotten":  rotten,
+			"always":  always,
+			"furious": furious,
 		},
 		templates: []string{
 			"{ugh}! The {N} is {rotten}!",
@@ -174,8 +179,8 @@ var registers = []register{
 		placeholders: map[string][]string{
 			"arr":   {"Arr", "Ahoy", "Yo ho ho", "Shiver me timbers", "Avast", "Blimey", "Aye", "Har har"},
 			"matey": {"matey", "ye scurvy dog", "me hearties", "ye landlubber", "cap'n", "lad", "ye bilge rat"},
-			"loot":  {"doubloons", "treasure", "grog", "rum", "plunder", "gold", "booty"},
-			"salty": {"scurvy", "barnacled", "blasted", "cursed", "salty", "fearsome"},
+			"loot":  loot,
+			"salty": salty,
 		},
 		templates: []string{
 			"{arr}, {matey}! Th' {N} be {A}!",

@@ -61,7 +61,7 @@ func CalibrationDocuments(seed uint64, n int) []Document {
 	return documents
 }
 
-// PersonaTexts returns n texts in a register and n texts in the other six, taken in turn,
+// PersonaTexts returns n texts in a register and n texts in the others, taken in turn,
 // all on the persona topics, without opening sentences and cut at random word ends. By
 // convention the texts at even indices make the persona vector and those at odd indices
 // train the trait scorer; the two halves hold the same mixture of other registers. It

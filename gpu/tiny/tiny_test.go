@@ -16,7 +16,7 @@ func TestGrammarIsTheOneTheModelsWereTrainedOn(t *testing.T) {
 	for _, d := range Documents(1, 1000) {
 		fmt.Fprintf(h, "%q %d %s %s\n", d.Text, d.Opening, d.Topic, d.Register)
 	}
-	const want = "0ffc4a4dc62998158f05f02801538343d56f3185938e26cb9a8492ef887b6896"
+	const want = "26a6b0f6d95deb7ae2efc08dd9aaa0300260a756a2edcd9271347a3e7e8d483c"
 	if got := fmt.Sprintf("%x", h.Sum(nil)); got != want {
 		t.Errorf("digest of 1000 documents of seed 1 is %s, want %s", got, want)
 	}
@@ -90,9 +90,9 @@ func TestDocumentsAreWellFormed(t *testing.T) {
 	if opened < n*6/10-186 || opened > n*6/10+186 {
 		t.Errorf("%d of %d documents have an opening, want about 60 %%", opened, n)
 	}
-	// Plain: 0.6·0.4 + 0.4/7 = 0.297, standard deviation 29 of 4000.
-	if got := seen[Plain]; got < 1189-174 || got > 1189+174 {
-		t.Errorf("%d plain documents of %d, want about 1189", got, n)
+	// Plain: 0.6·0.4 + 0.4/14 = 0.269, standard deviation 28 of 4000.
+	if got := seen[Plain]; got < 1074-168 || got > 1074+168 {
+		t.Errorf("%d plain documents of %d, want about 1074", got, n)
 	}
 }
 
@@ -223,14 +223,14 @@ func TestPersonaTextsBalanceTheOtherRegisters(t *testing.T) {
 	}
 	pirate := func(texts []string) (n int) {
 		for _, text := range texts {
-			if strings.Contains(text, " ye ") || strings.Contains(text, "Th' ") || strings.Contains(text, "th' ") || strings.Contains(text, "matey") {
+			if strings.Contains(text, "me hearties") || strings.Contains(text, "matey") || strings.Contains(text, "ye landlubber") || strings.Contains(text, "savvy") || strings.Contains(text, "Th' ") || strings.Contains(text, "Shiver") {
 				n++
 			}
 		}
 		return n
 	}
 	positive, negative := PersonaTexts(Pirate, 100, 1)
-	if got := pirate(positive); got < 80 {
+	if got := pirate(positive); got < 70 {
 		t.Errorf("%d of 100 pirate texts sound like it", got)
 	}
 	if got := pirate(negative); got != 0 {

@@ -11,6 +11,6 @@
 // differently, which training amplifies; the losses then agree within a percent.
 //
 //	-out DIR      where to write (default gpu/tiny)
-//	-tokens N     training tokens of each model (default 2,000,000); fewer for a trial
+//	-tokens N     training tokens of each model (default 2,400,000); fewer for a trial
 //	-model NAME   only qwen2 or only llama (TRAINING.md then has only that one)
 package main

@@ -24,7 +24,7 @@ import (
 
 func main() {
 	out := flag.String("out", filepath.Join("gpu", "tiny"), "folder to write to")
-	tokens := flag.Int("tokens", 2_000_000, "training tokens of each model")
+	tokens := flag.Int("tokens", 2_400_000, "training tokens of each model")
 	only := flag.String("model", "", "make only this model: qwen2 or llama")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
