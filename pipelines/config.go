@@ -276,7 +276,7 @@ func tinyPair() Config {
 	c := general()
 	c.SourceModel, c.TargetModel, c.LayerIdx = "tiny:qwen2", "tiny:llama", 3
 	c.Positions = "last"
-	c.AlphaValues, c.AlphaUnit = []float64{.4, .5, .55, .6, 1.5}, "residual"
+	c.AlphaValues, c.AlphaUnit = []float64{.4, .55, .6, .65, 1}, "residual"
 	c.MaxNewTokens, c.TopK, c.StopAtEOS = 28, 0, false
 	return c
 }

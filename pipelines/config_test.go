@@ -256,7 +256,7 @@ func TestDefaults(t *testing.T) {
 		key         string
 		tiny, other any
 	}{
-		{"layer_idx", 1, 3},
+		{"layer_idx", 3, 3},
 		{"n_training_samples", 5000, 5000},
 		{"positions", "last", "word_ends"},
 		{"lambda_values", []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}, []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}},

@@ -146,7 +146,7 @@ func everything() settings {
 		p["prompt"] = "Be " + name + "."
 		personas[name] = p
 	}
-	return settings{"n_training_samples": 200, "conditions": conditionNames(), "alpha_values": []float64{.5}, "alpha_unit": "residual", "persona_datasets": personas,
+	return settings{"layer_idx": 1, "n_training_samples": 200, "conditions": conditionNames(), "alpha_values": []float64{.5}, "alpha_unit": "residual", "persona_datasets": personas,
 		"test_prompts": tiny.TestPrompts(tiny.Development, 6), "n_test_prompts": 4, "n_seeds": 1}
 }
 
@@ -248,7 +248,7 @@ func TestDeviceMovesEveryStageThatRunsAModel(t *testing.T) {
 // TestPathsMoveNothing copies both models into a folder: the same content has the same recipes.
 func TestPathsMoveNothing(t *testing.T) {
 	before := laid(t, parsed(t, everything(), nil))
-	s := everything().with("source_model", copyModel(t, tiny.Source)).with("target_model", copyModel(t, tiny.Target)).with("layer_idx", 1)
+	s := everything().with("source_model", copyModel(t, tiny.Source)).with("target_model", copyModel(t, tiny.Target))
 	maps.Copy(s, settings{"positions": "last", "max_new_tokens": 28, "top_k": 0, "stop_at_eos": false, "calibration_texts": tiny.CalibrationTexts(tinyCalibrationSeed, before.NTraining)})
 	after := laid(t, parsed(t, s, nil))
 	for i, stage := range before.stages {

@@ -73,7 +73,7 @@ func TestTransferIsTheConditionRidge(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := Transfer(stored, Layers{-1, -1}, saved(t, "v.json", get("personas.target/silly"))); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "the map starts at layer 1 of tiny:qwen2") {
+	if _, _, err := Transfer(stored, Layers{-1, -1}, saved(t, "v.json", get("personas.target/silly"))); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "the map starts at layer 3 of tiny:qwen2") {
 		t.Errorf("the target's own vector: %v, want it refused", err)
 	}
 	if _, err := e.StoredMap(t.Context(), store, "vectors/ridge/silly"); !errors.Is(err, ErrConfig) {

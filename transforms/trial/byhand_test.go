@@ -355,7 +355,10 @@ func TestMorePromptsByHand(t *testing.T) {
 	if got := f.more(e, .4); got != 0 {
 		t.Errorf("%d more prompts, want 0: ±.49 are not prompts'", got)
 	}
-	for _, gap := range []float64{0, -1, .7, math.NaN()} {
+	if got := (Findings{Prompts: 30}).more(e, .07); got != 2175 { // 30·(.6/.07)² = 2204.1
+		t.Errorf("%d more prompts, want 2175", got)
+	}
+	for _, gap := range []float64{0, -1, .7, .05, math.NaN()} { // .05: 4320 prompts, which nobody would run
 		if got := (Findings{Prompts: 30}).more(e, gap); got != 0 {
 			t.Errorf("gap %g: %d more prompts, want 0", gap, got)
 		}

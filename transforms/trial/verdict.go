@@ -194,9 +194,11 @@ func (f Findings) undecided(t Thresholds) string {
 	return text + ", and more prompts would not settle it: the differences are within those of vectors at random, or of the margin"
 }
 
+const worthwhile = 100 // times as many prompts; a value that needs more is as good as on the bound
+
 // more returns about how many further prompts narrow an interval to a half-width below the gap between its value
-// and what it has to exclude; 0 if none are needed or no number is enough. Of the half-width only what prompts
-// contribute shrinks, with the root of their number.
+// and what it has to exclude; 0 if none are needed, or if no number is enough that anyone would run. Of the
+// half-width only what prompts contribute shrinks, with the root of their number.
 func (f Findings) more(e Estimate, gap float64) int {
 	half := float64(e.High-e.Low) / 2
 	if !(gap > 0) || isMissing(half) || half == 0 || gap > half {
@@ -208,6 +210,9 @@ func (f Findings) more(e Estimate, gap float64) int {
 	if rest <= 0 {
 		return 0
 	}
-	n := float64(f.Prompts) * max(0, half*half-fixed) / rest
-	return int(math.Ceil(min(max(n-float64(f.Prompts), 1), 1e6)))
+	times := max(0, half*half-fixed) / rest
+	if times > worthwhile {
+		return 0
+	}
+	return int(math.Ceil(float64(f.Prompts) * max(times-1, 1/float64(f.Prompts))))
 }

@@ -45,6 +45,15 @@ class Resamples:
         p, v = self.probability[there] / self.probability[there].sum(), statistic[1:][there]
         return self.widen * np.sqrt(p @ np.square(v - p @ v))
 
+    def uncertainty(self, statistic):
+        """The relative standard error of a deviation that was found from RESAMPLES draws: of the normal distribution
+        1/√2R; rare resamples in which another alpha is chosen make it greater."""
+        there = ~np.isnan(statistic[1:])
+        p, v = self.probability[there] / self.probability[there].sum(), statistic[1:][there]
+        square = np.square(v - p @ v)
+        kurtosis = (p @ np.square(square)) / (p @ square) ** 2 if p @ square > 0 else 1.0
+        return np.sqrt((kurtosis - 1) / (4 * RESAMPLES))
+
     def sample(self, statistic, variance=0.0, stream=""):
         """[value, draws]: the statistic on drawn resamples, with a normal deviate of its own stream."""
         draws = statistic[1:][self.drawn]
@@ -136,15 +145,16 @@ def worth(p, se, m, doubt):
     return max(0.5, m * (m * p * (1 - p) + d) / (m * m * se * se + d))
 
 
-def bounded(boot, value, se, table, scale=SCORES):
+def bounded(boot, value, se, table, uncertainty=0.0):
     """A mean of scores with the quantiles of a beta distribution for as many texts as it is worth. The bounds are given
-    as ranges: se of a program rests on RESAMPLES draws."""
+    as ranges, where se of a program rests on RESAMPLES draws."""
     out = {"value": None if np.isnan(value) else float(value), "low": None, "high": None, "n": texts_of(table)}
-    m, width = prompts_of(table), scale[1] - scale[0]
+    m, scale = prompts_of(table), SCORES
+    width = scale[1] - scale[0]
     if np.isnan(value) or m < 2:
         return out
     p, bounds = (value - scale[0]) / width, []
-    for error in (1 - BAND / np.sqrt(2 * RESAMPLES), 1, 1 + BAND / np.sqrt(2 * RESAMPLES)):
+    for error in (max(0.0, 1 - BAND * uncertainty), 1, 1 + BAND * uncertainty):
         n = max(0.5, worth(p, se * error / width, m, DOUBT_OF_SCORES) * (norm.ppf((1 + LEVEL) / 2) / boot.t) ** 2)
         around = beta(p * n + 0.5, (1 - p) * n + 0.5)
         bounds.append([0 if value == scale[0] else around.ppf((1 - LEVEL) / 2), 1 if value == scale[1] else around.ppf((1 + LEVEL) / 2)])
@@ -374,8 +384,8 @@ class Group:
         cell, s = self.cells[condition], self.series[condition]
         trait, coherence = over_personas([x.trait for x in s]), over_personas([x.coherence for x in s])
         return {"texts": len(cell.rows), "missing_traits": len(cell.rows) - texts_of(cell.trait),
-                "trait": bounded(self.boot, trait[0], self.boot.deviation(trait), cell.trait),
-                "coherence": bounded(self.boot, coherence[0], self.boot.deviation(coherence), cell.coherence),
+                "trait": bounded(self.boot, trait[0], self.boot.deviation(trait), cell.trait, self.boot.uncertainty(trait)),
+                "coherence": bounded(self.boot, coherence[0], self.boot.deviation(coherence), cell.coherence, self.boot.uncertainty(coherence)),
                 "collapse": proportion(cell.collapse), "tokens": mean(cell.tokens), "perplexity": float(np.exp(mean(cell.log_perplexity)))}
 
     def at_alpha(self, condition, alpha):
