@@ -15,8 +15,9 @@ type Matrix struct {
 }
 
 // Matrices are named blocks that belong together: the partial Gram matrices of a shard (per
-// fold the count, the sums, XᵀX, XᵀY, YᵀY, and XᵀY of each permutation), or what a fit
-// learned besides its map. Source and Target say what X and Y are.
+// fold the count, the sums, XᵀX, XᵀY, YᵀY, and XᵀY of each permutation), what a fit
+// learned besides its map, or the sums of each text of a persona. Source and Target say what X and Y are;
+// where there is no Y, Target is empty.
 type Matrices struct {
 	Source, Target Meta
 	Notes          map[string]string

@@ -19,7 +19,7 @@ func TestCostsAreOfWhatIsMissing(t *testing.T) {
 	}{
 		{small(), ""},
 		{small().with("max_new_tokens", 9), "anchors anchors.score yardstick gate generate score evaluate"},
-		{small().with("lambda_values", []float64{.2}), "fit vectors generate score evaluate"},
+		{small().with("lambda_values", []float64{.2}), "fit vectors cosines generate score evaluate"},
 	} {
 		e := c.set.experiment(t)
 		plan := planOf(t, e, dir)

@@ -13,8 +13,9 @@
 //
 //	pairs ─► capture.source ─┐
 //	     └─► capture.target ─┴► gram ─► fit ─┐
-//	personas.source, personas.target ────────┴► vectors ─► generate ─► score ─┐
-//	                                                           └► (judge) ────┤
+//	personas.source, personas.target ────────┼► vectors ─► generate ─► score ─┐
+//	                                         └► cosines ─┐     └► (judge) ────┤
+//	                                                     └────────────────────┤
 //	anchors ─► anchors.score ─┐                                               │
 //	trait ────────────────────┴► yardstick ───────────────────────────────────┴► evaluate
 //	                                 └► gate

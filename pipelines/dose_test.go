@@ -111,9 +111,10 @@ func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 	want := map[string][]string{
 		"pairs": nil, "capture.source": {"pairs"}, "capture.target": {"pairs"}, "gram": {"capture.source", "capture.target"}, "fit": {"gram"},
 		"personas.source": nil, "personas.target": nil, "vectors": {"fit", "personas.source", "personas.target", "capture.source", "capture.target", "fit.held_out"},
+		"cosines":     {"fit", "personas.source", "personas.target", "fit.held_out"},
 		"resemblance": {"pairs", "trait"}, "fit.held_out": {"capture.source", "capture.target", "resemblance", "fit"},
 		"trait": nil, "anchors": nil, "anchors.score": {"anchors"}, "yardstick": {"anchors", "anchors.score", "trait"}, "gate": {"yardstick"},
-		"generate": {"vectors"}, "score": {"generate"}, "evaluate": {"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"},
+		"generate": {"vectors"}, "score": {"generate"}, "evaluate": {"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"},
 	}
 	stages := laid(t, parsed(t, everything(), nil)).stages
 	for _, s := range stages {

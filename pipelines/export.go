@@ -20,7 +20,8 @@ import (
 )
 
 // Artifacts lists what is stored of an experiment, by stage and output: "vectors/ridge/silly",
-// "personas.source/silly", "fit/map", "fit.held_out/silly", "generate/0003.texts".
+// "personas.source/silly", "fit/map", "fit.held_out/silly", "generate/0003.texts". What a persona has beside the
+// first output of its unit bears that name too: "personas.source/silly/texts".
 func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[string]cache.Output, error) {
 	plan, err := e.Plan(ctx, store)
 	if err != nil {
@@ -28,12 +29,19 @@ func (e *Experiment) Artifacts(ctx context.Context, store cache.Store) (map[stri
 	}
 	found := map[string]cache.Output{}
 	for _, step := range plan.Steps {
-		for i, o := range step.Manifest {
-			name := o.Name
+		for _, o := range step.Manifest {
+			name := step.Stage.Name + "/" + o.Name
 			if slices.Contains([]string{"personas", "trait", "resemblance", "refit"}, step.Stage.Kind) { // a unit is a persona
-				name = e.personas[i].Name
+				index, output, err := transforms.UnitOutput(o.Name)
+				if err != nil {
+					return nil, err
+				}
+				name = step.Stage.Name + "/" + e.personas[index].Name
+				if _, ok := found[name]; ok {
+					name += "/" + output
+				}
 			}
-			found[step.Stage.Name+"/"+name] = o
+			found[name] = o
 		}
 	}
 	return found, nil

@@ -78,10 +78,10 @@ var moves = map[string][]move{
 
 	// Steering. Two conditions need products of their own, further up.
 	"conditions": {
-		{set: without("zero_pad"), own: []string{"vectors", "generate", "score", "evaluate"}, first: []string{"vectors"}},
+		{set: without("zero_pad"), own: []string{"vectors", "cosines", "generate", "score", "evaluate"}, first: []string{"vectors", "cosines"}},
 		{set: without("prompt"), own: []string{"generate", "score", "evaluate"}, first: []string{"generate"}},
-		{set: without("self"), own: []string{"gram", "fit", "vectors", "generate", "score", "evaluate"}, first: []string{"gram"}},
-		{set: without("ridge_held_out"), gone: "fit.held_out", own: []string{"vectors", "generate", "score", "evaluate"}, first: []string{"vectors"}},
+		{set: without("self"), own: []string{"gram", "fit", "vectors", "cosines", "generate", "score", "evaluate"}, first: []string{"gram"}},
+		{set: without("ridge_held_out"), gone: "fit.held_out", own: []string{"vectors", "cosines", "generate", "score", "evaluate"}, first: []string{"vectors", "cosines"}},
 		{set: without("shuffled_pairs"), base: []string{`primary.versus=["none"]`}, own: []string{"gram", "fit", "vectors", "generate", "score", "evaluate"}, first: []string{"gram"}}},
 	"alpha_values":    {{own: []string{"generate", "score", "evaluate"}, first: []string{"generate"}}, {set: "alpha_values=[0.25]", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
 	"alpha_unit":      {{set: "alpha_unit=spread", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
@@ -122,7 +122,7 @@ var moves = map[string][]move{
 	"primary.measure":   {{set: "primary.measure=coherence", own: []string{"gate", "evaluate"}, first: []string{"gate", "evaluate"}}},
 
 	// Everything that draws: the texts of the pairs, permutations, directions, tokens, resamples.
-	"seed": {{own: []string{"pairs", "anchors", "gram", "vectors", "generate", "evaluate"}, first: []string{"pairs", "anchors"}}},
+	"seed": {{own: []string{"pairs", "anchors", "gram", "vectors", "cosines", "generate", "evaluate"}, first: []string{"pairs", "anchors"}}},
 
 	// One value each for now; see TestDeviceMovesEveryStageThatRunsAModel.
 	"device": {{set: "device=abacus", refused: "device"}},

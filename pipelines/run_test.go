@@ -85,14 +85,14 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 	if want := map[State][]string{
 		Hit:  {"pairs", "trait", "resemblance", "anchors", "anchors.score", "yardstick", "gate", "capture.source", "capture.target", "gram", "personas.source", "personas.target"},
 		Run:  {"fit"},
-		Open: {"vectors", "generate", "score", "evaluate"},
+		Open: {"vectors", "cosines", "generate", "score", "evaluate"},
 	}; !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan with another lambda: %v, want %v", plan, want)
 	}
 	if why := lambda.experiment(t).step(t, dir, "fit").Why; !slices.Equal(why, []string{"lambda_values: [0.001 0.1] → [0.01]"}) {
 		t.Errorf("the fit runs because %q", why)
 	}
-	if got, want := mustRun(t, lambda, dir).computed(), []string{"evaluate", "fit", "generate", "score", "vectors"}; !slices.Equal(got, want) {
+	if got, want := mustRun(t, lambda, dir).computed(), []string{"cosines", "evaluate", "fit", "generate", "score", "vectors"}; !slices.Equal(got, want) {
 		t.Errorf("another lambda computes %v, want %v", got, want)
 	}
 
@@ -158,8 +158,9 @@ func TestEqualBytesStopAChange(t *testing.T) {
 	mustRun(t, small().with("lambda_values", []float64{1e-7, 1}), dir)
 	o := mustRun(t, small().with("lambda_values", []float64{1e-8, 1}), dir)
 	// Beside the maps, the fit's report lists the penalties, so what reads the fit is made again: the
-	// vectors, which come out equal, and there it ends; and the evaluation, which prints the report.
-	if got, want := o.computed(), []string{"evaluate", "fit", "vectors"}; !slices.Equal(got, want) {
+	// vectors and what their cosines are worth, which come out equal, and there it ends; and the evaluation, which
+	// prints the report.
+	if got, want := o.computed(), []string{"cosines", "evaluate", "fit", "vectors"}; !slices.Equal(got, want) {
 		t.Errorf("another losing penalty computes %v, want %v", got, want)
 	}
 }
@@ -282,7 +283,7 @@ func TestFailingUnitLeavesNoManifest(t *testing.T) {
 	if want := []string{"fit"}; !slices.Equal(plan[Run], want) {
 		t.Errorf("after a failed fit the plan is %v, want only the fit to run", plan)
 	}
-	if want := []string{"vectors", "generate", "score", "evaluate"}; !slices.Equal(plan[Open], want) {
+	if want := []string{"vectors", "cosines", "generate", "score", "evaluate"}; !slices.Equal(plan[Open], want) {
 		t.Errorf("after a failed fit the plan is %v, want open %v", plan, want)
 	}
 	if testing.Short() {

@@ -201,8 +201,9 @@ func (e *Experiment) lay() {
 		shuffles, self, heldOut = max(shuffles, c.Shuffles), self || c.Self, heldOut || c.HeldOut
 	}
 	carried := []string{"fit", "personas.source", "personas.target", "capture.source", "capture.target"} // what the vectors are made from
+	compared := []string{"fit", "personas.source", "personas.target"}
 	if heldOut {
-		carried = append(carried, "fit.held_out")
+		carried, compared = append(carried, "fit.held_out"), append(compared, "fit.held_out")
 	}
 	units := len(generation.Batches)
 	gated := func(s transforms.Stage) transforms.Stage { // what takes long begins when it is known that there is something to find
@@ -230,13 +231,15 @@ func (e *Experiment) lay() {
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
 		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed, Widths: widths},
 			1, carried...),
+		transforms.NewStage("cosines", "cosines", transforms.Cosines{Conditions: e.carried(), Personas: e.PersonaDatasets.Names(), Seed: e.Seed, Widths: widths},
+			1, compared...),
 		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),
 		transforms.NewStage("score", "score", generation.Scoring(), units, "generate"),
 	}
 	if !heldOut {
 		e.stages = slices.DeleteFunc(e.stages, func(s transforms.Stage) bool { return s.Name == "fit.held_out" })
 	}
-	judged := []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"}
+	judged := []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"}
 	if e.UseGPT4 {
 		e.stages = append(e.stages, transforms.NewStage("judge", "judge", e.judging(generation), transforms.JudgeUnits(e.NTestPrompts), "generate"))
 		judged = append(judged, "judge")
@@ -261,6 +264,16 @@ func (e *Experiment) conditions() (asked []transforms.Condition) {
 func (e *Experiment) steered() (names []string) {
 	for _, c := range e.conditions() {
 		if c.Steers() {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// carried names those whose one vector is a persona's own, carried.
+func (e *Experiment) carried() (names []string) {
+	for _, c := range e.conditions() {
+		if c.Carried {
 			names = append(names, c.Name)
 		}
 	}

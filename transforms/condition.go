@@ -17,6 +17,11 @@ type Condition struct {
 	// Random says that it draws directions as likely as any for a vector of this model that carries nothing: how far
 	// what they do lies apart is part of every comparison with a vector.
 	Random bool
+
+	// Carried says that it carries a persona's own vector in one way: what its cosine with the target's own is worth
+	// is known from vectors of permuted labels, carried in the same way. The others are drawn, and the draws tell.
+	Carried bool
+
 	// What has to be fitted for it: maps of shuffled pairs, and the map of the target to itself.
 	Shuffles int
 	Self     bool
@@ -32,16 +37,16 @@ type Condition struct {
 func Conditions() []Condition {
 	return []Condition{
 		{Name: "none", Role: trial.RoleBaseline},
-		{Name: "zero_pad", Role: trial.RoleControl, vectors: zeroPad},
-		{Name: "interpolation", Role: trial.RoleControl, vectors: interpolation},
+		{Name: "zero_pad", Role: trial.RoleControl, Carried: true, vectors: zeroPad},
+		{Name: "interpolation", Role: trial.RoleControl, Carried: true, vectors: interpolation},
 		{Name: "random_projection", Role: trial.RoleControl, vectors: randomProjection},
-		{Name: "ridge", Role: trial.RoleMapped, vectors: mapped},
-		{Name: "ridge_held_out", Role: trial.RoleHeldOut, HeldOut: true, vectors: heldOut}, // the method where the map has not seen the persona's manner
+		{Name: "ridge", Role: trial.RoleMapped, Carried: true, vectors: mapped},
+		{Name: "ridge_held_out", Role: trial.RoleHeldOut, Carried: true, HeldOut: true, vectors: heldOut}, // the method where the map has not seen the persona's manner
 		{Name: "oracle", Role: trial.RoleOracle, vectors: oracle},
 		{Name: "random_direction", Role: trial.RoleControl, Random: true, vectors: randomDirection},
 		{Name: "shuffled_pairs", Role: trial.RoleControl, Random: true, Shuffles: 20, vectors: shuffledPairs},
 		{Name: "prompt", Role: trial.RoleOther}, // needs no vector at all, so it is no criterion
-		{Name: "self", Role: trial.RoleOther, Optional: true, Self: true, vectors: selfMapped},
+		{Name: "self", Role: trial.RoleOther, Optional: true, Carried: true, Self: true, vectors: selfMapped},
 	}
 }
 

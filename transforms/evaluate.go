@@ -71,9 +71,22 @@ type VectorReport struct {
 	Condition string         `json:"condition"`
 	Cosine    []trial.Number `json:"cosine_with_native"` // one a draw
 	// CosineWithout leaves out FitReport.LargestVariance, which can make a cosine by themselves.
-	CosineWithout []trial.Number   `json:"cosine_without_largest_variance"`
-	Norm          []float64        `json:"norm"`   // before it is reset to the dose
-	Scales        artifacts.Scales `json:"scales"` // what alpha 1 is in each unit
+	CosineWithout []trial.Number `json:"cosine_without_largest_variance"`
+	// Floor and FloorWithout are what these cosines come to with permuted labels; nil where the vectors are drawn, so
+	// that the draws themselves tell, and for the target's own.
+	Floor        *trial.Floor `json:"floor,omitempty"`
+	FloorWithout *trial.Floor `json:"floor_without_largest_variance,omitempty"`
+	// Reliability is that of the vectors that the cosine is between, however it is carried: the source's own and the
+	// target's own.
+	SourceReliability trial.Reliability `json:"source_reliability"`
+	TargetReliability trial.Reliability `json:"target_reliability"`
+	Norm              []float64         `json:"norm"`   // before it is reset to the dose
+	Scales            artifacts.Scales  `json:"scales"` // what alpha 1 is in each unit
+}
+
+// UnderFloor reports a cosine that is no more than permuted labels give.
+func (v VectorReport) UnderFloor() bool {
+	return v.Floor != nil && len(v.Cosine) > 0 && v.Floor.Under(v.Cosine[0])
 }
 
 // An AnchorReport gives the unsteered texts that set the zero of the scores.
@@ -85,7 +98,7 @@ type AnchorReport struct {
 	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 12 // 12: the spread of random vectors less what may be chance; 11: coherence from the order of words; 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 13 // 13: reliability and floor beside each cosine; 12: the spread of random vectors less what may be chance; 11: coherence from the order of words; 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -95,7 +108,7 @@ func evaluateWork(s Evaluate, _ int) Work {
 }
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads yardstick, generate, score,
-// trait, vectors, fit, pairs, resemblance.
+// trait, vectors, fit, pairs, resemblance, cosines.
 func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for _, name := range u.Stage.Inputs {
@@ -295,7 +308,7 @@ func (u *Unit) leftOut(ctx context.Context) (map[string]int, error) {
 }
 
 // compareVectors reports the cosine of every condition's vectors with the target's own, where that
-// was asked for.
+// was asked for, and beside it what it is worth.
 func (u *Unit) compareVectors(ctx context.Context, largest []int) ([]VectorReport, error) {
 	var reports []VectorReport
 	native := map[string][]float32{}
@@ -310,8 +323,18 @@ func (u *Unit) compareVectors(ctx context.Context, largest []int) ([]VectorRepor
 			native[v.Rows[0].Persona] = v.Rows[0].Values
 		}
 	}
+	worth, err := u.cosineReports(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range all {
-		r := VectorReport{Persona: v.Rows[0].Persona, Condition: v.Rows[0].Condition, Scales: v.Scales, Cosine: []trial.Number{}, CosineWithout: []trial.Number{}}
+		persona := v.Rows[0].Persona
+		w := worth[persona]
+		r := VectorReport{Persona: persona, Condition: v.Rows[0].Condition, Scales: v.Scales, Cosine: []trial.Number{}, CosineWithout: []trial.Number{},
+			SourceReliability: w.Source, TargetReliability: w.Target}
+		if f, ok := w.Conditions[r.Condition]; ok && native[persona] != nil {
+			r.Floor, r.FloorWithout = &f.Whole, &f.Without
+		}
 		for _, row := range v.Rows {
 			r.Norm = append(r.Norm, row.Norm)
 			if n := native[r.Persona]; n != nil {

@@ -3,6 +3,7 @@ package transforms
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -103,6 +104,8 @@ func addRow(m *artifacts.Matrices, name string, data []float64) { m.Add(name, 1,
 func foldName(k int) string     { return fmt.Sprintf("fold.%d", k) }
 func selfName(k int) string     { return fmt.Sprintf("self.%d", k) }
 func shuffledName(j int) string { return fmt.Sprintf("shuffled.%d", j) }
+
+func isShuffled(name string) bool { return strings.HasPrefix(name, "shuffled.") }
 
 // gramOf sums over the rows that are wanted.
 func gramOf(x, y *artifacts.Activations, wanted func(row int) bool) (*linear.Gram, error) {

@@ -42,7 +42,7 @@ func half(texts []string, odd bool) []string {
 	return out
 }
 
-const personasVersion = 5 // 5: artifacts of format 2; 2: a vector of length 0 is refused; texts are read 500 at a time; 3: as capture 2; 4: as pairs 2
+const personasVersion = 6 // 6: the sums of each text beside the vector; 5: artifacts of format 2; 2: a vector of length 0 is refused; texts are read 500 at a time; 3: as capture 2; 4: as pairs 2
 
 func init() { register("personas", personasVersion, many, personasWork, personas) }
 
@@ -51,7 +51,8 @@ func personasWork(s Personas, _ int) Work {
 	return captureWork(s.Capture, 0)
 }
 
-// personas takes one persona's vector: mean(positive) − mean(negative), with its length.
+// personas makes one persona's "vector", mean(positive) − mean(negative) with its length, and "texts", the sums
+// that it is made of.
 func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error) {
 	p := s.Personas[u.Index]
 	r := u.Recipe().Struct(s.Capture).Text("persona", p.Name).Text("partner", s.Partner.Digest).Bool("partner_template", s.Partner.Template).Text("partner_date", s.Partner.Date).Input("texts", p.Texts)
@@ -60,30 +61,42 @@ func personas(ctx context.Context, u *Unit, s Personas) (cache.ActionKey, error)
 		if err != nil {
 			return nil, err
 		}
-		positive, err := u.mean(gpu.PartOf(ctx, 0, 2), s, half(texts.Positive, false), "persona_datasets."+p.Name+".positive_texts")
+		positive, negative := half(texts.Positive, false), half(texts.Negative, false)
+		d, err := u.decoder(ctx, s.Capture.Model)
 		if err != nil {
 			return nil, err
 		}
-		negative, err := u.mean(gpu.PartOf(ctx, 1, 2), s, half(texts.Negative, false), "persona_datasets."+p.Name+".negative_texts")
+		sums := linear.NewContrast(d.Config().Hidden, len(positive), len(negative))
+		up, err := u.mean(gpu.PartOf(ctx, 0, 2), s, positive, "persona_datasets."+p.Name+".positive_texts", sums.Add)
 		if err != nil {
 			return nil, err
 		}
-		v := make([]float32, len(positive))
+		down, err := u.mean(gpu.PartOf(ctx, 1, 2), s, negative, "persona_datasets."+p.Name+".negative_texts", func(text int, row []float32) {
+			sums.Add(len(positive)+text, row)
+		})
+		if err != nil {
+			return nil, err
+		}
+		v := make([]float32, len(up))
 		for i := range v {
-			v[i] = float32(positive[i] - negative[i])
+			v[i] = float32(up[i] - down[i])
 		}
 		if linear.Norm(v) == 0 {
 			return nil, fmt.Errorf("%w: persona_datasets.%s: positive and negative texts have the same mean activation, so they give no vector", ErrTexts, p.Name)
 		}
 		out := &artifacts.Vectors{Meta: s.Capture.meta(len(v))}
 		out.Rows = []artifacts.Vector{{Persona: p.Name, Condition: "native", Norm: linear.Norm(v), Values: v}}
-		return []Product{{Name: "vector", Kind: artifacts.KindVectors, Rows: 1, Write: out.Encode}}, nil
+		return []Product{
+			{Name: "vector", Kind: artifacts.KindVectors, Rows: 1, Write: out.Encode},
+			{Name: "texts", Kind: artifacts.KindMatrices, Rows: int64(len(sums.Rows)), Write: contrastBlocks(sums, out.Meta).Encode},
+		}, nil
 	})
 }
 
 // mean is the mean residual over all positions of the texts, accumulated in float64; ShardRows texts
-// are in memory at a time. name is what the configuration calls them.
-func (u *Unit) mean(ctx context.Context, s Personas, texts []string, name string) ([]float64, error) {
+// are in memory at a time. name is what the configuration calls them. each is given every row with the index of
+// its text.
+func (u *Unit) mean(ctx context.Context, s Personas, texts []string, name string, each func(text int, row []float32)) ([]float64, error) {
 	d, err := u.decoder(ctx, s.Capture.Model)
 	if err != nil {
 		return nil, err
@@ -113,6 +126,9 @@ func (u *Unit) mean(ctx context.Context, s Personas, texts []string, name string
 		}
 		if err := stream.Add(acts.Residual); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for k, text := range acts.Text {
+			each(i*ShardRows+int(text), acts.Row(k))
 		}
 	}
 	return stream.Mean(), nil

@@ -43,6 +43,8 @@ var samples = map[string]sample{
 	"personas": {Personas{Capture: Capture{Model: someModel, Layer: 1, Positions: "last"}, Partner: TextModel{Digest: "d2"}, Personas: somePersonas}, 2, nil, nil},
 	"vectors": {VectorSettings{Conditions: []string{"ridge", "oracle"}, Personas: []string{"silly", "angry"}, Draws: 3, Seed: 1}, 1,
 		[]string{"fit", "personas.source", "personas.target", "capture.source", "capture.target", "fit.held_out"}, nil},
+	"cosines": {Cosines{Conditions: []string{"ridge", "zero_pad"}, Personas: []string{"silly", "angry"}, Seed: 1}, 1,
+		[]string{"fit", "personas.source", "personas.target", "fit.held_out"}, nil},
 	"trait":       {Trait{Personas: somePersonas}, 2, nil, nil},
 	"resemblance": {Resemblance{Personas: []string{"silly", "angry"}}, 2, []string{"pairs", "trait"}, []string{unitName(0, "scorer"), unitName(1, "scorer")}},
 	"refit": {Refit{Method: "ridge", Centre: true, Rank: 0, Unit: "relative", Folds: 2}, 2, []string{"capture.source", "capture.target", "resemblance", "fit"},
@@ -57,7 +59,7 @@ var samples = map[string]sample{
 	"gate": {Gate{Measure: "trait"}, 1, []string{"yardstick"}, nil},
 	"evaluate": {Evaluate{SourceModel: "a", TargetModel: "b", Personas: []string{"silly"}, Conditions: []string{"none"}, Alphas: []float64{1}, AlphaUnit: "residual",
 		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: []Batch{{Condition: "none"}}, Seed: 1},
-		1, []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance"}, nil},
+		1, []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"}, nil},
 }
 
 // unread are settings that no unit of the kind reads, with the reason.

@@ -234,6 +234,10 @@ func measured(t *testing.T, store cache.Store, scorers map[string]string, anchor
 	return Manifest{outputOf(t, u, key, err, "yardstick")}, trait
 }
 
+// handWorth is what the cosines of the persona are worth: the .8 of ridge is less than permuted labels give.
+var handWorth = CosineReport{Persona: "silly", Source: trial.Reliability{Halves: .5, Whole: 2. / 3, Splits: 9}, Target: trial.Reliability{Halves: .25, Whole: .4, Splits: 9},
+	Conditions: map[string]CosineFloor{"ridge": {Whole: trial.Floor{Mean: .5, Low: .1, High: .85, Permutations: 20}, Without: trial.Floor{Mean: .4, Low: 0, High: .7, Permutations: 19}}}}
+
 // judged runs the stage of the evaluation on batches of texts, and gives its report and rows. anchors are
 // the unsteered texts.
 func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, texts [][]spoken) (*Report, []artifacts.Sample) {
@@ -252,9 +256,10 @@ func judged(t *testing.T, scorerJSON string, batches []Batch, anchors []spoken, 
 	left := &artifacts.Texts{Rows: []artifacts.Text{{Document: "a", Text: "good", Ends: []int32{4}}, {Document: "b", Text: "", Status: "the text is empty"}}}
 	pairs := Manifest{keep(t, store, shardName(0), artifacts.KindTexts, left.Encode)}
 	alike := resemblances(t, store, []string{"silly"}, pairs, scorer)
+	worth := Manifest{keep(t, store, "cosines", KindJSON, writeBytes(EncodeJSON([]CosineReport{handWorth})))}
 	s := Evaluate{TargetLayer: 1, Personas: []string{"silly"}, Conditions: []string{"none", "ridge", "oracle"}, Alphas: []float64{.5}, AlphaUnit: "residual", EndAllowed: true,
 		Primary: Primary{Condition: "ridge", Versus: []string{"none"}, Measure: "trait"}, Batches: batches, Seed: 1}
-	u := unit(NewStage("evaluate", "evaluate", s, 1, samples["evaluate"].inputs...), 0, store, yard, generated, scored, scorer, steered, fitted, pairs, alike)
+	u := unit(NewStage("evaluate", "evaluate", s, 1, samples["evaluate"].inputs...), 0, store, yard, generated, scored, scorer, steered, fitted, pairs, alike, worth)
 	key, err := evaluate(t.Context(), u, s)
 	var report Report
 	b, readErr := store.Read(t.Context(), outputOf(t, u, key, err, "report").Digest)
@@ -327,6 +332,14 @@ func TestTextsAreJudgedByHand(t *testing.T) {
 		v := report.Vectors[i]
 		if v.Condition != w.condition || math.Abs(float64(v.Cosine[0])-w.cosine) > 1e-9 || math.Abs(float64(v.CosineWithout[0])-w.without) > 1e-9 {
 			t.Errorf("vector %d: %+v, want %+v", i, v, w)
+		}
+		if v.SourceReliability != handWorth.Source || v.TargetReliability != handWorth.Target {
+			t.Errorf("vector %d is of reliability %+v and %+v", i, v.SourceReliability, v.TargetReliability)
+		}
+		// The target's own vector has nothing to be above.
+		floor, ok := handWorth.Conditions[w.condition]
+		if ok != (v.Floor != nil) || ok && (*v.Floor != floor.Whole || *v.FloorWithout != floor.Without) || v.UnderFloor() != ok {
+			t.Errorf("vector %d: floors %+v and %+v, under it: %t", i, v.Floor, v.FloorWithout, v.UnderFloor())
 		}
 	}
 	if report.LeftOut["the text is empty"] != 1 || len(report.LeftOut) != 1 || report.Experiment.Generations != 8 {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,6 +66,15 @@ func (u *Unit) InputAt(stage string, index int, name string) (cache.Output, erro
 // unitName is the name that a unit's output has in a manifest. Units do not know their own index: the same
 // unit may be the third of one experiment and the fifth of another.
 func unitName(index int, name string) string { return fmt.Sprintf("%04d.%s", index, name) }
+
+// UnitOutput is the other way round: which unit's output has that name in a manifest, and its own name.
+func UnitOutput(name string) (index int, output string, err error) {
+	number, output, _ := strings.Cut(name, ".")
+	if index, err = strconv.Atoi(number); err != nil || index < 0 || name != unitName(index, output) {
+		return 0, "", fmt.Errorf("output %q is of no unit: %w", name, artifacts.ErrFormat)
+	}
+	return index, output, nil
+}
 
 // Need is the output of that name of an input.
 func (u *Unit) Need(stage, name string) (cache.Output, error) {

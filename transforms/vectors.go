@@ -36,8 +36,7 @@ type toolbox struct {
 	sourceMeta     artifacts.Meta
 	targetMeta     artifacts.Meta
 	maps           map[string]*artifacts.Map
-	dim            int // of the target
-	targetRows     cache.Digest
+	dim            int                    // of the target
 	directions     map[string][][]float32 // random directions, by persona
 	residual       float64                // mean ‖h‖ of the target
 	spread         float64                // mean ‖h − mean h‖ of the target
@@ -78,9 +77,20 @@ func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, e
 }
 
 func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) {
-	t := &toolbox{settings: s, source: map[string]artifacts.Vector{}, native: map[string]artifacts.Vector{}, maps: map[string]*artifacts.Map{}, targetRows: u.Input("capture.target").Digest()}
+	t, err := u.carriers(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.measure(ctx, u)
+}
+
+// carriers is a toolbox of the persona vectors and of the maps that the conditions ask for: what it takes to carry
+// a vector across.
+func (u *Unit) carriers(ctx context.Context, s VectorSettings) (*toolbox, error) {
+	t := &toolbox{settings: s, source: map[string]artifacts.Vector{}, native: map[string]artifacts.Vector{}, maps: map[string]*artifacts.Map{}}
+	shuffled := slices.ContainsFunc(s.Conditions, needsShuffled)
 	for _, o := range u.Input("fit") {
-		if o.Kind == artifacts.KindMap {
+		if o.Kind == artifacts.KindMap && (shuffled || !isShuffled(o.Name)) {
 			m, err := load(ctx, u.Store, o, artifacts.KindMap, artifacts.DecodeMap)
 			if err != nil {
 				return nil, err
@@ -106,7 +116,13 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 	if err := t.maps["map"].Delivers(t.targetMeta); err != nil {
 		return nil, fmt.Errorf("compare the map's vectors with the target's: %w", err)
 	}
-	return t, t.measure(ctx, u)
+	t.dim = t.targetMeta.Hidden
+	return t, nil
+}
+
+func needsShuffled(condition string) bool {
+	c, _ := FindCondition(condition)
+	return c.Shuffles > 0
 }
 
 func needsHeldOut(condition string) bool {
@@ -132,6 +148,9 @@ func (u *Unit) heldOutMaps(ctx context.Context, personas []string, into map[stri
 
 func (u *Unit) personaVectors(ctx context.Context, input string, into map[string]artifacts.Vector) (meta artifacts.Meta, err error) {
 	for _, o := range u.Input(input) {
+		if o.Kind != artifacts.KindVectors {
+			continue
+		}
 		v, err := load(ctx, u.Store, o, artifacts.KindVectors, artifacts.DecodeVectors)
 		if err != nil {
 			return meta, err
@@ -153,7 +172,7 @@ func (t *toolbox) measure(ctx context.Context, u *Unit) error {
 	var target, source *linear.Stream
 	err := u.eachShard(ctx, "capture.target", func(a *artifacts.Activations) error {
 		if target == nil {
-			target, t.dim = linear.NewStream(a.Dim, seeds...), a.Dim
+			target = linear.NewStream(a.Dim, seeds...)
 		}
 		return target.Add(a.Residual)
 	})
@@ -197,9 +216,13 @@ func (u *Unit) eachShard(ctx context.Context, input string, f func(*artifacts.Ac
 	return nil
 }
 
-// seed keys a draw by what it is for, so that changing lambda, say, leaves the random draws alone.
 func (t *toolbox) seed(condition, persona string, draw int) [32]byte {
-	return cache.NewRecipe(condition+" draw", 1).Uint("seed", t.settings.Seed).Text("persona", persona).Int("draw", int64(draw)).Key()
+	return drawSeed(condition, t.settings.Seed, persona, draw)
+}
+
+// drawSeed keys a draw by what it is for, so that changing lambda, say, leaves the random draws alone.
+func drawSeed(purpose string, seed uint64, persona string, draw int) [32]byte {
+	return cache.NewRecipe(purpose+" draw", 1).Uint("seed", seed).Text("persona", persona).Int("draw", int64(draw)).Key()
 }
 
 // scales are the units in which alpha may be given for one persona.

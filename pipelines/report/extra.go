@@ -17,7 +17,7 @@ import (
 var (
 	placedInReport     = []string{"experiment", "calibration_texts_left_out", "fit", "vectors", "anchors", "evaluation"}
 	placedInEvaluation = []string{"options", "rows", "prompts", "scorers", "pooled", "personas", "warnings"}
-	placedInVector     = []string{"persona", "condition", "cosine_with_native", "cosine_without_largest_variance", "norm", "scales"}
+	placedInVector     = []string{"persona", "condition", "cosine_with_native", "cosine_without_largest_variance", "floor", "floor_without_largest_variance", "source_reliability", "target_reliability", "norm", "scales"}
 	placedInCriterion  = []string{"name", "want", "got", "interval", "pass", "gate", "more_prompts"}
 	placedInCondition  = []string{"condition", "role", "alphas", "texts", "missing_traits", "trait", "coherence", "collapse", "tokens", "perplexity", "moved", "effect", "mapped_minus_this", "draws", "by_alpha", "warnings"}
 )

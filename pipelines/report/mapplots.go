@@ -8,73 +8,14 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/persona-transfer/runpipeline/transforms"
-	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
 // blank keeps the room of an axis' labels, which are drawn by the plot itself.
 func blank() plot.ConstantTicks { return plot.ConstantTicks{{Value: 0, Label: " "}} }
-
-// cosineFigure is the heat map of cosines, conditions by personas.
-func cosineFigure(r transforms.Report) figure {
-	f := figure{Name: "cosines", Title: "Cosine with the target's own vector", Columns: 1, Data: cosinesTable(r),
-		Caption: "How near each condition's vector is to the one that the target itself has for the persona: 1 is the same direction, 0 is at a right angle. Of several draws, the mean. A cosine does not show that steering works."}
-	var conditions, personas []string
-	value := map[[2]string]trial.Estimate{}
-	for _, v := range r.Vectors {
-		if e := spread(v.Cosine).estimate; !e.Value.Missing() {
-			if !slices.Contains(conditions, v.Condition) {
-				conditions = append(conditions, v.Condition)
-			}
-			if !slices.Contains(personas, v.Persona) {
-				personas = append(personas, v.Persona)
-			}
-			value[[2]string{v.Condition, v.Persona}] = *e
-		}
-	}
-	const mostRows, mostColumns = 40, 24
-	conditions, personas = conditions[:min(len(conditions), mostRows)], personas[:min(len(personas), mostColumns)]
-	if len(value) == 0 {
-		return f
-	}
-	const left, cellWidth, cellHeight = 108, 76, 22
-	p := newPlot("cosine, conditions by personas", "", "")
-	rangeOf(&p.X, 0, 1)
-	rangeOf(&p.Y, 0, float64(len(conditions)+1))
-	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
-	p.Title.Text = ""
-	p.Add(drawing(func(c draw.Canvas, _, y func(float64) vg.Length) {
-		middle := func(column int) vg.Length { return c.Min.X + left + cellWidth*(vg.Length(column)+.5) }
-		for j, name := range personas {
-			label(c, vg.Point{X: middle(j), Y: y(float64(len(conditions)) + .4)}, cutTo(name, 13), 9, func(s *text.Style) { s.Color, s.XAlign, s.YAlign = ink, text.XCenter, text.YCenter })
-		}
-		for i, condition := range conditions {
-			at := y(float64(len(conditions)-i) - .5)
-			label(c, vg.Point{X: c.Min.X, Y: at}, short(condition), 9, func(s *text.Style) { s.Color, s.YAlign = ink, text.YCenter })
-			for j, persona := range personas {
-				e, ok := value[[2]string{condition, persona}]
-				if !ok {
-					continue
-				}
-				tone := blue
-				if e.Value < 0 {
-					tone = red
-				}
-				x, h, w := middle(j), vg.Length(cellHeight-2)/2, vg.Length(cellWidth-2)/2
-				c.FillPolygon(faint(tone, .06+.44*min(math.Abs(float64(e.Value)), 1)), []vg.Point{{X: x - w, Y: at - h}, {X: x + w, Y: at - h}, {X: x + w, Y: at + h}, {X: x - w, Y: at + h}})
-				label(c, vg.Point{X: x, Y: at}, estimate(trial.Estimate{Value: e.Value, Low: missing, High: missing}, "%.2f").String(), 9, func(s *text.Style) { s.Color, s.XAlign, s.YAlign = ink, text.XCenter, text.YCenter })
-			}
-		}
-	}))
-	drawn := drawPanel(p, fmt.Sprintf("%d conditions by %d personas; the numbers are in the table.", len(conditions), len(personas)), vg.Length(left+cellWidth*len(personas)+24), vg.Length(cellHeight*(len(conditions)+1)+14))
-	drawn.Title = f.Title
-	f.Panels = []panel{drawn}
-	return f
-}
 
 func cutTo(name string, most int) string {
 	if runes := []rune(visible(name)); len(runes) > most {

@@ -34,7 +34,7 @@ func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample, columns int
 	p.personas(r)
 	p.alphas(r)
 	p.judge(r)
-	p.warnings(r.Evaluation)
+	p.warnings(r)
 	p.examples(r, texts)
 	return p.err
 }
@@ -254,35 +254,32 @@ func counts(c trial.Criterion) (text string) {
 
 // personas prints one line a persona.
 func (p *printer) personas(r transforms.Report) {
-	rows := [][]string{{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine", "scorer AUROC"}}
+	rows := [][]string{{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine", "its floor", "scorer AUROC"}}
 	for i, g := range r.Evaluation.Personas {
 		word, _, _ := strings.Cut(g.Verdict.Meaning, ":")
-		row := []string{g.Persona, word, "", "", "", "", "", ""}
+		row := []string{g.Persona, word, "", "", "", "", "", "", ""}
 		for _, c := range g.Conditions {
 			if c.Role == trial.RoleMapped {
 				row[2], row[3], row[4] = interval(c.Trait, "%.2f", 1), interval(c.Coherence, "%.2f", 1), percent(c.Collapse)
-				row[6] = cosine(r.Vectors, g.Persona, c.Condition)
+				if v := vectorOf(r, g.Persona, c.Condition); v != nil {
+					row[6] = value(trial.Estimate{Value: v.Cosine[0]}, "%.2f", 1)
+					if v.Floor != nil {
+						row[7] = value(trial.Estimate{Value: v.Floor.High}, "%.2f", 1)
+					}
+				}
 			}
 		}
 		if g.Recovery != nil {
 			row[5] = interval(*g.Recovery, "%.2f", 1)
 		}
 		if a := r.Evaluation.Scorers[i].AUROC; !a.Missing() {
-			row[7] = fmt.Sprintf("%.3f", float64(a))
+			row[8] = fmt.Sprintf("%.3f", float64(a))
 		}
 		rows = append(rows, row)
 	}
 	p.columns(rows)
+	p.cosines(r)
 	p.line("")
-}
-
-func cosine(vectors []transforms.VectorReport, persona, condition string) string {
-	for _, v := range vectors {
-		if v.Persona == persona && v.Condition == condition && len(v.Cosine) > 0 {
-			return fmt.Sprintf("%.2f", float64(v.Cosine[0]))
-		}
-	}
-	return ""
 }
 
 // alphas prints trait, coherence and collapse at each alpha for the mapped vector and the oracle.
@@ -325,8 +322,9 @@ func length(r transforms.Report, alpha float64) string {
 }
 
 // warnings prints footnotes.
-func (p *printer) warnings(e *trial.Evaluation) {
-	for _, text := range e.Warnings {
+func (p *printer) warnings(r transforms.Report) {
+	e := r.Evaluation
+	for _, text := range slices.Concat(e.Warnings, underFloor(r)) {
 		p.line("note: %s", text)
 	}
 	for _, text := range e.Pooled.Warnings {

@@ -74,13 +74,21 @@ func invented(t testing.TB, blind bool) []byte {
 			{Persona: "angry", Texts: 5000, Resembling: 519, Pairs: 5000, PairsResembling: 519, Share: .1038, Threshold: .06},
 			{Persona: "silly", Texts: 5000, Pairs: 5000, Share: trial.Number(math.NaN()), Threshold: trial.Number(math.NaN()), Warnings: []string{"a note about its texts"}}},
 		Vectors: []transforms.VectorReport{
-			{Persona: "angry", Condition: "ridge", Cosine: []trial.Number{.91}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}},
-			{Persona: "silly", Condition: "ridge", Cosine: []trial.Number{.87}, Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}}}}
+			inventedVector("angry", .91, .42), inventedVector("silly", .87, .88)}}
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// inventedVector is of a cosine and its floor: 0.87 of silly is no more than that.
+func inventedVector(persona string, cosine, high trial.Number) transforms.VectorReport {
+	whole := trial.Floor{Mean: high - .2, Low: high - .5, High: high, Permutations: 200}
+	without := trial.Floor{Mean: high - .3, Low: high - .6, High: high - .1, Permutations: 200}
+	return transforms.VectorReport{Persona: persona, Condition: "ridge", Cosine: []trial.Number{cosine}, CosineWithout: []trial.Number{cosine - .1}, Floor: &whole, FloorWithout: &without,
+		SourceReliability: trial.Reliability{Halves: .6, Whole: .75, Splits: 100}, TargetReliability: trial.Reliability{Halves: .25, Whole: .4, Splits: 100},
+		Norm: []float64{3}, Scales: artifacts.Scales{Residual: 40, Spread: 10, Native: 4}}
 }
 
 // texts are what an invented report is about: a text that would retitle a terminal and reverse the

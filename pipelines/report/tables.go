@@ -138,18 +138,20 @@ func part(role string) string {
 
 // personasTable is one line a persona: what became of the mapped vector.
 func personasTable(r transforms.Report) tabular {
-	t := tabular{Name: "personas", Caption: "The mapped vector, persona by persona.", Columns: []string{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine with the target's own"}}
+	t := tabular{Name: "personas", Caption: "The mapped vector, persona by persona.", Columns: []string{"persona", "verdict", "trait", "coherence", "collapse", "recovery", "cosine with the target's own", "floor of the cosine"}}
 	heldOut := slices.ContainsFunc(r.Evaluation.Personas, func(g trial.Group) bool { return g.HeldOut != nil })
 	if heldOut {
 		t.Columns = append(t.Columns, "verdict without its register")
 	}
 	for _, g := range r.Evaluation.Personas {
 		word, _, _ := strings.Cut(g.Verdict.Meaning, ":")
-		row := []cell{words(g.Persona), words(word), words(""), words(""), words(""), words("not stable"), words("")}
+		row := []cell{words(g.Persona), words(word), words(""), words(""), words(""), words("not stable"), words(""), words("")}
 		for _, c := range g.Conditions {
 			if c.Role == trial.RoleMapped {
 				row[2], row[3], row[4] = estimate(c.Trait, "%.2f"), estimate(c.Coherence, "%.2f"), share(c.Collapse)
-				row[6] = words(minus(cosine(r.Vectors, g.Persona, c.Condition)))
+				if v := vectorOf(r, g.Persona, c.Condition); v != nil {
+					row[6], row[7] = number(float64(v.Cosine[0]), "%.2f"), floor(v.Floor)
+				}
 			}
 		}
 		if heldOut {
@@ -218,38 +220,6 @@ func differencesTable(r transforms.Report) tabular {
 		}
 	}
 	return t
-}
-
-// cosinesTable is how near each condition's vectors are to the target's own.
-func cosinesTable(r transforms.Report) tabular {
-	t := tabular{Name: "cosines", Caption: "Cosine of each condition's vector with the target's own; of several draws, the mean, the least and the greatest.", Columns: []string{"condition", "persona", "cosine", "without the dimensions of largest variance", "draws"}}
-	for _, v := range r.Vectors {
-		if len(v.Cosine) == 0 {
-			continue
-		}
-		names, more := extraCells(v, placedInVector...)
-		t.Columns = append(t.Columns[:5], names...)
-		t.Rows = append(t.Rows, append([]cell{words(v.Condition), words(v.Persona), spread(v.Cosine), spread(v.CosineWithout), count(len(v.Cosine))}, more...))
-	}
-	return t
-}
-
-// spread gives the mean of numbers, between their least and greatest if there are several.
-func spread(values []trial.Number) cell {
-	mean, low, high, n := 0.0, math.Inf(1), math.Inf(-1), 0
-	for _, v := range values {
-		if !v.Missing() {
-			mean, low, high, n = mean+float64(v), min(low, float64(v)), max(high, float64(v)), n+1
-		}
-	}
-	e := trial.Estimate{Value: missing, Low: missing, High: missing, N: n}
-	if n > 0 {
-		e.Value = trial.Number(mean / float64(n))
-	}
-	if n > 1 {
-		e.Low, e.High = trial.Number(low), trial.Number(high)
-	}
-	return estimate(e, "%.2f")
 }
 
 // lambdasTable is the cross-validation.

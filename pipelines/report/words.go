@@ -206,6 +206,7 @@ func warnings(r transforms.Report) (all []string) {
 	}
 	add("", r.Evaluation.Warnings)
 	add("map", r.Fit.Warnings)
+	add("", underFloor(r))
 	add("", extraWarnings(r, placedInReport...))
 	add("", extraWarnings(*r.Evaluation, placedInEvaluation...))
 	for _, reason := range sortedKeys(r.LeftOut) {
