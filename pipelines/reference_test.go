@@ -45,6 +45,9 @@ type fixture struct {
 	Scales  map[string]map[string]float64      `json:"scales"`
 	Cosines map[string]map[string][][2]float64 `json:"cosines"` // persona, condition, draw: whole and without the largest
 
+	Reliability map[string][2][2]float64            `json:"reliability"` // persona; source and target: of halves and of the whole
+	Floors      map[string]map[string][2][3]float64 `json:"floors"`      // persona, condition; whole and without the largest: mean, 5 and 95 %
+
 	LeastMargin float64           `json:"least_margin"`
 	Anchors     []referenceAnchor `json:"anchors"`
 	Rows        []referenceRow    `json:"rows"`

@@ -5,8 +5,10 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
 	"github.com/persona-transfer/runpipeline/transforms/steer"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
 // differenceError is how far a persona vector may be off, as a share of a mean residual: it is the
@@ -157,6 +159,34 @@ func (r *referenceRun) compareCosines(t *testing.T) {
 			tolerance := native + r.vectorError(t, v.Condition, v.Persona)/v.Norm[k]
 			near(t, what, float64(v.Cosine[k]), want[k][0], tolerance)
 			near(t, what+", without the largest dimensions", float64(v.CosineWithout[k]), want[k][1], 2*tolerance)
+		}
+		r.compareFloor(t, v, native)
+	}
+}
+
+// compareFloor compares what a cosine is worth. Vectors of permuted labels, and of half of the texts, are off by as
+// much as the persona's, and down to a quarter as long; what the map makes of them is no longer in proportion.
+func (r *referenceRun) compareFloor(t *testing.T, v transforms.VectorReport, native float64) {
+	what := fmt.Sprintf("%s for %s", v.Condition, v.Persona)
+	for side, got := range []trial.Reliability{v.SourceReliability, v.TargetReliability} {
+		want := r.want.Reliability[v.Persona][side]
+		near(t, what+", cosine of halves", float64(got.Halves), want[0], 4*native)
+		near(t, what+", reliability", float64(got.Whole), want[1], 8*native)
+	}
+	want, ok := r.want.Floors[v.Persona][v.Condition]
+	if c, _ := transforms.FindCondition(v.Condition); ok != c.Carried || ok != (v.Floor != nil) {
+		t.Fatalf("%s: the reference has a floor: %t; the report: %+v", what, ok, v.Floor)
+	}
+	if !ok {
+		return
+	}
+	tolerance := 4 * (native + r.vectorError(t, v.Condition, v.Persona)/v.Norm[0])
+	for i, got := range []*trial.Floor{v.Floor, v.FloorWithout} {
+		for k, value := range []trial.Number{got.Mean, got.Low, got.High} {
+			near(t, what+[]string{", floor", ", floor without the largest dimensions"}[i]+[]string{", mean", ", 5 %", ", 95 %"}[k], float64(value), want[i][k], float64(i+1)*tolerance)
+		}
+		if got.Permutations != 200 {
+			t.Errorf("%s: %d permutations, want 200", what, got.Permutations)
 		}
 	}
 }

@@ -4,8 +4,10 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from draws import Stream, recipe
+from models import difference
 
 SHARD, PERMUTATIONS, DRAWS, MASSIVE = 500, 20, 20, 5
+SPLITS, RELABELLINGS = 100, 200  # of a persona's texts
 
 
 def penalty(relative, x):
@@ -73,26 +75,74 @@ def shuffled_targets(y, seed, j):
     return out
 
 
-def condition_vectors(persona, v, native, x, y, unlike, relative, seed):
-    """For each condition the vectors of one persona, one a draw. v is the source's vector, native the target's;
-    unlike are the rows whose texts do not resemble the persona."""
-    d, e = len(v), len(native)
-    draw = lambda what, k: Stream(recipe(what + " draw", seed=seed, persona=persona, draw=k))
-    centred = y - y.mean(axis=0)
+def carriers(d, e, x, y, unlike, relative):
+    """How conditions carry a persona's own vector in one way: v is the source's, native the target's; unlike are the
+    rows whose texts do not resemble the persona."""
+    w, held_out, own = (ridge(a, b, relative).coef_.T for a, b in ((x, y), (x[unlike], y[unlike]), (y, y)))
     return {
-        "zero_pad": [np.pad(v, (0, max(0, e - d)))[:e]],
-        "interpolation": [np.interp(np.linspace(0, d - 1, e), np.arange(d), v)],
+        "zero_pad": lambda v, native: np.pad(v, (0, max(0, e - d)))[:e],
+        "interpolation": lambda v, native: np.interp(np.linspace(0, d - 1, e), np.arange(d), v),
+        # Only the matrix: a difference of residuals has no offset.
+        "ridge": lambda v, native: v @ w,
+        "ridge_held_out": lambda v, native: v @ held_out,
+        "self": lambda v, native: native @ own,
+    }
+
+
+def drawn(what, seed, persona, k):
+    return Stream(recipe(what + " draw", seed=seed, persona=persona, draw=k))
+
+
+def condition_vectors(persona, v, native, carry, x, y, relative, seed):
+    """For each condition the vectors of one persona, one a draw."""
+    d, e = len(v), len(native)
+    draw = lambda what, k: drawn(what, seed, persona, k)
+    centred = y - y.mean(axis=0)
+    one = lambda condition: [carry[condition](v, native)]
+    return {
+        "zero_pad": one("zero_pad"),
+        "interpolation": one("interpolation"),
         # Entries of variance 1/e, drawn row by row: E‖vP‖² = ‖v‖².
         "random_projection": [v @ draw("random_projection", k).normals(d * e).reshape(d, e) / np.sqrt(e) for k in range(DRAWS)],
-        # Only the matrix: a difference of residuals has no offset.
-        "ridge": [v @ ridge(x, y, relative).coef_.T],
-        "ridge_held_out": [v @ ridge(x[unlike], y[unlike], relative).coef_.T],
+        "ridge": one("ridge"),
+        "ridge_held_out": one("ridge_held_out"),
         "oracle": [native],
         # Σ gᵢ(hᵢ − mean h)/√n has the covariance of the target's residuals.
         "random_direction": [draw("random_direction", k).normals(len(y)) @ centred / np.sqrt(len(y)) for k in range(DRAWS)],
         "shuffled_pairs": [v @ ridge(x, shuffled_targets(y, seed, j), relative).coef_.T for j in range(PERMUTATIONS)],
-        "self": [native @ ridge(y, y, relative).coef_.T],
+        "self": one("self"),
     }
+
+
+def reliability(persona, texts, seed):
+    """The mean cosine of the vectors of two halves of the texts, and what two wholes would have (Spearman and Brown)."""
+    labels, sums, counts = texts
+    cosines = []
+    for k in range(SPLITS):
+        first = np.zeros(len(labels), bool)
+        for side, name in ((labels, "positive"), (~labels, "negative")):
+            own = np.flatnonzero(side & (counts > 0))
+            order = drawn("split_half." + name, seed, persona, k).shuffled(range(len(own)))
+            first[own[order[:len(own) // 2]]] = True
+        cosines.append(cosine(*(difference(labels[h], sums[h], counts[h]) for h in (first, ~first))))
+    half = np.mean(cosines)
+    return [half, max(0, 2 * half / (1 + half))]
+
+
+def floors(persona, source, target, carry, seed, largest):
+    """What the cosine of each condition's vector with the target's own comes to if labels are permuted, the same in
+    both models: mean, 5 % and 95 %, with and without the dimensions of largest variance."""
+    both = (source[2] > 0) & (target[2] > 0)
+    labels = source[0][both]
+    cosines = {c: [] for c in carry}
+    for k in range(RELABELLINGS):
+        order = drawn("permuted_labels", seed, persona, k).shuffled(range(len(labels)))
+        permuted = np.zeros(len(labels), bool)
+        permuted[order[:labels.sum()]] = True
+        v, native = (difference(permuted, sums[both], counts[both]) for _, sums, counts in (source, target))
+        for c, of in carry.items():
+            cosines[c].append([cosine(of(v, native), native), cosine(of(v, native), native, largest)])
+    return {c: [[np.mean(a), *np.quantile(a, (.05, .95))] for a in np.transpose(of)] for c, of in cosines.items()}
 
 
 def scales(v, x, y):

@@ -98,8 +98,13 @@ def positions(text, models):
     return [e for e in word_ends(text) if all(e in ends for ends in common)]
 
 
-def persona_vector(model, partner, positive, negative):
-    """mean(positive) − mean(negative) over all positions of the even-numbered texts."""
-    def mean(texts):
-        return np.concatenate([model.residuals(t, positions(t, (model, partner))) for t in texts]).mean(axis=0)
-    return mean(positive[::2]) - mean(negative[::2])
+def persona_sums(model, partner, positive, negative):
+    """Of every even-numbered text its label, the sum of its residuals, and over how many positions."""
+    texts = [(True, t) for t in positive[::2]] + [(False, t) for t in negative[::2]]
+    rows = [model.residuals(t, positions(t, (model, partner))) for _, t in texts]
+    return np.array([label for label, _ in texts]), np.array([r.sum(axis=0) for r in rows]), np.array([len(r) for r in rows])
+
+
+def difference(labels, sums, counts):
+    """mean(positive) − mean(negative) over all positions."""
+    return sums[labels].sum(axis=0) / counts[labels].sum() - sums[~labels].sum(axis=0) / counts[~labels].sum()

@@ -23,7 +23,7 @@ import evaluation
 import mapping
 import scores
 from draws import Stream, recipe
-from models import Model, persona_vector, positions
+from models import Model, difference, persona_sums, positions
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -179,13 +179,17 @@ def main():
     lexicon = scores.Lexicon(ROOT / "transforms/trial/vader/lexicon.txt.gz")
     resemblance, unlike = calibration(config, texts, pairs, lexicon)
 
-    native, carried, vectors, scale = {}, {}, {}, {}
+    largest = mapping.largest_variance(y)
+    native, carried, vectors, scale, reliability, floors = {}, {}, {}, {}, {}, {}
     for p in personas:
         sides = config["persona_datasets"][p]["positive_texts"], config["persona_datasets"][p]["negative_texts"]
-        carried[p], native[p] = persona_vector(source, target, *sides), persona_vector(target, source, *sides)
-        vectors[p] = mapping.condition_vectors(p, carried[p], native[p], x, y, unlike[p], best, seed)
+        sums = persona_sums(source, target, *sides), persona_sums(target, source, *sides)
+        carried[p], native[p] = (difference(*of) for of in sums)
+        carry = mapping.carriers(len(carried[p]), len(native[p]), x, y, unlike[p], best)
+        vectors[p] = mapping.condition_vectors(p, carried[p], native[p], carry, x, y, best, seed)
         scale[p] = mapping.scales(carried[p], x, y)
-    largest = mapping.largest_variance(y)
+        reliability[p] = [mapping.reliability(p, of, seed) for of in sums]
+        floors[p] = mapping.floors(p, *sums, carry, seed, largest)
 
     rows = generate(config, target, vectors, scale)
     anchors = read_anchors(config, texts, target)
@@ -205,6 +209,7 @@ def main():
         "degrees_of_freedom": mapping.degrees_of_freedom(x, best), "learning_curve": mapping.learning_curve(x, y, fold, best),
         "spectrum": np.linalg.svd(w, compute_uv=False)[:32], "largest_variance": largest, "scales": scale,
         "cosines": {p: {c: [[mapping.cosine(v, native[p]), mapping.cosine(v, native[p], largest)] for v in vs] for c, vs in vectors[p].items()} for p in personas},
+        "reliability": reliability, "floors": floors,
         "anchors": anchors, "rows": rows, "zero": zero,
         "pooled": pooled, "personas": each,
     }, {
