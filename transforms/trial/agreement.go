@@ -41,6 +41,7 @@ func Agree(pairs []Pair, seed [32]byte) Agreement {
 		return Agreement{noEstimate, noEstimate}
 	}
 	b := NewBootstrap(prompts, agreementDraws, agreementLevel, seed)
+	orders := ordersOf(pairs)
 	weigh := func(of func([]Pair, []float64) float64) Estimate {
 		s := statistic{point: of(pairs, slices.Repeat([]float64{1}, len(pairs)))}
 		w := make([]float64, len(pairs))
@@ -52,7 +53,7 @@ func Agree(pairs []Pair, seed [32]byte) Agreement {
 		}
 		return b.estimate(s, len(pairs))
 	}
-	return Agreement{weigh(kappa), weigh(spearman)}
+	return Agreement{weigh(kappa), weigh(func(pairs []Pair, w []float64) float64 { return spearman(pairs, w, orders) })}
 }
 
 // kappa is Cohen's weighted kappa with quadratic weights (Cohen 1968),
@@ -89,9 +90,8 @@ func category(rating float64) int { return min(max(int(math.Round(rating))-1, 0)
 
 // spearman is the correlation of the two raters' ranks, equal ratings sharing the mean of theirs
 // (Spearman 1904); NaN where a rater has only one rank.
-func spearman(pairs []Pair, w []float64) float64 {
-	a := ranks(pairs, w, func(p Pair) float64 { return p.A })
-	b := ranks(pairs, w, func(p Pair) float64 { return p.B })
+func spearman(pairs []Pair, w []float64, orders [2]order) float64 {
+	a, b := orders[0].ranks(w), orders[1].ranks(w)
 	n, meanA, meanB := 0.0, 0.0, 0.0
 	for k := range pairs {
 		n += w[k]
@@ -112,25 +112,42 @@ func spearman(pairs []Pair, w []float64) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// ranks gives each pair the rank of one of its ratings, a pair of weight w standing for w equal ones.
-func ranks(pairs []Pair, w []float64, of func(Pair) float64) []float64 {
-	order := make([]int, len(pairs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(of(pairs[i]), of(pairs[j])) })
-	out := make([]float64, len(pairs))
-	below := 0.0
-	for from := 0; from < len(order); {
-		to, weight := from, 0.0
-		for ; to < len(order) && of(pairs[order[to]]) == of(pairs[order[from]]); to++ {
-			weight += w[order[to]]
+// An order is the pairs by rising rating of one rater: those that are equal together.
+type order [][]int
+
+// ordersOf sorts once for all resamples: their weights change ranks, but no order.
+func ordersOf(pairs []Pair) (orders [2]order) {
+	for k, of := range []func(Pair) float64{func(p Pair) float64 { return p.A }, func(p Pair) float64 { return p.B }} {
+		index := make([]int, len(pairs))
+		for i := range index {
+			index[i] = i
 		}
-		for _, i := range order[from:to] {
+		slices.SortFunc(index, func(i, j int) int { return cmp.Compare(of(pairs[i]), of(pairs[j])) })
+		for from := 0; from < len(index); {
+			to := from
+			for to < len(index) && of(pairs[index[to]]) == of(pairs[index[from]]) {
+				to++
+			}
+			orders[k] = append(orders[k], index[from:to])
+			from = to
+		}
+	}
+	return orders
+}
+
+// ranks gives each pair its rank, a pair of weight w standing for w equal ones.
+func (o order) ranks(w []float64) []float64 {
+	out := make([]float64, len(w))
+	below := 0.0
+	for _, equal := range o {
+		weight := 0.0
+		for _, i := range equal {
+			weight += w[i]
+		}
+		for _, i := range equal {
 			out[i] = below + (weight+1)/2
 		}
 		below += weight
-		from = to
 	}
 	return out
 }

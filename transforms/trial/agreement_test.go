@@ -29,7 +29,7 @@ func TestAgreementIsThatOfOthers(t *testing.T) {
 		{[]float64{1.4, 1.6, 4.6}, []float64{1, 2, 5}, 1, 1}, // rounded for the one, ordered for the other
 	} {
 		p := pairsOf(c.a, c.b)
-		if k, s := kappa(p, ones(len(p))), spearman(p, ones(len(p))); math.Abs(k-c.kappa) > 1e-12 || math.Abs(s-c.spearman) > 1e-12 {
+		if k, s := kappa(p, ones(len(p))), spearman(p, ones(len(p)), ordersOf(p)); math.Abs(k-c.kappa) > 1e-12 || math.Abs(s-c.spearman) > 1e-12 {
 			t.Errorf("%v and %v: kappa %g, Spearman %g, want %g and %g", c.a, c.b, k, s, c.kappa, c.spearman)
 		}
 		swapped := pairsOf(c.b, c.a)
@@ -50,7 +50,7 @@ func TestWeightsAreRepetitions(t *testing.T) {
 	if a, b := kappa(p, w), kappa(repeated, ones(7)); math.Abs(a-b) > 1e-12 {
 		t.Errorf("kappa %g, of repeated pairs %g", a, b)
 	}
-	if a, b := spearman(p, w), spearman(repeated, ones(7)); math.Abs(a-b) > 1e-12 {
+	if a, b := spearman(p, w, ordersOf(p)), spearman(repeated, ones(7), ordersOf(repeated)); math.Abs(a-b) > 1e-12 {
 		t.Errorf("Spearman %g, of repeated pairs %g", a, b)
 	}
 }

@@ -86,7 +86,7 @@ func crossValidated(positive, negative []string, folds int) (*Scorer, error) {
 }
 
 // split returns the texts outside and inside fold k.
-func split(texts []string, k, folds int) (in, out []string) {
+func split[T any](texts []T, k, folds int) (in, out []T) {
 	for i, t := range texts {
 		if i%folds == k {
 			out = append(out, t)

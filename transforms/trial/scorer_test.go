@@ -263,6 +263,12 @@ type sklearnFixture struct {
 		Weights []float64
 		Bias    float64
 	}
+	Probe struct {
+		Positive, Negative [][]float64
+		Logits             []float64 `json:"logit_positive"` // of the positive texts, which it was fitted on
+		HeldOutPositive    []float64 `json:"held_out_positive"`
+		HeldOutNegative    []float64 `json:"held_out_negative"`
+	}
 }
 
 func readFixture(t *testing.T) (f sklearnFixture) {
