@@ -82,8 +82,13 @@ func samples() []sampleValue {
 		{Measure: "coherence", Score: math.NaN(), Reply: "dd", Status: "the judge refuses"},
 	}}
 	evaluation := &Evaluation{Rows: []Sample{
-		{Persona: "silly", Condition: "ridge", Layer: 2, Alpha: 0.3, AlphaUnit: "residual", AlphaAbsolute: 3.75, Prompt: 4, PromptText: "Tell <me>", Seed: 42, Text: "\u2028\"la\"", Tokens: 3, Ended: true, Trait: 3.25, Coherence: 4, Perplexity: 12, NLL: 2.5, Shuffled: 7, Collapse: []string{"short"}, Vector: "aa", Generations: "bb"},
+		{Persona: "silly", Condition: "ridge", Layer: 2, Alpha: 0.3, AlphaUnit: "residual", AlphaAbsolute: 3.75, Prompt: 4, PromptText: "Tell <me>", Seed: 42, Text: "\u2028\"la\"", Tokens: 3, Ended: true, Trait: 3.25, Coherence: 4, Perplexity: 12, NLL: 2.5, Shuffled: 7, Collapse: []string{"short"}, Vector: "aa", Generations: "bb",
+			Measures: Further{[]string{"judge coherence", "judge trait", "probe trait"}, []float64{4.5, 2, 3.25}}},
 		{Condition: "none", Trait: math.NaN(), Coherence: math.NaN(), Perplexity: math.NaN(), NLL: math.NaN(), Shuffled: math.NaN(), Status: "trait is missing: no scorer"},
+	}}
+	readings := &Readings{Meta: source(), Texts: "3f9c", Rows: []Reading{
+		{Row: 0, Persona: "silly", Logit: -1.5},
+		{Row: 1, Persona: "silly", Logit: math.NaN(), Status: "the text has no tokens"},
 	}}
 	return []sampleValue{
 		{KindTexts, texts.Encode, adapt(DecodeTexts), texts},
@@ -95,6 +100,7 @@ func samples() []sampleValue {
 		{KindScores, scores.Encode, adapt(DecodeScores), scores},
 		{KindEvaluation, evaluation.Encode, adapt(DecodeEvaluation), evaluation},
 		{KindJudgements, judgements.Encode, adapt(DecodeJudgements), judgements},
+		{KindReadings, readings.Encode, adapt(DecodeReadings), readings},
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package artifacts says what stored bytes mean: texts, activations, matrices, vectors,
-// maps, generations, scores, judgements, evaluated samples.
+// maps, generations, scores, judgements, readings, evaluated samples.
 //
 // Each kind is a Go struct with an Encode method and a Decode function. The same value
 // always gives the same bytes; FORMAT.md describes them. Decoders are strict: a missing or

@@ -30,6 +30,7 @@ type Sample struct {
 	Vector        string   `json:"vector_digest"`             // of the artifact that holds the vector
 	Generations   string   `json:"generations_digest"`        // of the artifact that holds the text
 	Status        string   `json:"status"`                    // empty, or why the trait is missing
+	Measures      Further  `json:"measures"`                  // what further measures gave the text
 }
 
 // Evaluation is all samples of an experiment, in the driver's order.
@@ -40,7 +41,16 @@ type Evaluation struct {
 
 // Encode writes the samples as an Arrow file.
 func (e *Evaluation) Encode(w io.Writer) error {
-	return encodeRows(w, KindEvaluation, e.Notes, nil, e.Rows)
+	return encodeRows(w, KindEvaluation, e.Notes, func(facts) error { return e.validate() }, e.Rows)
+}
+
+func (e *Evaluation) validate() error {
+	for i, row := range e.Rows {
+		if err := row.Measures.validate(); err != nil {
+			return fmt.Errorf("sample %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 // DecodeEvaluation reads what Encode wrote. Errors wrap [ErrFormat] or are the reader's own.
@@ -48,6 +58,9 @@ func DecodeEvaluation(r io.Reader) (*Evaluation, error) {
 	e := new(Evaluation)
 	if err := decodeRows(r, KindEvaluation, &e.Notes, nil, &e.Rows); err != nil {
 		return nil, err
+	}
+	if err := e.validate(); err != nil {
+		return nil, fmt.Errorf("read evaluation: %w: %w", ErrFormat, err)
 	}
 	return e, nil
 }

@@ -17,6 +17,7 @@ const (
 	KindGenerations = "generations"
 	KindScores      = "scores"
 	KindJudgements  = "judgements"
+	KindReadings    = "readings"
 	KindScorer      = "scorer" // JSON, opaque here: its meaning is the business of whoever fitted it
 	KindEvaluation  = "evaluation"
 )

@@ -41,7 +41,7 @@ func decodeRows[T any](r io.Reader, kind string, notes *map[string]string, more 
 	return err
 }
 
-// rowColumns joins a slice of structs to a table with one column per field, under the
+// rowColumns joins a slice of structs to a table with one column per field, two for a [Further], under the
 // field's json name and in the fields' order. A float64 tagged `missing:"ok"` may be NaN.
 //
 // fill copies the columns that a reader loaded back into the slice. Field types are those
@@ -52,6 +52,11 @@ func rowColumns[T any](rows *[]T) (columns []column, fill func()) {
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.Type == reflect.TypeFor[Further]() {
+			two, filler := furtherColumns(*rows, i, name)
+			columns, fillers = append(columns, two...), append(fillers, filler)
+			continue
+		}
 		c, filler := rowColumn(*rows, i, name, field)
 		columns = append(columns, c)
 		fillers = append(fillers, filler)

@@ -17,7 +17,8 @@ func TestShowTellsWhatIsInside(t *testing.T) {
 		KindGenerations: "  seed 9223372036854775808\n",
 		KindScores:      "  nll 2.5\n",
 		KindJudgements:  "  persona \"silly\"\n  measure \"trait\"\n  score 3.5\n  weighted true\n",
-		KindEvaluation:  "  collapse [\"short\"]\n",
+		KindReadings:    "  persona \"silly\"\n  logit -1.5\n",
+		KindEvaluation:  "  measures [\"judge coherence\" \"judge trait\" \"probe trait\"]\n  measures_scores [4.5 2 3.25]\n",
 	}
 	for _, s := range samples() {
 		var b strings.Builder

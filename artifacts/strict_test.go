@@ -152,6 +152,13 @@ func TestEncodersRefuseWhatDecodersWould(t *testing.T) {
 		"judged, no row":       &Judgements{Rows: []Judgement{{Row: -1, Measure: "trait", Score: 2}}},
 		"score without tokens": &Scores{Rows: []Score{{NLL: 1, Perplexity: 1, Shuffled: math.NaN()}}},
 		"order of no tokens":   &Scores{Rows: []Score{{NLL: math.NaN(), Perplexity: math.NaN(), Shuffled: 1}}},
+		"read as nobody":       &Readings{Rows: []Reading{{Logit: 1}}},
+		"no logit, no reason":  &Readings{Rows: []Reading{{Persona: "silly", Logit: math.NaN()}}},
+		"read and missing":     &Readings{Rows: []Reading{{Persona: "silly", Logit: 1, Status: "empty"}}},
+		"a score of no name":   &Evaluation{Rows: []Sample{{Measures: Further{nil, []float64{1}}}}},
+		"scores out of order":  &Evaluation{Rows: []Sample{{Measures: Further{[]string{"b trait", "a trait"}, []float64{1, 2}}}}},
+		"a score of one word":  &Evaluation{Rows: []Sample{{Measures: Further{[]string{"probe"}, []float64{1}}}}},
+		"an infinite score":    &Evaluation{Rows: []Sample{{Measures: Further{[]string{"probe trait"}, []float64{math.Inf(1)}}}}},
 		"infinite trait":       &Evaluation{Rows: []Sample{{Trait: math.Inf(1)}}},
 	} {
 		if err := v.Encode(io.Discard); err == nil {

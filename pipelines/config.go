@@ -46,9 +46,10 @@ type Config struct {
 	TopK         int     `json:"top_k"`
 	StopAtEOS    bool    `json:"stop_at_eos"`
 
-	UseGPT4 bool    `json:"use_gpt4"` // have a judge read the texts too
-	Judge   Judge   `json:"judge"`
-	Primary Primary `json:"primary"`
+	Measures []string `json:"measures"` // further ones, beside the trait scorer and coherence
+	UseGPT4  bool     `json:"use_gpt4"` // have a judge read the texts too
+	Judge    Judge    `json:"judge"`
+	Primary  Primary  `json:"primary"`
 
 	Seed      uint64 `json:"seed"`
 	Device    string `json:"device"`
@@ -265,9 +266,9 @@ func general() Config {
 		Folds: 5, Fit: Fit{Method: "ridge", Centre: true},
 		Conditions: defaultConditions(), AlphaValues: []float64{.2, .3, .45, .6, .8}, AlphaUnit: "spread", SteerPositions: "response",
 		NTestPrompts: 30, NSeeds: 3, MaxNewTokens: 40, Temperature: .8, TopP: .95, TopK: 50, StopAtEOS: true,
-		Primary: Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait", Margin: .5},
-		Judge:   defaultJudge(),
-		Seed:    42, Device: "cpu", DType: "float32", OutputDir: "./results",
+		Primary:  Primary{Condition: "ridge", Versus: []string{"none", "shuffled_pairs"}, Measure: "trait", Margin: .5},
+		Measures: []string{transforms.MeasureProbe}, Judge: defaultJudge(),
+		Seed: 42, Device: "cpu", DType: "float32", OutputDir: "./results",
 	}
 }
 

@@ -113,6 +113,8 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"endpoint none", `{"primary": {"condition": "none"}}`, nil, []string{"primary.condition: none is what the others are compared with"}},
 		{"margin", `{"primary": {"margin": -0.1}}`, nil, []string{"primary.margin: -0.1; want 0 to 4 points of trait"}},
 		{"measure", `{"primary": {"measure": "fluency"}}`, nil, []string{`primary.measure: "fluency"; want one of trait, coherence, collapse`}},
+		{"measures, all at once", `{"measures": ["prob", "probe", "judge", "probe"]}`, nil, []string{"3 problems", `measures: unknown measure "prob"; the nearest known one is "probe"`, `measures: "probe" appears twice`, `measures: "judge" sends the texts to the endpoint of judge, which use_gpt4 has to allow, and it is false`}},
+		{"measures of a wrong type", `{"measures": "probe"}`, nil, []string{"measures: want a list"}},
 		{"prompt condition without a prompt", `{"conditions": ["none", "ridge", "shuffled_pairs", "prompt"], "persona_datasets": {"silly": {"positive_texts": ["ha"], "negative_texts": ["hm"]}}}`, nil, []string{"persona_datasets.silly.prompt: the condition prompt needs a text that asks for the persona"}},
 
 		{"more prompts than there are", `{"test_prompts": ["a", "b"], "n_test_prompts": 3}`, nil, []string{"test_prompts: 2 prompts, fewer than n_test_prompts 3"}},

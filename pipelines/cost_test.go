@@ -18,8 +18,8 @@ func TestCostsAreOfWhatIsMissing(t *testing.T) {
 		missing string
 	}{
 		{small(), ""},
-		{small().with("max_new_tokens", 9), "anchors anchors.score yardstick gate generate score evaluate"},
-		{small().with("lambda_values", []float64{.2}), "fit vectors cosines generate score evaluate"},
+		{small().with("max_new_tokens", 9), "anchors anchors.score yardstick gate anchors.probe generate score probe evaluate"},
+		{small().with("lambda_values", []float64{.2}), "fit vectors cosines generate score probe evaluate"},
 	} {
 		e := c.set.experiment(t)
 		plan := planOf(t, e, dir)

@@ -14,13 +14,15 @@
 //	pairs ─► capture.source ─┐
 //	     └─► capture.target ─┴► gram ─► fit ─┐
 //	personas.source, personas.target ────────┼► vectors ─► generate ─► score ─┐
-//	                                         └► cosines ─┐     └► (judge) ────┤
-//	                                                     └────────────────────┤
+//	                                         └► cosines ─┐     ├► (judge) ────┤
+//	                                                     ├─────│──────────────┤
+//	probe.fit ───────────────────────────────────────────│─────┴► probe ──────┤
+//	      └─► anchors.probe ─────────────────────────────┴────────────────────┤
 //	anchors ─► anchors.score ─┐                                               │
 //	trait ────────────────────┴► yardstick ───────────────────────────────────┴► evaluate
 //	                                 └► gate
 //
-// Capture and generation wait for the gate, which is no input of theirs: what it knows of the results
+// Capture, probes and generation wait for the gate, which is no input of theirs: what it knows of the results
 // changes no bytes. It lets a run that cannot show anything say so before it has taken long.
 //
 // # Rules

@@ -114,15 +114,16 @@ func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 		"cosines":     {"fit", "personas.source", "personas.target", "fit.held_out"},
 		"resemblance": {"pairs", "trait"}, "fit.held_out": {"capture.source", "capture.target", "resemblance", "fit"},
 		"trait": nil, "anchors": nil, "anchors.score": {"anchors"}, "yardstick": {"anchors", "anchors.score", "trait"}, "gate": {"yardstick"},
-		"generate": {"vectors"}, "score": {"generate"}, "evaluate": {"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"},
+		"probe.fit": nil, "anchors.probe": {"anchors", "probe.fit"}, "probe": {"generate", "probe.fit"},
+		"generate": {"vectors"}, "score": {"generate"}, "evaluate": {"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines", "probe.fit", "anchors.probe", "probe"},
 	}
 	stages := laid(t, parsed(t, everything(), nil)).stages
 	for _, s := range stages {
 		if inputs, ok := want[s.Name]; !ok || !slices.Equal(s.Inputs, inputs) {
 			t.Errorf("%s reads %v, want %v", s.Name, s.Inputs, inputs)
 		}
-		if waits := s.Name == "generate" || s.Kind == "capture"; waits && !slices.Equal(s.After, []string{"gate"}) || !waits && s.After != nil {
-			t.Errorf("%s waits for %v; generation and capture, and nothing else, wait for the gate", s.Name, s.After)
+		if waits := s.Name == "generate" || s.Kind == "capture" || s.Name == "probe.fit"; waits && !slices.Equal(s.After, []string{"gate"}) || !waits && s.After != nil {
+			t.Errorf("%s waits for %v; generation, capture and the probes, and nothing else, wait for the gate", s.Name, s.After)
 		}
 	}
 	if len(stages) != len(want) {

@@ -154,7 +154,7 @@ func TestOtherTextsOfAScorerWriteNothingAgain(t *testing.T) {
 	changed := persona("silly", 8)
 	changed["positive_texts"].([]string)[1] = "La la la, the boat goes boing!"
 	o := mustRun(t, small().with("persona_datasets", settings{"silly": changed, "pirate": persona("pirate", 8)}), dir)
-	if got, want := o.computed(), []string{"evaluate", "gate", "personas.source", "personas.target", "resemblance", "trait", "yardstick"}; !slices.Equal(got, want) {
+	if got, want := o.computed(), []string{"anchors.probe", "evaluate", "gate", "personas.source", "personas.target", "probe", "probe.fit", "resemblance", "trait", "yardstick"}; !slices.Equal(got, want) {
 		t.Errorf("another text of the scorer computes %v, want %v", got, want)
 	}
 }

@@ -37,6 +37,7 @@ var (
 	written  = []string{"anchors", "generate"}
 	judged   = []string{"use_gpt4=true"}
 	spoken   = append([]string{"anchors.score", "score"}, written...)
+	probes   = []string{"probe.fit", "anchors.probe", "probe"}
 )
 
 // moves says, for every field of Config by its JSON name, which stages it moves. Several rows of a
@@ -44,25 +45,25 @@ var (
 var moves = map[string][]move{
 	// The models, and where they are read.
 	"source_model": {
-		{set: "source_model=tiny:llama", own: []string{"pairs", "capture.source", "personas.source", "evaluate"}, first: []string{"pairs", "personas.source"}},
+		{set: "source_model=tiny:llama", own: append([]string{"pairs", "capture.source", "personas.source", "evaluate"}, probes...), first: []string{"pairs", "personas.source", "probe.fit"}},
 		{set: "source_model=tiny:llama", base: []string{"positions=word_ends"}, // both personas stages keep to word ends that the two models share
-			own: []string{"pairs", "capture.source", "personas.source", "personas.target", "evaluate"}, first: append([]string{"pairs"}, natives...)}},
+			own: append([]string{"pairs", "capture.source", "personas.source", "personas.target", "evaluate"}, probes...), first: append([]string{"pairs", "probe.fit"}, natives...)}},
 	"target_model": {
 		{set: "target_model=tiny:qwen2", own: []string{"pairs", "anchors", "anchors.score", "capture.target", "personas.target", "generate", "score", "evaluate"}, first: []string{"pairs", "anchors", "personas.target"}}},
-	"layer_idx":        {{own: slices.Concat(captures, natives, []string{"generate", "evaluate"}), first: slices.Concat(captures, natives)}},
-	"source_layer_idx": {{own: []string{"capture.source", "personas.source", "evaluate"}, first: []string{"capture.source", "personas.source"}}},
+	"layer_idx":        {{own: slices.Concat(captures, natives, probes, []string{"generate", "evaluate"}), first: slices.Concat(captures, natives, []string{"probe.fit"})}},
+	"source_layer_idx": {{own: append([]string{"capture.source", "personas.source", "evaluate"}, probes...), first: []string{"capture.source", "personas.source", "probe.fit"}}},
 	"target_layer_idx": {{own: []string{"capture.target", "personas.target", "generate", "evaluate"}, first: []string{"capture.target", "personas.target"}}},
-	"chat_template":    {{own: slices.Concat(captures, natives, spoken, []string{"pairs"}), first: append([]string{"pairs", "anchors"}, natives...)}},
+	"chat_template":    {{own: slices.Concat(captures, natives, spoken, probes, []string{"pairs"}), first: append([]string{"pairs", "anchors", "probe.fit"}, natives...)}},
 	"template_date": {{set: "template_date=2026-11-27", base: []string{"chat_template=true"},
-		own: slices.Concat(captures, natives, spoken, []string{"pairs"}), first: append([]string{"pairs", "anchors"}, natives...)}},
+		own: slices.Concat(captures, natives, spoken, probes, []string{"pairs"}), first: append([]string{"pairs", "anchors", "probe.fit"}, natives...)}},
 
 	// What is read.
 	"calibration_texts":  {{set: `calibration_texts=["one text about boats","another about the sea","a third of a river","a fourth, of rain","a fifth"]`, own: []string{"pairs"}, first: []string{"pairs"}}},
 	"n_training_samples": {{own: []string{"pairs", "evaluate"}, first: []string{"pairs"}}, {set: "n_training_samples=600", own: slices.Concat([]string{"pairs"}, captures, []string{"gram", "evaluate"}), first: []string{"pairs"}}},
 	"positions":          {{set: "positions=word_ends", own: slices.Concat([]string{"pairs"}, captures, natives, []string{"evaluate"}), first: append([]string{"pairs"}, natives...)}},
 	"persona_datasets": {
-		{set: `persona_datasets.silly.positive_texts=["a","b"]`, own: append([]string{"trait"}, natives...), first: append([]string{"trait"}, natives...)},
-		{set: `persona_datasets.silly.negative_texts=["a","b"]`, own: append([]string{"trait"}, natives...), first: append([]string{"trait"}, natives...)},
+		{set: `persona_datasets.silly.positive_texts=["a","b"]`, own: append([]string{"trait", "probe.fit"}, natives...), first: append([]string{"trait", "probe.fit"}, natives...)},
+		{set: `persona_datasets.silly.negative_texts=["a","b"]`, own: append([]string{"trait", "probe.fit"}, natives...), first: append([]string{"trait", "probe.fit"}, natives...)},
 		{set: `persona_datasets.silly.prompt="Be serious."`, own: []string{"generate", "evaluate"}, first: []string{"generate"}},
 		{set: `persona_datasets.silly.prompt="Be serious."`, base: judged, own: []string{"generate", "judge", "evaluate"}, first: []string{"generate"}},
 		{set: "persona_datasets.silly.description=nonsense", base: judged, own: []string{"judge"}, first: []string{"judge"}},
@@ -78,12 +79,12 @@ var moves = map[string][]move{
 
 	// Steering. Two conditions need products of their own, further up.
 	"conditions": {
-		{set: without("zero_pad"), own: []string{"vectors", "cosines", "generate", "score", "evaluate"}, first: []string{"vectors", "cosines"}},
-		{set: without("prompt"), own: []string{"generate", "score", "evaluate"}, first: []string{"generate"}},
-		{set: without("self"), own: []string{"gram", "fit", "vectors", "cosines", "generate", "score", "evaluate"}, first: []string{"gram"}},
-		{set: without("ridge_held_out"), gone: "fit.held_out", own: []string{"vectors", "cosines", "generate", "score", "evaluate"}, first: []string{"vectors", "cosines"}},
-		{set: without("shuffled_pairs"), base: []string{`primary.versus=["none"]`}, own: []string{"gram", "fit", "vectors", "generate", "score", "evaluate"}, first: []string{"gram"}}},
-	"alpha_values":    {{own: []string{"generate", "score", "evaluate"}, first: []string{"generate"}}, {set: "alpha_values=[0.25]", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
+		{set: without("zero_pad"), own: []string{"vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"vectors", "cosines"}},
+		{set: without("prompt"), own: []string{"generate", "score", "probe", "evaluate"}, first: []string{"generate"}},
+		{set: without("self"), own: []string{"gram", "fit", "vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"gram"}},
+		{set: without("ridge_held_out"), gone: "fit.held_out", own: []string{"vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"vectors", "cosines"}},
+		{set: without("shuffled_pairs"), base: []string{`primary.versus=["none"]`}, own: []string{"gram", "fit", "vectors", "generate", "score", "probe", "evaluate"}, first: []string{"gram"}}},
+	"alpha_values":    {{own: []string{"generate", "score", "probe", "evaluate"}, first: []string{"generate"}}, {set: "alpha_values=[0.25]", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
 	"alpha_unit":      {{set: "alpha_unit=spread", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
 	"steer_positions": {{set: "steer_positions=all", own: []string{"generate"}, first: []string{"generate"}}},
 
@@ -100,6 +101,8 @@ var moves = map[string][]move{
 	"stop_at_eos":    {{own: []string{"anchors", "generate", "evaluate"}, first: written}}, // an ended text is no empty one: the evaluation must know
 
 	// Judgement.
+	"measures": {{set: "measures=[]", gone: "anchors.probe probe probe.fit", own: []string{"evaluate"}, first: []string{"evaluate"}},
+		{set: `measures=["probe","judge"]`, base: judged}}, // use_gpt4 asks for the judge already
 	"use_gpt4":                  {{own: []string{"judge", "evaluate"}, first: []string{"judge"}}},
 	"judge.endpoint":            {{set: "judge.endpoint=http://127.0.0.1:8000/v1", base: judged}}, // the same model elsewhere is the same judge
 	"judge.key_env":             {{set: "judge.key_env=SOME_KEY", base: judged}},
@@ -240,7 +243,7 @@ func TestDeviceMovesEveryStageThatRunsAModel(t *testing.T) {
 			moved = append(moved, s.Name)
 		}
 	}
-	if want := inOrder(before, slices.Concat(captures, natives, spoken)); !slices.Equal(moved, want) {
+	if want := inOrder(before, slices.Concat(captures, natives, spoken, probes)); !slices.Equal(moved, want) {
 		t.Errorf("another device moves %v, want %v", moved, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/transforms"
+	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
 const referenceFolder = "testdata/reference"
@@ -64,6 +65,17 @@ type fixture struct {
 			DPrime [3]float64 `json:"d_prime"`
 		} `json:"separation"`
 	} `json:"zero"`
+	// Probe is what a probe of the source says, by persona.
+	Probe map[string]struct {
+		Unsteered  float64 `json:"unsteered_logit"`
+		Positive   float64 `json:"positive_logit"`
+		Weight     float64 `json:"weight"` // the length of its weights, over standardised dimensions
+		Separation struct {
+			AUROC  float64    `json:"auroc"`
+			DPrime [3]float64 `json:"d_prime"`
+		} `json:"separation"`
+		Traits []trial.Number `json:"traits"` // of the rows, in their order; missing where a row is not of the persona
+	} `json:"probe"`
 	Pooled   referenceGroup   `json:"pooled"`
 	Personas []referenceGroup `json:"personas"`
 
@@ -146,6 +158,7 @@ func TestEveryStageEqualsTheReference(t *testing.T) {
 		{"zero of the scores", r.compareZero, true},
 		{"flags and scores", r.compareScores, true},
 		{"cosines", r.compareCosines, true},
+		{"probe", r.compareProbe, true},
 		{"evaluation", r.compareEvaluation, true},
 	}
 	r.run(t)

@@ -83,16 +83,16 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 	lambda := small().with("lambda_values", []float64{.01})
 	plan := states(t, lambda, dir)
 	if want := map[State][]string{
-		Hit:  {"pairs", "trait", "resemblance", "anchors", "anchors.score", "yardstick", "gate", "capture.source", "capture.target", "gram", "personas.source", "personas.target"},
+		Hit:  {"pairs", "trait", "resemblance", "anchors", "anchors.score", "yardstick", "gate", "capture.source", "capture.target", "gram", "personas.source", "personas.target", "probe.fit", "anchors.probe"},
 		Run:  {"fit"},
-		Open: {"vectors", "cosines", "generate", "score", "evaluate"},
+		Open: {"vectors", "cosines", "generate", "score", "probe", "evaluate"},
 	}; !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan with another lambda: %v, want %v", plan, want)
 	}
 	if why := lambda.experiment(t).step(t, dir, "fit").Why; !slices.Equal(why, []string{"lambda_values: [0.001 0.1] → [0.01]"}) {
 		t.Errorf("the fit runs because %q", why)
 	}
-	if got, want := mustRun(t, lambda, dir).computed(), []string{"cosines", "evaluate", "fit", "generate", "score", "vectors"}; !slices.Equal(got, want) {
+	if got, want := mustRun(t, lambda, dir).computed(), []string{"cosines", "evaluate", "fit", "generate", "probe", "score", "vectors"}; !slices.Equal(got, want) {
 		t.Errorf("another lambda computes %v, want %v", got, want)
 	}
 
@@ -103,7 +103,7 @@ func TestChangesRepeatOnlyWhatFollows(t *testing.T) {
 
 	prompts := slices.Clone(small()["test_prompts"].([]string))
 	prompts[1] = "The captain of the ship"
-	if got, want := mustRun(t, small().with("test_prompts", prompts), dir).computed(), []string{"evaluate", "generate", "score"}; !slices.Equal(got, want) {
+	if got, want := mustRun(t, small().with("test_prompts", prompts), dir).computed(), []string{"evaluate", "generate", "probe", "score"}; !slices.Equal(got, want) {
 		t.Errorf("another prompt computes %v, want %v", got, want)
 	}
 
@@ -283,7 +283,7 @@ func TestFailingUnitLeavesNoManifest(t *testing.T) {
 	if want := []string{"fit"}; !slices.Equal(plan[Run], want) {
 		t.Errorf("after a failed fit the plan is %v, want only the fit to run", plan)
 	}
-	if want := []string{"vectors", "cosines", "generate", "score", "evaluate"}; !slices.Equal(plan[Open], want) {
+	if want := []string{"vectors", "cosines", "generate", "score", "probe", "evaluate"}; !slices.Equal(plan[Open], want) {
 		t.Errorf("after a failed fit the plan is %v, want open %v", plan, want)
 	}
 	if testing.Short() {

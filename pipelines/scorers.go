@@ -3,7 +3,8 @@ package pipelines
 import (
 	"context"
 	"fmt"
-	"math"
+	"slices"
+	"strings"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -34,53 +35,29 @@ func (e *Experiment) Evaluated(ctx context.Context, store cache.Store) ([]artifa
 	for _, s := range rows.Rows {
 		trait.Values, coherence.Values = append(trait.Values, s.Trait), append(coherence.Values, s.Coherence)
 	}
-	all := []Scores{trait, coherence}
-	if step := plan.step("judge"); step.State == Hit {
-		judged, err := e.judgedScores(ctx, store, plan, len(rows.Rows))
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, judged...)
-	}
-	return rows.Rows, all, nil
+	return rows.Rows, append([]Scores{trait, coherence}, furtherScores(rows.Rows)...), nil
 }
 
-// judgedScores puts the judge's scores into the order of the evaluation: batch by batch, persona by persona.
-func (e *Experiment) judgedScores(ctx context.Context, store cache.Store, plan *Plan, rows int) ([]Scores, error) {
-	type row struct {
-		batch, row       int32
-		persona, measure string
-	}
-	scores := map[row]float64{}
-	for _, o := range plan.step("judge").Manifest {
-		j, err := artifacts.Fetch(ctx, store, o.Digest, artifacts.DecodeJudgements)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range j.Rows {
-			scores[row{r.Batch, r.Row, r.Persona, r.Measure}] = r.Score
-		}
-	}
-	trait, coherence := Scores{trial.MeasureTrait, "judge", nil}, Scores{trial.MeasureCoherence, "judge", nil}
-	add := func(s *Scores, at row) {
-		value, ok := scores[at]
-		if !ok {
-			value = math.NaN()
-		}
-		s.Values = append(s.Values, value)
-	}
-	for i, b := range e.generation().Batches {
-		for _, p := range b.Personas(e.PersonaDatasets.Names()) {
-			for k := range e.NTestPrompts * e.NSeeds {
-				add(&trait, row{int32(i), int32(k), p, trial.MeasureTrait})
-				add(&coherence, row{int32(i), int32(k), "", trial.MeasureCoherence})
+// furtherScores are what further measures gave the texts, by measure and name.
+func furtherScores(rows []artifacts.Sample) (all []Scores) {
+	var names []string
+	for _, row := range rows {
+		for _, name := range row.Measures.Names {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 	}
-	if len(trait.Values) != rows {
-		return nil, fmt.Errorf("%d judged rows for %d evaluated ones: %w", len(trait.Values), rows, artifacts.ErrMismatch)
+	slices.Sort(names)
+	for _, name := range names {
+		scorer, measure, _ := strings.Cut(name, " ")
+		s := Scores{Measure: measure, Scorer: scorer}
+		for _, row := range rows {
+			s.Values = append(s.Values, row.Measures.Of(name))
+		}
+		all = append(all, s)
 	}
-	return []Scores{trait, coherence}, nil
+	return all
 }
 
 // Describe is what a rater is told of a persona.

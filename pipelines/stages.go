@@ -229,17 +229,30 @@ func (e *Experiment) lay() {
 			len(e.personas), "capture.source", "capture.target", "resemblance", "fit"),
 		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target.Model), len(e.personas)),
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
+		gated(transforms.NewStage("probe.fit", "probe.fit", transforms.ProbeFit{Model: e.Source.Model, Layer: e.Source.Layer, Personas: e.personas, Size: e.personaSize()}, len(e.personas))),
+		transforms.NewStage("anchors.probe", "probe", e.probing(anchors), 1, "anchors", "probe.fit"),
 		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed, Widths: widths},
 			1, carried...),
 		transforms.NewStage("cosines", "cosines", transforms.Cosines{Conditions: e.carried(), Personas: e.PersonaDatasets.Names(), Seed: e.Seed, Widths: widths},
 			1, compared...),
 		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),
 		transforms.NewStage("score", "score", generation.Scoring(), units, "generate"),
+		transforms.NewStage("probe", "probe", e.probing(generation), units, "generate", "probe.fit"),
 	}
-	if !heldOut {
-		e.stages = slices.DeleteFunc(e.stages, func(s transforms.Stage) bool { return s.Name == "fit.held_out" })
-	}
+	probed := slices.Contains(e.Measures, transforms.MeasureProbe)
+	e.stages = slices.DeleteFunc(e.stages, func(s transforms.Stage) bool {
+		switch s.Name {
+		case "fit.held_out":
+			return !heldOut
+		case "probe.fit", "anchors.probe", "probe":
+			return !probed
+		}
+		return false
+	})
 	judged := []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"}
+	if probed {
+		judged = append(judged, "probe.fit", "anchors.probe", "probe")
+	}
 	if e.UseGPT4 {
 		e.stages = append(e.stages, transforms.NewStage("judge", "judge", e.judging(generation), transforms.JudgeUnits(e.NTestPrompts), "generate"))
 		judged = append(judged, "judge")
@@ -248,6 +261,11 @@ func (e *Experiment) lay() {
 	for i := range e.stages { // a first run has nothing in common with one of other models
 		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest
 	}
+}
+
+// probing is the stage that reads texts with the probes: as the source reads, which nothing steers.
+func (e *Experiment) probing(g transforms.Generate) transforms.Probe {
+	return transforms.Probe{Model: e.Source.Model, Layer: e.Source.Layer, Personas: e.PersonaDatasets.Names(), Texts: len(g.Prompts) * g.Seeds, Tokens: g.Sampling.MaxNewTokens}
 }
 
 // conditions lists the conditions that are asked for, in the order of the tables.

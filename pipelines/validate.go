@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/format/strictjson"
+	"github.com/persona-transfer/runpipeline/transforms"
 	"github.com/persona-transfer/runpipeline/transforms/judge"
 	"github.com/persona-transfer/runpipeline/transforms/steer"
 )
@@ -79,6 +80,7 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	c.checkSteering(k)
 	c.checkGeneration(k)
 	c.checkTexts(k)
+	c.checkMeasures(k)
 	c.Judge.check(k)
 	k.oneOf("device", c.Device, "cpu")
 	k.oneOf("dtype", c.DType, "float32")
@@ -139,6 +141,17 @@ func (c *Config) checkPrimary(k *check, conditions map[string]bool) {
 		k.want(slices.Contains(known, name), "primary: unknown condition %q", name)
 		k.want(conditions[name] || !slices.Contains(known, name), "primary: condition %q is not among the conditions", name)
 	}
+}
+
+func (c *Config) checkMeasures(k *check) {
+	known := []string{transforms.MeasureProbe, transforms.MeasureJudge}
+	seen := map[string]bool{}
+	for _, name := range c.Measures {
+		k.want(slices.Contains(known, name), "measures: unknown measure %q; the nearest known one is %q", name, strictjson.Nearest(name, known))
+		k.want(!seen[name], "measures: %q appears twice", name)
+		seen[name] = true
+	}
+	k.want(c.UseGPT4 || !seen[transforms.MeasureJudge], "measures: %q sends the texts to the endpoint of judge, which use_gpt4 has to allow, and it is false", transforms.MeasureJudge)
 }
 
 func (c *Config) checkGeneration(k *check) {

@@ -49,7 +49,7 @@ type Report struct {
 	Vectors     []VectorReport      `json:"vectors"`
 	Anchors     AnchorReport        `json:"anchors"`
 	Evaluation  *trial.Evaluation   `json:"evaluation"`
-	Judge       *JudgeReport        `json:"judge,omitempty"` // where one was asked
+	Measures    []MeasureReport     `json:"measures"` // further ones, beside the lexical scorer
 }
 
 // Facts say which experiment a report is of.
@@ -98,7 +98,7 @@ type AnchorReport struct {
 	Separation map[string]trial.Separation `json:"separation"`
 }
 
-const evaluateVersion = 13 // 13: reliability and floor beside each cosine; 12: the spread of random vectors less what may be chance; 11: coherence from the order of words; 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
+const evaluateVersion = 14 // 14: further measures by name, in the rows too; 13: reliability and floor beside each cosine; 12: the spread of random vectors less what may be chance; 11: coherence from the order of words; 10: how much of the calibration resembles each persona; 9: no trait for texts that are unlike the scorer's own; 8: alphas are chosen anew in every resample, random vectors' spread is in the intervals, another decision rule; 7: separation; 6: the anchors are stages of their own, and a persona without a trait scale is in no difference; 5: artifacts of format 2; 4: resamples by the seed alone; 2: cosines without the largest dimensions, texts left out, repeated spans; 3: why a trait is missing, scorers of few texts
 
 func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluate) }
 
@@ -108,7 +108,7 @@ func evaluateWork(s Evaluate, _ int) Work {
 }
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads yardstick, generate, score,
-// trait, vectors, fit, pairs, resemblance, cosines.
+// trait, vectors, fit, pairs, resemblance, cosines, and what the further measures made that it is given.
 func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for _, name := range u.Stage.Inputs {
@@ -123,10 +123,13 @@ func evaluate(ctx context.Context, u *Unit, s Evaluate) (cache.ActionKey, error)
 		if j.yardstick, err = u.yardstick(ctx); err != nil {
 			return nil, err
 		}
-		rows, samples, err := j.read(ctx, u)
-		if err != nil {
+		if j.batches, err = u.batches(ctx, len(s.Batches)); err != nil {
 			return nil, err
 		}
+		if j.further, err = u.furtherMeasures(ctx, s, j.batches); err != nil {
+			return nil, err
+		}
+		rows, samples := j.read(u)
 		report, err := j.report(ctx, u, rows)
 		if err != nil {
 			return nil, err
@@ -147,8 +150,26 @@ type jury struct {
 	settings  Evaluate
 	scorers   map[string]*trial.Scorer // nil for a persona with too few texts
 	yardstick *Yardstick
-	texts     int   // generated, the anchors not counted
-	sizes     []int // how many of each batch
+	batches   []batch
+	further   []*further
+}
+
+// A batch is the texts of one unit, and what the target's likelihoods say of them.
+type batch struct {
+	texts  *artifacts.Generations
+	scores *artifacts.Scores
+}
+
+// batches reads all that were written.
+func (u *Unit) batches(ctx context.Context, n int) ([]batch, error) {
+	all := make([]batch, n)
+	for i := range all {
+		var err error
+		if all[i].texts, all[i].scores, err = u.batch(ctx, "generate", "score", i); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // batch reads the texts of unit i of one stage, and their scores of another.
@@ -173,31 +194,29 @@ func (u *Unit) batch(ctx context.Context, written, scored string, i int) (*artif
 }
 
 // read judges every text of every batch.
-func (j *jury) read(ctx context.Context, u *Unit) ([]trial.Row, *artifacts.Evaluation, error) {
+func (j *jury) read(u *Unit) ([]trial.Row, *artifacts.Evaluation) {
 	var rows []trial.Row
 	samples := &artifacts.Evaluation{}
 	for i, b := range j.settings.Batches {
-		texts, scores, err := u.batch(ctx, "generate", "score", i)
-		if err != nil {
-			return nil, nil, err
-		}
+		texts, scores := j.batches[i].texts, j.batches[i].scores
 		vector := ""
 		if o, ok := u.Input("vectors").Find(b.Condition + "/" + b.Persona); ok && b.Alpha != 0 {
 			vector = o.Digest.String()
 		}
-		j.texts += len(texts.Rows)
-		j.sizes = append(j.sizes, len(texts.Rows))
 		for _, p := range b.Personas(j.settings.Personas) {
 			for k, t := range texts.Rows {
 				s := j.judge(t, scores.Rows[k], p)
 				s.Vector, s.Generations = vector, scores.Generations
+				for _, f := range j.further {
+					f.take(i, k, &s)
+				}
 				samples.Rows = append(samples.Rows, s)
 				rows = append(rows, trial.Row{Condition: s.Condition, Persona: p, Alpha: s.Alpha, Prompt: int(s.Prompt), Seed: int(s.Seed), Draw: int(s.Draw),
 					Trait: s.Trait, Coherence: s.Coherence, Collapsed: len(s.Collapse) > 0, Tokens: int(s.Tokens), Perplexity: s.Perplexity})
 			}
 		}
 	}
-	return rows, samples, nil
+	return rows, samples
 }
 
 // judge gathers everything about one text, seen as a text of a persona.
@@ -263,7 +282,10 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 		}
 	}
 	report := &Report{Evaluation: e, Anchors: anchors, Experiment: Facts{SourceModel: s.SourceModel, TargetModel: s.TargetModel, SourceLayer: s.SourceLayer,
-		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit, Generations: j.texts}}
+		TargetLayer: s.TargetLayer, Positions: s.Positions, Pairs: s.Samples, Alphas: s.Alphas, AlphaUnit: s.AlphaUnit}}
+	for _, b := range j.batches {
+		report.Experiment.Generations += len(b.texts.Rows)
+	}
 	if report.Fit, err = u.fitReport(ctx); err != nil {
 		return nil, err
 	}
@@ -277,8 +299,9 @@ func (j *jury) report(ctx context.Context, u *Unit, rows []trial.Row) (*Report, 
 	if report.Vectors, err = u.compareVectors(ctx, report.Fit.LargestVariance); err != nil {
 		return nil, err
 	}
-	if report.Judge, err = j.judgeReport(ctx, u, rows); err != nil {
-		return nil, err
+	report.Measures = []MeasureReport{}
+	for _, f := range j.further {
+		report.Measures = append(report.Measures, f.finish(s, j.batches, rows, e))
 	}
 	report.LeftOut, err = u.leftOut(ctx)
 	return report, err

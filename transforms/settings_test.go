@@ -1,15 +1,18 @@
 package transforms
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/transforms/judge"
 )
@@ -20,6 +23,13 @@ type full struct{ *cache.Memory }
 
 func (full) Lookup(context.Context, cache.ActionKey) ([]cache.Output, bool, error) {
 	return nil, true, nil
+}
+
+// Open gives a batch of one text, which differs as the digest does: a unit whose recipe is of texts reads them first.
+func (full) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
+	var b bytes.Buffer
+	err := (&artifacts.Generations{Rows: []artifacts.Generation{{Text: d.String()}}}).Encode(&b)
+	return io.NopCloser(&b), err
 }
 
 // A sample is a stage of a kind with every setting filled in.
@@ -53,6 +63,9 @@ var samples = map[string]sample{
 		Sampling: Sampling{MaxNewTokens: 8, Temperature: 1, TopP: 1}, Seed: 1, Batches: []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: 1}}},
 		2, []string{"vectors"}, []string{"ridge/silly", "ridge'/silly", "ridge/silly'", "none/"}},
 	"score":     {Score{Model: someModel}, 2, []string{"generate"}, []string{unitName(0, "texts"), unitName(1, "texts")}},
+	"probe.fit": {ProbeFit{Model: someModel, Layer: 1, Personas: somePersonas}, 2, nil, nil},
+	"probe": {Probe{Model: someModel, Layer: 1, Personas: []string{"silly", "angry"}}, 2, []string{"generate", "probe.fit"},
+		[]string{unitName(0, "texts"), unitName(1, "texts"), unitName(0, "probe"), unitName(1, "probe")}},
 	"yardstick": {YardstickSettings{Personas: []string{"silly", "angry"}}, 1, []string{"anchors", "anchors.score", "trait"}, nil},
 	"judge": {Judge{Settings: judge.Settings{Model: "j", Logprobs: judge.Auto, ReplyTokens: 16, Rubrics: judge.Rubrics{Trait: "{persona}?", Coherence: "ok?"}}, OnFailure: Stop,
 		Personas: []judge.Persona{{Name: "silly", Description: "is silly"}}, Endpoint: judge.Endpoint{URL: judge.OpenAI, Concurrency: 1}, Seed: 1}, 2, []string{"generate"}, nil},
@@ -66,6 +79,9 @@ var samples = map[string]sample{
 var unread = map[string]string{
 	"trait.personas.0.name": "a scorer does not hold the persona's name",
 	"trait.personas.1.name": "a scorer does not hold the persona's name",
+
+	"probe.fit.personas.0.name": "a probe does not hold the persona's name",
+	"probe.fit.personas.1.name": "a probe does not hold the persona's name",
 }
 
 // sampledKinds lists the kinds but that of the tests; one without a sample fails the test.
@@ -157,7 +173,11 @@ func keysOf(t *testing.T, kind string, s sample, settings any) (keys stageKeys) 
 		names[i] = strings.TrimSuffix(in, "'")
 		m := Manifest{{Name: "output", Kind: "kind", Digest: cache.Sum([]byte(in))}}
 		for _, o := range s.outputs {
-			m = append(m, cache.Output{Name: o, Kind: "kind", Digest: cache.Sum([]byte(in + o))})
+			kind := "kind"
+			if strings.HasSuffix(o, ".texts") {
+				kind = artifacts.KindGenerations
+			}
+			m = append(m, cache.Output{Name: o, Kind: kind, Digest: cache.Sum([]byte(in + o))})
 		}
 		inputs = append(inputs, m)
 	}

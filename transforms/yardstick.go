@@ -110,12 +110,18 @@ func traitScale(persona string, scorer *trial.Scorer, anchors []artifacts.Genera
 			logits = append(logits, scorer.Logit(t.Text))
 		}
 	}
-	s := TraitScale{Persona: persona, Unsteered: trial.Number(trial.Mean(logits)), Positive: trial.Number(trial.Mean(scorer.HeldOutPositive)),
-		AUROC: trial.Number(scorer.AUROC), Separation: trial.Separate(scorer.HeldOutPositive, logits), Few: scorer.Few, Unlike: len(anchors) - len(logits)}
-	switch {
-	case len(logits) == 0:
+	s := placed(persona, scorer.HeldOutPositive, logits)
+	s.AUROC, s.Few, s.Unlike = trial.Number(scorer.AUROC), scorer.Few, len(anchors)-len(logits)
+	if len(logits) == 0 {
 		s.Missing = "none of the model's unsteered texts is like those that its trait scorer was fitted on"
-	case !(s.Positive > s.Unsteered):
+	}
+	return s
+}
+
+// placed is the scale on which unsteered texts have 1 and held-out positive ones 5.
+func placed(persona string, positive, unsteered []float64) TraitScale {
+	s := TraitScale{Persona: persona, Unsteered: trial.Number(trial.Mean(unsteered)), Positive: trial.Number(trial.Mean(positive)), Separation: trial.Separate(positive, unsteered)}
+	if !(s.Positive > s.Unsteered) {
 		s.Missing = fmt.Sprintf("the model's unsteered texts score %.2f, held-out texts of the persona %.2f: there is no way up to measure, whatever tells its own texts apart", float64(s.Unsteered), float64(s.Positive))
 	}
 	return s

@@ -15,7 +15,7 @@ import (
 // What report.json says beyond what the report has a table of its own for is shown as it is: a measure that
 // someone adds to the report is in the page without a line here. These keys have their places.
 var (
-	placedInReport     = []string{"experiment", "calibration_texts_left_out", "fit", "vectors", "anchors", "evaluation"}
+	placedInReport     = []string{"experiment", "calibration_texts_left_out", "fit", "vectors", "anchors", "evaluation", "measures"}
 	placedInEvaluation = []string{"options", "rows", "prompts", "scorers", "pooled", "personas", "warnings"}
 	placedInVector     = []string{"persona", "condition", "cosine_with_native", "cosine_without_largest_variance", "floor", "floor_without_largest_variance", "source_reliability", "target_reliability", "norm", "scales"}
 	placedInCriterion  = []string{"name", "want", "got", "interval", "pass", "gate", "more_prompts"}

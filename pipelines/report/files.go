@@ -93,7 +93,7 @@ func writeMarkdown(s *Results, drawn []figure) []byte {
 	line("\n## Texts")
 	writeExamples(&b, s)
 	line("\n## Measures")
-	for _, t := range append([]tabular{scorersTable(r)}, extraTables(r)...) {
+	for _, t := range measured(r) {
 		table(t)
 	}
 	line("\n## Methods")

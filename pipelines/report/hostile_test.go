@@ -76,6 +76,19 @@ func spoiled(t testing.TB) *Results {
 	for i := range report.Vectors {
 		report.Vectors[i].Condition, report.Vectors[i].Persona = name(i), name(20+i)
 	}
+	for i := range report.Measures {
+		m := &report.Measures[i]
+		m.Name, m.What, m.Says, m.Missing, m.Warnings = name(i), name(i+4), name(i+6), map[string]int{name(2): 3}, hostile
+		for k := range m.Scales {
+			m.Scales[k].Persona, m.Scales[k].Missing = name(k), name(k+1)
+		}
+		for k := range m.Contrasts {
+			m.Contrasts[k].Persona, m.Contrasts[k].Versus, m.Contrasts[k].Finding = name(k), name(k+8), trial.Finding(name(k+2))
+		}
+		for k := range m.Agreement {
+			m.Agreement[k].Measure, m.Agreement[k].Texts = name(k), name(k+5)
+		}
+	}
 	s := &Results{Report: report}
 	for i, text := range hostile {
 		for c := range 5 {

@@ -99,7 +99,7 @@ func writePage(s *Results, drawn []figure) ([]byte, error) {
 	hash := sha256.Sum256([]byte(pageJS))
 	p := page{ScriptHash: "sha256-" + base64.StdEncoding.EncodeToString(hash[:]), Style: template.CSS(pageCSS), Script: template.JS(pageJS), Data: template.JS(data),
 		Report: r, Source: visible(r.Experiment.SourceModel), Target: visible(r.Experiment.TargetModel), Claim: claim(r), Why: append(why(r.Evaluation.Pooled.Verdict), scope(r.Evaluation)...), Facts: facts(r),
-		Criteria: criteriaTable(r.Evaluation.Pooled), Personas: personasTable(r), Conditions: conditionsTable(r), HeldOut: heldOutOf(r.Evaluation.Pooled), Primary: primaryTable(r), Measures: append([]tabular{scorersTable(r)}, extraTables(r)...), Methods: methods(s), Warnings: warnings(r), Traces: traces(s)}
+		Criteria: criteriaTable(r.Evaluation.Pooled), Personas: personasTable(r), Conditions: conditionsTable(r), HeldOut: heldOutOf(r.Evaluation.Pooled), Primary: primaryTable(r), Measures: measured(r), Methods: methods(s), Warnings: warnings(r), Traces: traces(s)}
 	p.Outcome, p.Meaning = outcome(r.Evaluation.Pooled.Verdict)
 	tone := tones[r.Evaluation.Pooled.Verdict.Outcome]
 	p.Tone, p.Sign = tone[0], tone[1]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,6 +137,27 @@ func scores(texts []artifacts.Sample) (all []numbersOf) {
 				all = append(all, one)
 			}
 		}
+	}
+	return append(all, furtherScores(texts)...)
+}
+
+// furtherScores are what further measures gave the texts, by their names.
+func furtherScores(texts []artifacts.Sample) (all []numbersOf) {
+	var names []string
+	for i := range texts {
+		for _, name := range texts[i].Measures.Names {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		one := numbersOf{Name: shorten(name)}
+		for i := range texts {
+			one.Values = append(one.Values, shortened(texts[i].Measures.Of(name)))
+		}
+		all = append(all, one)
 	}
 	return all
 }

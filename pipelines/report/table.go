@@ -33,7 +33,7 @@ func Table(w io.Writer, reportJSON []byte, texts []artifacts.Sample, columns int
 	p.line("")
 	p.personas(r)
 	p.alphas(r)
-	p.judge(r)
+	p.measures(r)
 	p.warnings(r)
 	p.examples(r, texts)
 	return p.err

@@ -65,7 +65,7 @@ func invented(t testing.TB, blind bool) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := transforms.Report{Evaluation: e, LeftOut: map[string]int{"no tokens": 2, "a reason before it": 11},
+	r := transforms.Report{Evaluation: e, Measures: inventedMeasures(), LeftOut: map[string]int{"no tokens": 2, "a reason before it": 11},
 		Experiment: transforms.Facts{SourceModel: "tiny:qwen2", TargetModel: "tiny:llama", SourceLayer: 1, TargetLayer: 2, Positions: "last", Pairs: 5000, Alphas: []float64{.5, 1.5}, AlphaUnit: "residual", Generations: 360},
 		Fit: transforms.FitReport{Method: "ridge", Lambda: .01, LambdaAbsolute: 3, DegreesOfFreedom: 81.4, Pairs: 5000, Warnings: []string{"a note about the fit"},
 			LearningCurve: []linear.CurvePoint{{N: 400, Held: linear.Goodness{R2: .52}}, {N: 4000, Held: linear.Goodness{R2: .7}}},
@@ -101,6 +101,7 @@ func texts() (all []artifacts.Sample) {
 					for seed := range uint64(2) {
 						t := artifacts.Sample{Persona: persona, Condition: condition, Alpha: alpha, Prompt: prompt, Seed: seed + 42,
 							PromptText: "The boat " + strings.Repeat("of the old man ", int(prompt)*9), Text: fmt.Sprintf(" %s alpha %g seed %d", condition, alpha, seed+42)}
+						t.Measures.Add("probe", "trait", 1+alpha)
 						switch condition {
 						case "none":
 							t.Alpha = 0

@@ -245,9 +245,16 @@ func pairsTable(r transforms.Report) tabular {
 	return t
 }
 
+// measured are the tables of measures that the page and report.md show.
+func measured(r transforms.Report) []tabular {
+	all := slices.Concat([]tabular{scorersTable(r)}, measureTables(r), extraTables(r))
+	return slices.DeleteFunc(all, func(t tabular) bool { return len(t.Rows) == 0 })
+}
+
 // tableNames are those of all tables that there may be.
 func tableNames() []string {
 	names := []string{"criteria", "criteria-held-out", "primary", "conditions", "personas", "scorers", "alphas", "differences", "cosines", "lambdas", "pairs"}
+	names = append(names, measureTableNames...)
 	names = append(names, extraNames("", reflect.TypeFor[transforms.Report](), placedInReport...)...)
 	return append(names, extraNames("evaluation-", reflect.TypeFor[trial.Evaluation](), placedInEvaluation...)...)
 }
@@ -255,5 +262,6 @@ func tableNames() []string {
 // tables are all that are written as files, in the order of the page.
 func tables(r transforms.Report) []tabular {
 	all := []tabular{criteriaTable(r.Evaluation.Pooled), heldOutTable(r.Evaluation.Pooled), primaryTable(r), conditionsTable(r), personasTable(r), scorersTable(r), alphasTable(r), differencesTable(r), cosinesTable(r), lambdasTable(r), pairsTable(r)}
+	all = append(append(all, measureTables(r)...), groupsTable(r))
 	return slices.DeleteFunc(append(all, extraTables(r)...), func(t tabular) bool { return len(t.Rows) == 0 })
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -140,7 +141,7 @@ func methods(s *Results) (paragraphs []string) {
 	paragraphs = append(paragraphs, texts+" "+steered+fmt.Sprintf(": %d texts in all.", x.Generations))
 
 	o := e.Options
-	judged := "Trait and coherence are scales from 1 to 5. The trait is that of a scorer trained on held-out texts of the persona, with 1 at the target's unsteered texts and 5 at texts that show the persona; coherence is nearness in likelihood to the target's unsteered texts. Collapsed texts are flagged and left out of means of the trait. The alpha of a condition is chosen for each persona on one half of the prompts and used on the other."
+	judged := "Trait and coherence are scales from 1 to 5. The trait is that of a scorer trained on held-out texts of the persona, with 1 at the target's unsteered texts and 5 at texts that show the persona; coherence is what the order of a text's words tells the target, as a share of what it tells in its unsteered texts. Collapsed texts are flagged and left out of means of the trait. The alpha of a condition is chosen for each persona on one half of the prompts and used on the other."
 	if t := o.Thresholds; t.Margin > 0 {
 		judged += fmt.Sprintf(" No verdict is given unless the scorer tells the persona from unsteered texts (AUROC at least %g, d′ at least %g) and the target's own vector is above the best control. Not to be inferior is to fall short of it by less than %g with the whole interval. Alphas are chosen anew in every resample.", t.AUROC, t.DPrime, t.Margin)
 	}
@@ -149,6 +150,9 @@ func methods(s *Results) (paragraphs []string) {
 	}
 	if h := e.Pooled.HeldOut; h != nil {
 		judged += fmt.Sprintf(" %s is judged by the same rule: there, each persona is carried by a map that was fitted without the calibration texts that resemble it.", h.Condition)
+	}
+	for _, m := range r.Measures {
+		judged += fmt.Sprintf(" A further measure, which decides nothing: %s (%s).", m.Name, m.What)
 	}
 	chance := fmt.Sprintf("Intervals cover %.0f %% and come from %d resamples of prompts, paired over conditions. Declared before the run: %s against %s in %s.", 100*o.Level, o.Resamples, o.Mapped, strings.Join(o.Versus, " and "), o.Measure)
 	paragraphs = append(paragraphs, judged+" "+chance)
@@ -206,6 +210,9 @@ func warnings(r transforms.Report) (all []string) {
 	}
 	add("", r.Evaluation.Warnings)
 	add("map", r.Fit.Warnings)
+	for _, m := range r.Measures {
+		add(m.Name, m.Warnings)
+	}
 	add("", underFloor(r))
 	add("", extraWarnings(r, placedInReport...))
 	add("", extraWarnings(*r.Evaluation, placedInEvaluation...))
@@ -266,6 +273,7 @@ func settings(c pipelines.Config) (list []trace) {
 	add("lambda_values", numbers(c.LambdaValues)+" ("+c.LambdaUnit+")")
 	add("fit", fmt.Sprintf("%s, centred: %t", c.Fit.Method, c.Fit.Centre))
 	add("chat_template", fmt.Sprint(c.ChatTemplate))
+	add("measures", cmp.Or(strings.Join(c.Measures, ", "), "no further ones"))
 	add("n_test_prompts × n_seeds", fmt.Sprintf("%d × %d", c.NTestPrompts, c.NSeeds))
 	add("device, dtype, seed", fmt.Sprintf("%s, %s, %d", c.Device, c.DType, c.Seed))
 	return list

@@ -31,11 +31,13 @@ func Agree(pairs []Pair, seed [32]byte) Agreement {
 	pairs = slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return isMissing(p.A) || isMissing(p.B) })
 	index := map[int]int{}
 	var prompts []int
-	for _, p := range pairs {
+	place := make([]int, len(pairs)) // of each pair's prompt
+	for i, p := range pairs {
 		if _, ok := index[p.Prompt]; !ok {
 			index[p.Prompt] = len(index)
 			prompts = append(prompts, 2*len(prompts)) // all in one half: nothing is crossed here
 		}
+		place[i] = index[p.Prompt]
 	}
 	if len(pairs) == 0 {
 		return Agreement{noEstimate, noEstimate}
@@ -46,8 +48,8 @@ func Agree(pairs []Pair, seed [32]byte) Agreement {
 		s := statistic{point: of(pairs, slices.Repeat([]float64{1}, len(pairs)))}
 		w := make([]float64, len(pairs))
 		for _, weights := range b.weights {
-			for i, p := range pairs {
-				w[i] = float64(weights[index[p.Prompt]])
+			for i, p := range place {
+				w[i] = float64(weights[p])
 			}
 			s.draws = append(s.draws, of(pairs, w))
 		}

@@ -2,15 +2,15 @@ package trial
 
 import "slices"
 
-// A Beside is what a further measure makes of the conditions, beside the trait scorer, which decides.
-type Beside struct {
-	Means     []BesideMean `json:"means"`
-	Contrasts []Contrast   `json:"contrasts"`
+// A SecondMeasure is what a further measure makes of the conditions, beside the trait scorer, which decides.
+type SecondMeasure struct {
+	Means     []MeasureMean `json:"means"`
+	Contrasts []Contrast    `json:"contrasts"`
 }
 
-// A BesideMean is a condition's mean by the measure at the alphas at which the condition is judged; every persona
+// A MeasureMean is a condition's mean by the measure at the alphas at which the condition is judged; every persona
 // counts the same.
-type BesideMean struct {
+type MeasureMean struct {
 	Condition string   `json:"condition"`
 	Trait     Estimate `json:"trait"`
 }
@@ -67,19 +67,19 @@ func (e *Evaluation) Judges(r Row) bool {
 	return false
 }
 
-// Look takes means and contrasts of scores that a further measure gave rows, which e is the evaluation of; NaN is
+// ByMeasure takes means and contrasts of scores that a further measure gave rows, which e is the evaluation of; NaN is
 // missing. As in the evaluation, collapsed texts are left out, every persona counts the same, and prompts are
 // resampled. Unlike there, alphas are not chosen anew in a resample but stay as they were judged, and what random
 // vectors do is not added: intervals are of the direction, not of the claim. A persona without a score on either
 // side of a difference is in neither. Each measure is taken on the texts that it has.
-func (e *Evaluation) Look(rows []Row, scores []float64, seed [32]byte) Beside {
+func (e *Evaluation) ByMeasure(rows []Row, scores []float64, seed [32]byte) SecondMeasure {
 	l := look{prompts: distinct(rows, promptOf)}
 	l.boot = NewBootstrap(l.prompts, agreementDraws, e.Options.Level, seed)
 	for _, g := range e.Personas {
 		l.personas = append(l.personas, g.Persona)
 	}
 	other, own := l.tables(e, rows, scores), l.tables(e, rows, nil)
-	var b Beside
+	var b SecondMeasure
 	baseline, controls := "", []string{}
 	for _, c := range e.Pooled.Conditions {
 		switch c.Role {
@@ -90,7 +90,7 @@ func (e *Evaluation) Look(rows []Row, scores []float64, seed [32]byte) Beside {
 			controls = append(controls, c.Condition)
 		}
 		t := other[c.Condition]
-		b.Means = append(b.Means, BesideMean{c.Condition, l.boot.estimate(mean(l.each(t, l.personas)), l.texts(t, l.personas))})
+		b.Means = append(b.Means, MeasureMean{c.Condition, l.boot.estimate(mean(l.each(t, l.personas)), l.texts(t, l.personas))})
 	}
 	for k, persona := range append([]string{""}, l.personas...) {
 		only := l.personas

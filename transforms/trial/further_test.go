@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// besideRows are two personas under none, ridge at two alphas, and a control, over eight prompts with one text
+// measuredRows are two personas under none, ridge at two alphas, and a control, over eight prompts with one text
 // each: by the trait scorer ridge has 4 and the others 1.5. The further measure's scores are given by score.
-func besideRows(score func(Row) float64) (rows []Row, scores []float64) {
+func measuredRows(score func(Row) float64) (rows []Row, scores []float64) {
 	for p := range 8 {
 		for _, persona := range []string{"a", "b"} {
 			for _, c := range []struct {
@@ -25,14 +25,14 @@ func besideRows(score func(Row) float64) (rows []Row, scores []float64) {
 	return rows, scores
 }
 
-func lookAt(t *testing.T, rows []Row, scores []float64) Beside {
+func byMeasure(t *testing.T, rows []Row, scores []float64) SecondMeasure {
 	t.Helper()
 	o := options(.99, "a", "b")
 	o.Resamples = 200
-	return evaluate(t, rows, o).Look(rows, scores, [32]byte{1})
+	return evaluate(t, rows, o).ByMeasure(rows, scores, [32]byte{1})
 }
 
-func (b Beside) contrast(t *testing.T, persona, versus string) Contrast {
+func (b SecondMeasure) contrast(t *testing.T, persona, versus string) Contrast {
 	t.Helper()
 	for _, c := range b.Contrasts {
 		if c.Persona == persona && c.Versus == versus {
@@ -43,11 +43,11 @@ func (b Beside) contrast(t *testing.T, persona, versus string) Contrast {
 	return Contrast{}
 }
 
-// TestLookByHand: ridge is judged at .5, where the measure gives it 3 for a and 5 for b, 2 and 1 for none, 2.5 and
+// TestByMeasureByHand: ridge is judged at .5, where the measure gives it 3 for a and 5 for b, 2 and 1 for none, 2.5 and
 // .5 for the control; at the other alpha it gives nonsense that must not count.
-func TestLookByHand(t *testing.T) {
+func TestByMeasureByHand(t *testing.T) {
 	given := map[string][2]float64{"none": {2, 1}, "ridge": {3, 5}, "zero_pad": {2.5, .5}}
-	rows, scores := besideRows(func(r Row) float64 {
+	rows, scores := measuredRows(func(r Row) float64 {
 		switch {
 		case r.Alpha == 1:
 			return 77
@@ -56,7 +56,7 @@ func TestLookByHand(t *testing.T) {
 		}
 		return given[r.Condition][1]
 	})
-	b := lookAt(t, rows, scores)
+	b := byMeasure(t, rows, scores)
 	want := map[string]float64{"none": 1.5, "ridge": 4, "zero_pad": 1.5}
 	if len(b.Means) != len(want) {
 		t.Fatalf("means %+v", b.Means)
@@ -82,7 +82,12 @@ func TestLookByHand(t *testing.T) {
 // scores for a persona leaves that persona out of both sides.
 func TestFindings(t *testing.T) {
 	opposite := func(r Row) float64 { return 6 - r.Trait }
-	noise := func(r Row) float64 { return float64(1 + (r.Prompt*7+len(r.Condition)*3)%4) }
+	noise := func(r Row) float64 { // .125 more for ridge, on prompts that lie 4 apart
+		if r.Condition == "ridge" {
+			return []float64{1, 5, 2, 4, 1, 5, 2, 5}[r.Prompt]
+		}
+		return []float64{5, 1, 4, 2, 5, 1, 4, 2}[r.Prompt]
+	}
 	nothing := func(Row) float64 { return math.NaN() }
 	onlyA := func(r Row) float64 {
 		if r.Persona == "b" {
@@ -95,8 +100,8 @@ func TestFindings(t *testing.T) {
 		score func(Row) float64
 		want  Finding
 	}{{"the opposite", opposite, Contradicts}, {"noise", noise, NotShown}, {"nothing", nothing, Unknown}, {"one persona", onlyA, Agrees}} {
-		rows, scores := besideRows(c.score)
-		b := lookAt(t, rows, scores)
+		rows, scores := measuredRows(c.score)
+		b := byMeasure(t, rows, scores)
 		got := b.contrast(t, "", "none")
 		if got.Finding != c.want {
 			t.Errorf("%s: %+v, want %q", c.name, got, c.want)
@@ -111,13 +116,13 @@ func TestFindings(t *testing.T) {
 
 // TestCollapsedTextsAreInNoMeanOfAnotherMeasure: as in the evaluation.
 func TestCollapsedTextsAreInNoMeanOfAnotherMeasure(t *testing.T) {
-	rows, scores := besideRows(func(r Row) float64 { return 2 })
+	rows, scores := measuredRows(func(r Row) float64 { return 2 })
 	for i := range rows {
 		if rows[i].Condition == "ridge" && rows[i].Alpha == .5 && rows[i].Prompt == 0 {
 			rows[i].Collapsed, scores[i] = true, 5
 		}
 	}
-	for _, m := range lookAt(t, rows, scores).Means {
+	for _, m := range byMeasure(t, rows, scores).Means {
 		if m.Condition == "ridge" && (m.Trait.Value != 2 || m.Trait.N != 14) {
 			t.Errorf("ridge has %v over %d texts, want 2 over the 14 that did not collapse", m.Trait.Value, m.Trait.N)
 		}

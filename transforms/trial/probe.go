@@ -10,7 +10,7 @@ import (
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
 
-// A Probe tells a persona's positive texts from its negative ones by what a model has in mind while it reads
+// A Probe tells a persona's positive texts from its negative ones by the activations of a model that reads
 // them: logistic regression on the text's mean activation. It knows nothing of words, and shares no mistake
 // with a [Scorer] but those of the texts that both are fitted on.
 //

@@ -44,6 +44,16 @@ class Model:
         return self.seen[[last[e] for e in ends]].numpy().astype(np.float64)
 
     @torch.no_grad()
+    def mean_residual(self, text):
+        """The mean residual over the tokens of a text but the first that the model reads; None if there is no other."""
+        tokens, ends = self.read(text)
+        own = [i for i, end in enumerate(ends) if i > 0 and end > 0]
+        if not own:
+            return None
+        self.model(input_ids=torch.tensor([tokens]))
+        return self.seen[own].numpy().astype(np.float64).mean(axis=0)
+
+    @torch.no_grad()
     def continue_(self, prompt, new_tokens, push=None):
         """The greedy continuation of a prompt, and whether the model ended it itself.
 

@@ -155,6 +155,28 @@ def score(config, rows, anchors, lexicon):
     return zero
 
 
+def probed(config, rows, anchors, source):
+    """For each persona: what a probe of the source reads in the anchors, in held-out texts and in every row, which it
+    does for each text by itself."""
+    means = {}
+
+    def mean(text):
+        if text not in means:
+            means[text] = source.mean_residual(text)
+        return means[text]
+    out = {}
+    for persona, texts in sorted(config["persona_datasets"].items()):
+        sides = [np.stack([mean(t) for t in texts[side][1::2]]) for side in ("positive_texts", "negative_texts")]
+        model, held = scores.probe(*sides), scores.probe_held_out(*sides)
+        logit = lambda text: np.nan if mean(text) is None else model.decision_function([mean(text)])[0]
+        unsteered = np.array([logit(a["text"]) for a in anchors])
+        unsteered = unsteered[~np.isnan(unsteered)]
+        low, high = unsteered.mean(), held[0].mean()
+        out[persona] = {"unsteered_logit": low, "positive_logit": high, "separation": scores.separation(held[0], unsteered), "weight": np.linalg.norm(model[-1].coef_),
+                        "traits": [scores.trait(logit(r["text"]), low, high) if r["persona"] in ("", persona) else np.nan for r in rows]}
+    return out
+
+
 def judged(rows):
     """One entry a text and persona: unsteered texts are judged as texts of every persona."""
     return [{**row, "persona": persona, "seed": seed, "trait": trait} for row in rows for seed in row["seeds"] for persona, trait in row["trait"].items()]
@@ -196,6 +218,8 @@ def main():
     print("least margin", target.margin, "of", sum(len(r["tokens"]) for r in rows), "tokens")
     zero = score(config, rows, anchors, lexicon)
 
+    probe = probed(config, rows, anchors, source)
+
     prompts, primary = len(config["test_prompts"]), {"margin": MARGIN, **config["primary"]}
     d_primes = {p: s["d_prime"][0] for p, s in zero["separation"].items()}
     pooled, each = evaluation.evaluate(judged(rows), personas, prompts, primary, zero["auroc"], d_primes)
@@ -210,7 +234,7 @@ def main():
         "spectrum": np.linalg.svd(w, compute_uv=False)[:32], "largest_variance": largest, "scales": scale,
         "cosines": {p: {c: [[mapping.cosine(v, native[p]), mapping.cosine(v, native[p], largest)] for v in vs] for c, vs in vectors[p].items()} for p in personas},
         "reliability": reliability, "floors": floors,
-        "anchors": anchors, "rows": rows, "zero": zero,
+        "anchors": anchors, "rows": rows, "zero": zero, "probe": probe,
         "pooled": pooled, "personas": each,
     }, {
         "source.residual": x[::STORED_ROWS], "target.residual": y[::STORED_ROWS], "source.mean": x.mean(axis=0), "target.mean": y.mean(axis=0),

@@ -9,6 +9,8 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 # A text nearer than this to the threshold could fall on the other side in another order of sums.
 LEAST_DISTANCE = 1e-6
@@ -132,6 +134,26 @@ def held_out(lexicon, positive, negative):
         own += [scorer.portrait(t) for t in positive[k::folds] + negative[k::folds]]
     auroc = roc_auc_score(np.repeat([1, 0], [len(p), len(n)]), np.concatenate([p, n]))
     return {"auroc": auroc, "positive": p, "negative": n, "guard": Guard(own)}
+
+
+# ---- A second measure of the trait: logistic regression on the mean activation of an unsteered model ----
+
+def probe(positive, negative):
+    """Logistic regression on standardised dimensions, divided by the root of their number."""
+    model = make_pipeline(StandardScaler(), FunctionTransformer(lambda x: x / np.sqrt(x.shape[1])),
+                          LogisticRegression(C=10, class_weight="balanced", solver="newton-cg", tol=1e-10, max_iter=1000))
+    return model.fit(np.concatenate([positive, negative]), np.repeat([1, 0], [len(positive), len(negative)]))
+
+
+def probe_held_out(positive, negative):
+    """Logits of each text by a probe fitted without its fold, as for the trait scorer."""
+    folds, sides = min(5, len(positive), len(negative)), (positive, negative)
+    held = [np.zeros(len(side)) for side in sides]
+    for k in range(folds):
+        model = probe(*(side[np.arange(len(side)) % folds != k] for side in sides))
+        for logits, side in zip(held, sides):
+            logits[k::folds] = model.decision_function(side[k::folds])
+    return held
 
 
 def resembles(scorer, held, texts):
