@@ -191,7 +191,7 @@ var trialMutants = []Mutant{
 		Old: `apart := float64(d.Value) >= t.DPrime`, New: `apart := float64(d.Value) >= 0`,
 		Wrong: "a trait that the model has by itself is carried"},
 	{Name: "trial/p-values are not adjusted", File: "transforms/trial/holm.go",
-		Old: `p[k]*Number(len(p)-i)`, New: `p[k]`,
+		Old: `p[k]*Number(len(p)-i)`, New: `p[k]+0*Number(i)`,
 		Wrong: "one of many comparisons is a finding"},
 	{Name: "trial/worse than noise is better than none", File: "transforms/trial/group.go",
 		Old: `(v != g.Baseline || g.aboveNoise())`, New: `true`,

@@ -23,6 +23,25 @@ func noiseOf(persona string, prompts int, trait float64) (rows []Row) {
 	return rows
 }
 
+// TestBetterThanNoneIsBetterThanNoise: a vector that moves the trait by a point where every random one moves it by
+// 1.1 is not shown to be better than none, and is where they move it by .1.
+func TestBetterThanNoneIsBetterThanNoise(t *testing.T) {
+	for noise, want := range map[float64]bool{2.6: false, 1.6: true} {
+		var rows []Row
+		for p := range 32 {
+			base := 1.5 + float64(p/2%8)/4
+			rows = append(rows, said("none", "p", 0, p, base), said("ridge", "p", 1, p, base+1), said("oracle", "p", 1, p, base+1.2))
+			random := said("random_direction", "p", 1, p, base+noise-1.5)
+			random.Draw = p
+			rows = append(rows, random)
+		}
+		g := evaluate(t, rows, options(1, "p")).Pooled
+		if c := g.Primary[0]; c.Versus != "none" || c.Pass != want || !(c.Difference.Low > 0) {
+			t.Errorf("random vectors at %g: %+v, want a difference above 0 and pass %t", noise, c, want)
+		}
+	}
+}
+
 // TestDifferencesArePaired: on every prompt ridge is exactly 1 above none and .5 below the oracle, while
 // prompts differ by up to 2. All that is left of the width is what few scores cannot say of those near an end,
 // a sixth of what unpaired intervals have.
