@@ -211,7 +211,7 @@ var recipeMutants = []Mutant{
 		Old: `.Input("texts", shard.Digest)`, New: ``,
 		Wrong: "other texts find the activations of these", Tests: "TestEveryInputMovesAUnit"},
 	{Name: "recipe/gram without the target", File: "transforms/gram.go",
-		Old: `.Input("target", target.Digest)`, New: ``,
+		Old: `.Input("target", target.Digest)`, New: `.Input("target", source.Digest); _ = target`,
 		Wrong: "another target finds the map of this", Tests: "TestEveryInputMovesAUnit"},
 	{Name: "recipe/fit without the pairs", File: "transforms/fit.go",
 		Old: `.Input("gram", u.Input("gram").Digest())`, New: ``,
