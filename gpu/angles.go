@@ -1,12 +1,16 @@
 package gpu
 
-import "github.com/gomlx/gomlx/core/graph"
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+)
 
 // angles are the cosines and sines of the new tokens' positions, [M, H+K, Dim/2].
 type angles struct{ cos, sin *node }
 
 // newAngles repeats cos and sin [M, Dim/2] for every head that is rotated.
-func newAngles(c *Config, cos, sin *node) angles {
+func newAngles(c *arch.Config, cos, sin *node) angles {
 	spread := func(x *node) *node {
 		d := x.Shape().Dimensions
 		x = graph.Reshape(x, d[0], 1, d[1])

@@ -3,6 +3,8 @@ package gpu
 import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // attention is grouped-query attention over the earlier and the new tokens.
@@ -19,7 +21,7 @@ func (f *forward) attention(l int, x *node) *node {
 	if f.c.AttnCap > 0 {
 		scores = softcap(scores, f.c.AttnCap)
 	}
-	if mask := f.masks[f.c.window(l)]; mask != nil {
+	if mask := f.masks[f.c.Window(l)]; mask != nil {
 		scores = graph.Add(scores, mask)
 	}
 	p := graph.BackendFusedSoftmax(scores, 2)
@@ -41,7 +43,7 @@ func (f *forward) project(l int, x *node) (q, k, v *node) {
 	if c.QKNorm {
 		qk = f.normHeads(qk, w("qk_norm"))
 	}
-	rope := f.ropes[c.rope(l)]
+	rope := f.ropes[c.RopeOf(l)]
 	qk = rope.rotate(qk)
 	q = graph.MulScalar(heads(qk, 0, c.Heads), c.QueryScale)
 	if f.logn != nil {
@@ -128,7 +130,7 @@ const masked = -1e9
 
 // causalMask lets position i see j ≤ i, and j > i − window if window > 0. [B·K, G·S, S].
 // Padding on the right needs no mask: it comes after every real token.
-func causalMask(g *graph.Graph, c *Config, b, s, window int) *node {
+func causalMask(g *graph.Graph, c *arch.Config, b, s, window int) *node {
 	flat := make([]float32, s*s)
 	for i := range s {
 		for j := range s {

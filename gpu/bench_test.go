@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -24,7 +25,7 @@ const (
 )
 
 func openBench(b *testing.B, config string) (*gpu.Decoder, *gputest.Reference) {
-	c, err := gpu.ParseConfig([]byte(config))
+	c, err := arch.ParseConfig([]byte(config))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,7 +121,7 @@ func BenchmarkCapture(b *testing.B) {
 func BenchmarkTrain(b *testing.B) {
 	for _, m := range []struct{ name, config string }{{"source600k", tinySource}, {"target1M", tinyTarget}} {
 		b.Run(m.name, func(b *testing.B) {
-			c, err := gpu.ParseConfig([]byte(m.config))
+			c, err := arch.ParseConfig([]byte(m.config))
 			if err != nil {
 				b.Fatal(err)
 			}

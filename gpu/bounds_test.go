@@ -11,6 +11,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -90,7 +91,7 @@ func TestHostileConfigurationsCostLittle(t *testing.T) {
 		"2^24 layers":             with("gemma2", "num_hidden_layers", "16777216"),
 	} {
 		var err error
-		if got := allocated(func() { _, err = gpu.ParseConfig([]byte(config)) }); got > 400 {
+		if got := allocated(func() { _, err = arch.ParseConfig([]byte(config)) }); got > 400 {
 			t.Errorf("%s: %d MiB allocated", what, got)
 		}
 		if err == nil || len(err.Error()) > 5000 {
@@ -133,7 +134,7 @@ func FuzzGenerationConfig(f *testing.F) {
 	for _, s := range []string{`{"eos_token_id": 3}`, `{"eos_token_id": [1, 2]}`, `{"eos_token_id": null}`, `{}`, `null`, `[]`, `{"eos_token_id": [-1, 2147483647]}`, `{"eos_token_id": {}}`, `{"eos_token_id": 1.5}`} {
 		f.Add([]byte(s))
 	}
-	config, err := gpu.ParseConfig([]byte(gputest.Configs["llama"]))
+	config, err := arch.ParseConfig([]byte(gputest.Configs["llama"]))
 	if err != nil {
 		f.Fatal(err)
 	}

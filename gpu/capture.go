@@ -31,7 +31,7 @@ func (d *Decoder) CaptureSteered(ctx context.Context, tokens [][]int32, position
 	if err := d.checkCapture(tokens, positions, sites); err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
 	}
-	if err := d.config.checkTextPushes(len(tokens), push); err != nil {
+	if err := checkTextPushes(d.config, len(tokens), push); err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
 	}
 	free, err := d.dev.take(ctx)
@@ -66,12 +66,12 @@ func (d *Decoder) checkCapture(tokens [][]int32, positions [][]int, sites []Site
 		return fmt.Errorf("no site is asked for")
 	}
 	for _, s := range sites {
-		if err := d.config.checkSite(s); err != nil {
+		if err := checkSite(d.config, s); err != nil {
 			return err
 		}
 	}
 	for i, t := range tokens {
-		if err := d.config.checkTokens(t); err != nil {
+		if err := checkTokens(d.config, t); err != nil {
 			return fmt.Errorf("text %d: %w", i, err)
 		}
 		for _, p := range positions[i] {

@@ -9,18 +9,19 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // A Decoder is a language model on a device.
 type Decoder struct {
-	config *Config
+	config *arch.Config
 	tok    *tokenizer.Tokenizer
 	dev    *device
 	notes  []string
 
-	params []param           // those that graphs take, in order
+	params []arch.Param      // those that graphs take, in order
 	values []*tensors.Tensor // of params
 	bytes  int               // of all weights
 	embed  embedding
@@ -62,16 +63,16 @@ func Open(c *checkpoint.Checkpoint, tok *tokenizer.Tokenizer, deviceName string)
 }
 
 // newDecoder loads weights from a source.
-func newDecoder(config *Config, src source, deviceName string) (*Decoder, error) {
+func newDecoder(config *arch.Config, src arch.Source, deviceName string) (*Decoder, error) {
 	dev, err := openDevice(deviceName)
 	if err != nil {
 		return nil, err
 	}
-	config = config.fitted(src.Tensors())
-	if _, err := config.checkTensors(src.Tensors()); err != nil {
+	config = config.Fitted(src.Tensors())
+	if _, err := config.CheckTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	d := &Decoder{config: config, dev: dev, params: config.params(), bytes: 4 * config.Parameters()}
+	d := &Decoder{config: config, dev: dev, bytes: 4 * config.Parameters()}
 	hold(d.bytes)
 	if err := d.load(src); err != nil {
 		hold(-d.bytes)
@@ -81,11 +82,13 @@ func newDecoder(config *Config, src source, deviceName string) (*Decoder, error)
 }
 
 // load reads the weights and prepares the programs.
-func (d *Decoder) load(src source) (err error) {
-	config, params := d.config, d.params
+func (d *Decoder) load(src arch.Source) (err error) {
+	config := d.config
+	var embed arch.Param
+	d.params, embed = graphParams(config)
 	if !config.Tied {
-		d.params = params[:len(params)-1]
-		if d.embed.rows, err = loadTable(src, params[len(params)-1]); err != nil {
+		d.embed.rows = make([]float32, embed.Size())
+		if err := fillParam(d.embed.rows, src, embed); err != nil {
 			return err
 		}
 	}
@@ -102,7 +105,7 @@ func (d *Decoder) load(src source) (err error) {
 }
 
 // Config is the model's architecture; it must not be changed.
-func (d *Decoder) Config() *Config { return d.config }
+func (d *Decoder) Config() *arch.Config { return d.config }
 
 // Notes describe oddities in the model's files that do no harm, one line each.
 func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }

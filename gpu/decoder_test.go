@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
 // open makes a random model of a family and a decoder on it.
 func open(t testing.TB, family string) (*gpu.Decoder, *gputest.Reference) {
 	t.Helper()
-	config, err := gpu.ParseConfig([]byte(gputest.Configs[family]))
+	config, err := arch.ParseConfig([]byte(gputest.Configs[family]))
 	if err != nil {
 		t.Fatal(err)
 	}

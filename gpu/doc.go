@@ -2,7 +2,7 @@
 // residual stream, steers it, generates, and scores.
 //
 // A [Decoder] is made from a checkpoint's files. One set of block code serves every family;
-// what distinguishes a family is named in [Config].
+// what distinguishes a family is named in [arch.Config].
 //
 // # Conventions
 //

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // An embedding gives tokens their first residual. It is looked up on the host: that is a
@@ -16,23 +18,14 @@ type embedding struct {
 	blocks [][]float32 // the output matrix [d, ≤2048] in blocks; nil unless tied
 }
 
-// loadTable reads a param that is kept as it is stored.
-func loadTable(src source, s param) ([]float32, error) {
-	out := make([]float32, s.size())
-	if err := src.ReadRows(s.parts[0].tensor, 0, s.dims[0], out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // init finds the output matrix if the model is tied.
-func (e *embedding) init(c *Config, params []param, values []*tensors.Tensor) error {
+func (e *embedding) init(c *arch.Config, params []arch.Param, values []*tensors.Tensor) error {
 	e.d, e.scale = c.Hidden, c.EmbedScale
 	if e.rows != nil {
 		return nil
 	}
-	first := slices.IndexFunc(params, func(s param) bool { return s.name == headParam(0) })
-	for i := range c.headBlocks() {
+	first := slices.IndexFunc(params, func(s arch.Param) bool { return s.Name == headParam(0) })
+	for i := range headBlocks(c) {
 		t := values[first+i]
 		err := t.ConstFlatData(func(flat any) {
 			data := flat.([]float32)

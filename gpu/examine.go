@@ -3,6 +3,7 @@ package gpu
 import (
 	"fmt"
 
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
@@ -15,25 +16,25 @@ func Examine(c *checkpoint.Checkpoint) (notes []string, err error) {
 	return notes, nil
 }
 
-func examine(c *checkpoint.Checkpoint) (*Config, []string, error) {
-	config, err := ParseConfig(c.Config())
+func examine(c *checkpoint.Checkpoint) (*arch.Config, []string, error) {
+	config, err := arch.ParseConfig(c.Config())
 	if err != nil {
 		return nil, nil, err
 	}
 	if missing := c.MissingShards(); len(missing) > 0 {
-		return nil, nil, fmt.Errorf("missing files %s: %w", some(missing), checkpoint.ErrNotFound)
+		return nil, nil, fmt.Errorf("missing files %s: %w", arch.Some(missing), checkpoint.ErrNotFound)
 	}
-	if err := config.readGeneration(c.File); err != nil {
+	if err := config.ReadGeneration(c.File); err != nil {
 		return nil, nil, err
 	}
-	config = config.fitted(c.Tensors())
-	unused, err := config.checkTensors(c.Tensors())
+	config = config.Fitted(c.Tensors())
+	unused, err := config.CheckTensors(c.Tensors())
 	if err != nil {
 		return nil, nil, err
 	}
 	notes := c.Notes()
 	if len(unused) > 0 {
-		notes = append(notes, fmt.Sprintf("%d tensors that the model as its configuration describes it does not have are not read: %s", len(unused), some(unused)))
+		notes = append(notes, fmt.Sprintf("%d tensors that the model as its configuration describes it does not have are not read: %s", len(unused), arch.Some(unused)))
 	}
 	return config, notes, nil
 }

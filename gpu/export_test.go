@@ -1,9 +1,13 @@
 package gpu
 
-import "github.com/persona-transfer/runpipeline/gpu/tokenizer"
+import (
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+)
 
 // OpenSource opens a decoder on weights that are not in a checkpoint.
-func OpenSource(c *Config, src source, tok *tokenizer.Tokenizer) (*Decoder, error) {
+func OpenSource(c *arch.Config, src arch.Source, tok *tokenizer.Tokenizer) (*Decoder, error) {
 	d, err := newDecoder(c, src, "cpu")
 	if err == nil {
 		d.tok = tok
@@ -19,9 +23,9 @@ func FirstSlots(n int) int {
 }
 
 // ReadGeneration returns the ends that a generation_config.json names.
-func ReadGeneration(c *Config, file func(name string) ([]byte, error)) ([]int32, error) {
+func ReadGeneration(c *arch.Config, file func(name string) ([]byte, error)) ([]int32, error) {
 	out := *c
-	err := out.readGeneration(file)
+	err := out.ReadGeneration(file)
 	return out.EOS, err
 }
 
@@ -30,7 +34,7 @@ func (d *Decoder) Ends() []int32 { return d.ends() }
 
 // Gradient returns the mean loss of rows of tokens and its gradient by every stored tensor,
 // at the weights of src.
-func Gradient(c *Config, src source, rows, length int, tokens []int32) (float64, map[string][]float32, error) {
+func Gradient(c *arch.Config, src arch.Source, rows, length int, tokens []int32) (float64, map[string][]float32, error) {
 	o := DefaultTrain()
 	o.Rows, o.Length, o.Steps = rows, length, 1
 	t, err := newTrainer(c, o)

@@ -3,6 +3,8 @@ package gpu
 import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // node is a value of a graph. Letters of its shape, here and in the files that build graphs:
@@ -17,26 +19,26 @@ type node = graph.Node
 type weights map[string]*node
 
 // bind names the weights among a graph's inputs.
-func bind(params []param, inputs []*node) weights {
+func bind(params []arch.Param, inputs []*node) weights {
 	w := weights{}
 	for i, s := range params {
-		w[s.name] = inputs[i]
+		w[s.Name] = inputs[i]
 	}
 	return w
 }
 
 // block returns the weights of block l.
 func (w weights) block(l int) func(name string) *node {
-	return func(name string) *node { return w[blockParam(l, name)] }
+	return func(name string) *node { return w[arch.BlockParam(l, name)] }
 }
 
 // A forward is one pass of M = B·S new tokens through the blocks.
 type forward struct {
-	c    *Config
+	c    *arch.Config
 	w    weights
 	b, s int
 
-	ropes []angles      // one per Config.Ropes
+	ropes []angles      // one per arch.Config.Ropes
 	logn  *node         // factor of q [M, 1]; nil: none
 	masks map[int]*node // by window: added to scores [B·K, G·S, T]
 	push  *pushes       // steering; nil: none
@@ -70,9 +72,9 @@ func (f *forward) mlp(w func(string) *node, x *node) *node {
 // gated is act(gate)·up.
 func (f *forward) gated(gate, up *node) *node {
 	switch f.c.Activation {
-	case GELUTanh:
+	case arch.GELUTanh:
 		return graph.Mul(graph.BackendFusedGelu(gate, false), up)
-	case GELU:
+	case arch.GELU:
 		return graph.Mul(graph.BackendFusedGelu(gate, true), up)
 	}
 	// x·σ(x) = x/(1+e⁻ˣ). The backend's σ costs twice as much as the quotient, which is right
@@ -130,9 +132,9 @@ func dotRows(x, y *node) *node {
 
 // logits is the output matrix's product with the final norm of x [M, d], in blocks [M, ≤2048].
 func (f *forward) logits(x *node) []*node {
-	x = f.norm(x, f.w[paramNorm])
+	x = f.norm(x, f.w[arch.Norm])
 	var out []*node
-	for i := range f.c.headBlocks() {
+	for i := range headBlocks(f.c) {
 		y := matmul(x, f.w[headParam(i)])
 		if limit := f.c.LogitCap; limit > 0 {
 			y = softcap(y, limit)

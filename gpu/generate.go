@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // A Row is one text to generate.
@@ -55,7 +57,7 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	for i, r := range rows {
 		tasks[i].Row = r
 	}
-	meter := newMeter(ctx, s.MaxNewTokens*d.config.lanesFor(len(rows)))
+	meter := newMeter(ctx, s.MaxNewTokens*lanesFor(d.config, len(rows)))
 	for d.nextSegment(tasks, s) {
 		if err := d.runSegment(ctx, tasks, s, meter); err != nil {
 			return nil, fmt.Errorf("generate: %w", err)
@@ -92,7 +94,7 @@ func (d *Decoder) nextSegment(tasks []task, s Sampling) bool {
 		}
 		more = true
 		t.text = slices.Concat(t.Prompt, t.out.Tokens)
-		t.until = min(s.MaxNewTokens, have+d.config.encodedAlike(len(t.text)))
+		t.until = min(s.MaxNewTokens, have+d.config.EncodedAlike(len(t.text)))
 	}
 	return more
 }
@@ -104,7 +106,7 @@ func (d *Decoder) runSegment(ctx context.Context, tasks []task, s Sampling, mete
 		return err
 	}
 	defer past.free()
-	lanes := d.config.lanesFor(len(tasks))
+	lanes := lanesFor(d.config, len(tasks))
 	size := (len(tasks) + lanes - 1) / lanes
 	return each(ctx, lanes, func(i int) error {
 		from, to := min(i*size, len(tasks)), min((i+1)*size, len(tasks))
@@ -120,7 +122,7 @@ const narrow = 256
 // lanesFor is the number of equal parts of a batch that run side by side. Two parts keep two
 // cores busy in a small model. In a large one matrix products dominate; those use all cores,
 // and each lane would prepare the weights for itself.
-func (c *Config) lanesFor(rows int) int {
+func lanesFor(c *arch.Config, rows int) int {
 	if rows < 16 || c.Hidden >= narrow {
 		return 1
 	}
@@ -128,17 +130,17 @@ func (c *Config) lanesFor(rows int) int {
 }
 
 func (d *Decoder) checkRows(rows []Row, s Sampling) error {
-	if s.MaxNewTokens < 1 || s.MaxNewTokens > maxDim {
-		return fmt.Errorf("%d new tokens, want 1 to %d", s.MaxNewTokens, maxDim)
+	if s.MaxNewTokens < 1 || s.MaxNewTokens > arch.MaxDim {
+		return fmt.Errorf("%d new tokens, want 1 to %d", s.MaxNewTokens, arch.MaxDim)
 	}
 	if !(s.Temperature >= 0) || !(s.TopP >= 0 && s.TopP <= 1) || s.TopK < 0 {
 		return fmt.Errorf("temperature %g, top-p %g, top-k %d: want at least 0, and top-p at most 1", s.Temperature, s.TopP, s.TopK)
 	}
 	for i, r := range rows {
-		if err := d.config.checkTokens(r.Prompt); err != nil {
+		if err := checkTokens(d.config, r.Prompt); err != nil {
 			return fmt.Errorf("row %d: prompt: %w", i, err)
 		}
-		if err := d.config.checkPushes(r.Push); err != nil {
+		if err := checkPushes(d.config, r.Push); err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
 	}

@@ -1,6 +1,10 @@
 package gpu
 
-import "github.com/gomlx/gomlx/core/graph"
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+)
 
 // inputs hands a graph its inputs in the order in which a call adds them.
 type inputs struct {
@@ -22,7 +26,7 @@ func (in *inputs) take(n int) []*node {
 // forward makes a forward from the inputs that every program has in common: what
 // addPositions adds, then masks for windows (if hostMasks), then steering (if pushed).
 // The rest of the inputs up to the weights stay for the program.
-func (in *inputs) forward(c *Config, b, s int, hostMasks, pushed bool) *forward {
+func (in *inputs) forward(c *arch.Config, b, s int, hostMasks, pushed bool) *forward {
 	f := &forward{c: c, b: b, s: s, masks: map[int]*node{}}
 	for range c.Ropes {
 		cos, sin := in.next(), in.next()
@@ -31,7 +35,7 @@ func (in *inputs) forward(c *Config, b, s int, hostMasks, pushed bool) *forward 
 	if c.LognBase > 0 {
 		f.logn = in.next()
 	}
-	for _, w := range c.windows() {
+	for _, w := range c.WindowSizes() {
 		if hostMasks {
 			f.masks[w] = in.next()
 		} else {

@@ -157,7 +157,7 @@ func (l *lane) step(step int) ([]*tensors.Tensor, error) {
 		at[b], prompt[b] = l.prefixLength(b)+step, l.prefixLength(b)+1
 	}
 	d.addPositions(c, at, prompt)
-	for _, window := range d.config.windows() {
+	for _, window := range d.config.WindowSizes() {
 		l.addMask(c, step, window)
 	}
 	push.add(c)
@@ -169,7 +169,7 @@ func (l *lane) step(step int) ([]*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks := d.config.headBlocks()
+	blocks := headBlocks(d.config)
 	l.cache = out[blocks:]
 	return out[:blocks], nil
 }

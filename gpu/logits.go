@@ -6,18 +6,20 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // Logits returns the logits [Vocab] of the token that follows each text, computed from whole
 // texts without a cache. push[i], if push is not nil, steers text i; its last token counts
 // as the last prompt token.
 func (d *Decoder) Logits(ctx context.Context, tokens [][]int32, push [][]Push) ([][]float32, error) {
-	if err := d.config.checkTextPushes(len(tokens), push); err != nil {
+	if err := checkTextPushes(d.config, len(tokens), push); err != nil {
 		return nil, fmt.Errorf("logits: %w", err)
 	}
 	lengths := make([]int, len(tokens))
 	for i, t := range tokens {
-		if err := d.config.checkTokens(t); err != nil {
+		if err := checkTokens(d.config, t); err != nil {
 			return nil, fmt.Errorf("logits: text %d: %w", i, err)
 		}
 		lengths[i] = len(t)
@@ -62,7 +64,7 @@ type line struct{ m, text, j int }
 const headFloats = 1 << 24
 
 // headLines is how many lines run through the output matrix together, a power of two.
-func (c *Config) headLines(lines int) int {
+func headLines(c *arch.Config, lines int) int {
 	n := powerOfTwo(max(1, min(512, headFloats/c.Vocab)+1)) / 2
 	return min(max(n, 1), powerOfTwo(lines))
 }
@@ -77,7 +79,7 @@ func (d *Decoder) headRows(x *tensors.Tensor, lines []line, use func(l line, log
 	if err != nil {
 		return err
 	}
-	size, width := d.config.headLines(len(lines)), d.config.Hidden
+	size, width := headLines(d.config, len(lines)), d.config.Hidden
 	for from := 0; from < len(lines); from += size {
 		part := lines[from:min(from+size, len(lines))]
 		c := &call{dev: d.dev}

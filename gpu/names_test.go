@@ -9,6 +9,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
@@ -53,7 +54,7 @@ func TestLayoutsOfTransformers(t *testing.T) {
 	}
 	for _, test := range tests {
 		text := gputest.Configs[test.family]
-		plain, err := gpu.ParseConfig([]byte(text))
+		plain, err := arch.ParseConfig([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +121,7 @@ func TestAHeadThatIsNotThereIsMissing(t *testing.T) {
 func TestTokensWithoutARowAreRefusedInTextsOnly(t *testing.T) {
 	const rows = 199
 	text := []byte(gputest.Configs["llama"])
-	config, err := gpu.ParseConfig(text)
+	config, err := arch.ParseConfig(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func TestTokensWithoutARowAreRefusedInTextsOnly(t *testing.T) {
 // TestATokenizerOfAnotherModelIsRefused because it has far more tokens than the embedding rows.
 func TestATokenizerOfAnotherModelIsRefused(t *testing.T) {
 	text := []byte(gputest.Configs["llama"])
-	config, err := gpu.ParseConfig(text)
+	config, err := arch.ParseConfig(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,13 +58,13 @@ func (d *Decoder) checkScore(prompts, continuations [][]int32) error {
 		return fmt.Errorf("%d prompts with %d continuations", len(prompts), len(continuations))
 	}
 	for i := range prompts {
-		if err := d.config.checkTokens(prompts[i]); err != nil {
+		if err := checkTokens(d.config, prompts[i]); err != nil {
 			return fmt.Errorf("row %d: prompt: %w", i, err)
 		}
 		if len(continuations[i]) == 0 {
 			continue
 		}
-		if err := d.config.checkTokens(continuations[i]); err != nil {
+		if err := checkTokens(d.config, continuations[i]); err != nil {
 			return fmt.Errorf("row %d: continuation: %w", i, err)
 		}
 	}
@@ -145,7 +145,7 @@ func (d *Decoder) runExtend(plan scoreBatch, past *prefixes, prompts, continuati
 		}
 	}, plan.b, plan.s, width)
 	d.addPositions(c, at, prompt)
-	for _, window := range d.config.windows() {
+	for _, window := range d.config.WindowSizes() {
 		d.addExtendMask(c, plan, past, window)
 	}
 	if err := d.addPast(c, plan, past); err != nil {

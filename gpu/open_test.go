@@ -12,6 +12,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
@@ -21,7 +22,7 @@ import (
 // tensors.
 func folder(t *testing.T, family string, change func(tensors []safetensors.Tensor) []safetensors.Tensor) (*checkpoint.Checkpoint, *gputest.Reference) {
 	t.Helper()
-	config, err := gpu.ParseConfig([]byte(gputest.Configs[family]))
+	config, err := arch.ParseConfig([]byte(gputest.Configs[family]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestOpenListsEveryTensorThatDoesNotFit(t *testing.T) {
 
 // TestStoredHeadIsUsed opens a model that is called tied but stores an output matrix of its own.
 func TestStoredHeadIsUsed(t *testing.T) {
-	config, err := gpu.ParseConfig([]byte(gputest.Configs["llama"]))
+	config, err := arch.ParseConfig([]byte(gputest.Configs["llama"]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestWhatEndsAText(t *testing.T) {
 		{absent, "", []int32{7}},
 	} {
 		text := strings.Replace(gputest.Configs["llama"], `"eos_token_id": 2`, c.config, 1)
-		config, err := gpu.ParseConfig([]byte(text))
+		config, err := arch.ParseConfig([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +161,7 @@ func TestIdsOutsideTheVocabularyEndNothing(t *testing.T) {
 			if file == "config.json" {
 				text = strings.Replace(text, `"eos_token_id": 2`, `"eos_token_id": `+id+`, "pad_token_id": -1, "bos_token_id": 128000`, 1)
 			}
-			config, err := gpu.ParseConfig([]byte(text))
+			config, err := arch.ParseConfig([]byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
@@ -52,7 +53,7 @@ func openParity(t *testing.T, fsys fs.FS, name string) *gpu.Decoder {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	config, err := gpu.ParseConfig(c.Config())
+	config, err := arch.ParseConfig(c.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

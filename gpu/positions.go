@@ -1,16 +1,17 @@
 package gpu
 
 import (
-	"math"
 	"sync"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // positionsOf writes the cosines and sines of positions for every position encoding.
 type positionsOf struct {
-	c *Config
+	c *arch.Config
 
 	mu     sync.Mutex
-	tables map[tableKey]*ropeTable
+	tables map[tableKey]*arch.RopeTable
 }
 
 // A tableKey tells tables apart: prompt is the class of the prompt's length.
@@ -23,32 +24,24 @@ func (p *positionsOf) fill(i int, cos, sin []float32, at, prompt []int) {
 	defer p.mu.Unlock()
 	half := p.c.Ropes[i].Dim / 2
 	for m, pos := range at {
-		co, si := p.table(i, prompt[m]).at(pos)
+		co, si := p.table(i, prompt[m]).At(pos)
 		copy(cos[m*half:], co)
 		copy(sin[m*half:], si)
 	}
 }
 
-func (p *positionsOf) table(i, prompt int) *ropeTable {
+func (p *positionsOf) table(i, prompt int) *arch.RopeTable {
 	r := p.c.Ropes[i]
-	key := tableKey{rope: i, prompt: r.class(prompt, p.c.MaxPositions)}
+	key := tableKey{rope: i, prompt: r.Class(prompt, p.c.MaxPositions)}
 	t := p.tables[key]
 	if t == nil {
-		t = &ropeTable{freq: r.frequencies(key.prompt, p.c.MaxPositions), factor: r.AttnFactor}
+		t = r.Table(key.prompt, p.c.MaxPositions)
 		if p.tables == nil {
-			p.tables = map[tableKey]*ropeTable{}
+			p.tables = map[tableKey]*arch.RopeTable{}
 		}
 		p.tables[key] = t
 	}
 	return t
-}
-
-// logn is the factor of the query at a position (Config.LognBase).
-func (c *Config) logn(pos int) float32 {
-	if c.LognBase == 0 || pos < c.LognBase {
-		return 1
-	}
-	return float32(math.Log(float64(pos+1)) / math.Log(float64(c.LognBase)))
 }
 
 // addPositions adds the inputs that follow from the new tokens' positions: cosines and sines
@@ -67,7 +60,7 @@ func (d *Decoder) addPositions(c *call, at, prompt []int) {
 	if d.config.LognBase > 0 {
 		c.floats(func(x []float32) {
 			for m, pos := range at {
-				x[m] = d.config.logn(pos)
+				x[m] = d.config.LogN(pos)
 			}
 		}, len(at), 1)
 	}

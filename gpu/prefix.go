@@ -7,6 +7,8 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // prefixTokens bounds a batch of prefixes. They are few and short: small batches run side by
@@ -207,7 +209,7 @@ func tokenKey(tokens []int32) string {
 
 // copyTransposed writes the transposed keys of a row's prefix in layer l to dst [K, h, T] and the
 // values to values [K, T, h]; T ≥ the prefix's length.
-func (p *prefixes) copyTransposed(c *Config, l, row int, dst, values []float32, t int) error {
+func (p *prefixes) copyTransposed(c *arch.Config, l, row int, dst, values []float32, t int) error {
 	return p.visit(c, l, row, func(head int, k, v []float32) {
 		h := c.HeadDim
 		for j := range p.length[p.of[row]] {
@@ -220,7 +222,7 @@ func (p *prefixes) copyTransposed(c *Config, l, row int, dst, values []float32, 
 }
 
 // copyPlain writes keys and values of a row's prefix to dst and values [K, P, h].
-func (p *prefixes) copyPlain(c *Config, l, row int, dst, values []float32, width int) error {
+func (p *prefixes) copyPlain(c *arch.Config, l, row int, dst, values []float32, width int) error {
 	return p.visit(c, l, row, func(head int, k, v []float32) {
 		n := p.length[p.of[row]] * c.HeadDim
 		copy(dst[head*width*c.HeadDim:], k[:n])
@@ -229,7 +231,7 @@ func (p *prefixes) copyPlain(c *Config, l, row int, dst, values []float32, width
 }
 
 // visit shows f the keys and values [S, h] of each head of a row's prefix in layer l.
-func (p *prefixes) visit(c *Config, l, row int, f func(head int, k, v []float32)) error {
+func (p *prefixes) visit(c *arch.Config, l, row int, f func(head int, k, v []float32)) error {
 	i := p.of[row]
 	kv, size := p.kv[p.batch[i]], p.s[p.batch[i]]*c.HeadDim
 	return read(kv[2*l], func(k []float32) {

@@ -3,6 +3,8 @@ package gpu
 import (
 	"fmt"
 	"math"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // A Site is a place in the residual stream: after block Layer, counted from 0, and before
@@ -49,9 +51,9 @@ type Push struct {
 }
 
 // checkPushes reports the first push that does not fit the model.
-func (c *Config) checkPushes(pushes []Push) error {
+func checkPushes(c *arch.Config, pushes []Push) error {
 	for i, p := range pushes {
-		if err := c.checkSite(p.Site); err != nil {
+		if err := checkSite(c, p.Site); err != nil {
 			return fmt.Errorf("push %d: %w", i, err)
 		}
 		if len(p.Vector) != c.Hidden {
@@ -70,19 +72,19 @@ func (c *Config) checkPushes(pushes []Push) error {
 }
 
 // checkTextPushes checks the pushes of n texts; nil is none.
-func (c *Config) checkTextPushes(n int, push [][]Push) error {
+func checkTextPushes(c *arch.Config, n int, push [][]Push) error {
 	if push != nil && len(push) != n {
 		return fmt.Errorf("%d texts with %d lists of pushes", n, len(push))
 	}
 	for i, p := range push {
-		if err := c.checkPushes(p); err != nil {
+		if err := checkPushes(c, p); err != nil {
 			return fmt.Errorf("text %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (c *Config) checkSite(s Site) error {
+func checkSite(c *arch.Config, s Site) error {
 	if s.Layer < 0 || s.Layer >= c.Layers {
 		return fmt.Errorf("%s: the model has layers 0 to %d", s, c.Layers-1)
 	}
@@ -90,7 +92,7 @@ func (c *Config) checkSite(s Site) error {
 }
 
 // checkTokens reports the first token that the embedding does not have, and empty texts.
-func (c *Config) checkTokens(tokens []int32) error {
+func checkTokens(c *arch.Config, tokens []int32) error {
 	if len(tokens) == 0 {
 		return fmt.Errorf("no tokens")
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // TrainOptions say how a small model is trained from nothing.
@@ -49,7 +51,7 @@ func (o TrainOptions) rate(step int) float64 {
 // sees the loss of each step in nats per token. The same arguments give the same bytes on
 // the same kind of machine. Families with norms of heads, GELU or capped scores cannot be
 // trained.
-func Train(ctx context.Context, c *Config, o TrainOptions, batch func(step int) []int32, progress func(step int, loss float64)) (map[string][]float32, error) {
+func Train(ctx context.Context, c *arch.Config, o TrainOptions, batch func(step int) []int32, progress func(step int, loss float64)) (map[string][]float32, error) {
 	t, err := newTrainer(c, o)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
@@ -80,16 +82,16 @@ func Train(ctx context.Context, c *Config, o TrainOptions, batch func(step int) 
 
 // A trainer holds the weights and both moments of their gradients.
 type trainer struct {
-	c       *Config
+	c       *arch.Config
 	o       TrainOptions
 	dev     *device
-	params  []param
+	params  []arch.Param
 	state   []*tensors.Tensor // weights, first moments, second moments, each in the order of params
 	program *program
 }
 
-func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
-	if c.QKNorm || c.PostNorms || c.Activation != SiLU || c.AttnCap > 0 || c.LogitCap > 0 || c.EmbedScale != 0 || c.LognBase > 0 {
+func newTrainer(c *arch.Config, o TrainOptions) (*trainer, error) {
+	if c.QKNorm || c.PostNorms || c.Activation != arch.SiLU || c.AttnCap > 0 || c.LogitCap > 0 || c.EmbedScale != 0 || c.LognBase > 0 {
 		return nil, fmt.Errorf("models of type %s cannot be trained", c.ModelType)
 	}
 	if o.Steps < 1 || o.Rows < 1 || o.Length < 1 || !(o.Rate > 0) || !(o.Clip > 0) {
@@ -99,13 +101,13 @@ func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{c: c, o: o, dev: dev, params: trainParams(c)}
+	t := &trainer{c: c, o: o, dev: dev, params: c.Params()}
 	if t.program, err = dev.newProgram("training step", t.build); err != nil {
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
 	for _, s := range t.params {
-		w, err := newTensor(dev, f32, func(x []float32) { c.initial(rng, s, x) }, s.dims...)
+		w, err := newTensor(dev, f32, func(x []float32) { initial(c, rng, s, x) }, s.Dims...)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +115,7 @@ func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
 	}
 	for range 2 {
 		for _, s := range t.params {
-			zero, err := newTensor(dev, f32, func([]float32) {}, s.dims...)
+			zero, err := newTensor(dev, f32, func([]float32) {}, s.Dims...)
 			if err != nil {
 				return nil, err
 			}
@@ -123,39 +125,18 @@ func newTrainer(c *Config, o TrainOptions) (*trainer, error) {
 	return t, nil
 }
 
-// trainParams are the decoder's params with embedding and output matrix as they are stored,
-// [V, d].
-func trainParams(c *Config) []param {
-	var out []param
-	for _, s := range c.params() {
-		if len(s.parts) == 1 && s.parts[0].shape[0] == c.Vocab && len(s.parts[0].shape) == 2 {
-			continue // a block of the output matrix, or the embedding
-		}
-		out = append(out, s)
-	}
-	whole := func(name, tensor string) param {
-		shape := []int{c.Vocab, c.Hidden}
-		return param{name: name, dims: shape, kind: table, parts: []part{{tensor: tensor + ".weight", shape: shape, n: c.Vocab}}}
-	}
-	out = append(out, whole(paramEmbed, c.names.embed))
-	if !c.Tied {
-		out = append(out, whole(paramHead, c.names.head))
-	}
-	return out
-}
-
 // initial draws a weight: gains are one, biases zero, matrices normal.
-func (c *Config) initial(rng *rand.Rand, s param, x []float32) {
+func initial(c *arch.Config, rng *rand.Rand, s arch.Param, x []float32) {
 	std := float64(initialStd)
 	switch {
-	case s.kind == vector:
-		if !strings.HasSuffix(s.name, "_bias") {
+	case s.Kind == arch.Vector:
+		if !strings.HasSuffix(s.Name, "_bias") {
 			for i := range x {
 				x[i] = 1
 			}
 		}
 		return
-	case s.kind == matrix && s.dims[1] == c.Hidden:
+	case s.Kind == arch.Matrix && s.Dims[1] == c.Hidden:
 		std /= math.Sqrt(float64(2 * c.Layers))
 	}
 	for i := range x {
@@ -197,12 +178,12 @@ func (t *trainer) tensors() (map[string][]float32, error) {
 	for i, s := range t.params {
 		err := read(t.state[i], func(x []float32) {
 			at := 0
-			for _, p := range s.parts {
+			for _, p := range s.Parts {
 				at += storePart(out, s, p, x, at)
 			}
 		})
 		if err != nil {
-			return nil, fmt.Errorf("train: read weight %s: %w", s.name, err)
+			return nil, fmt.Errorf("train: read weight %s: %w", s.Name, err)
 		}
 	}
 	return out, nil
@@ -210,23 +191,23 @@ func (t *trainer) tensors() (map[string][]float32, error) {
 
 // storePart writes part p of param s, whose values are x, to its tensor: from column at in a
 // matrix, from value at in a vector. It returns how far at moves.
-func storePart(out map[string][]float32, s param, p part, x []float32, at int) int {
+func storePart(out map[string][]float32, s arch.Param, p arch.Part, x []float32, at int) int {
 	width := 1
-	for _, d := range p.shape[1:] {
+	for _, d := range p.Shape[1:] {
 		width *= d
 	}
-	if out[p.tensor] == nil {
-		out[p.tensor] = make([]float32, p.shape[0]*width)
+	if out[p.Tensor] == nil {
+		out[p.Tensor] = make([]float32, p.Shape[0]*width)
 	}
-	dst := out[p.tensor][p.from*width : (p.from+p.n)*width]
-	if s.kind != matrix {
+	dst := out[p.Tensor][p.From*width : (p.From+p.N)*width]
+	if s.Kind != arch.Matrix {
 		copy(dst, x[at:])
 		return len(dst)
 	}
-	for j := range p.n {
+	for j := range p.N {
 		for i := range width {
-			dst[j*width+i] = x[i*s.dims[1]+at+j]
+			dst[j*width+i] = x[i*s.Dims[1]+at+j]
 		}
 	}
-	return p.n
+	return p.N
 }

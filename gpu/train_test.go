@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestGradientIsTheSlopeOfTheLoss(t *testing.T) {
 	for _, family := range []string{"llama", "qwen2"} {
 		t.Run(family, func(t *testing.T) {
-			config, err := gpu.ParseConfig([]byte(gputest.Configs[family]))
+			config, err := arch.ParseConfig([]byte(gputest.Configs[family]))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +85,7 @@ func referenceLoss(r *gputest.Reference, tokens []int32, rows, length int) float
 
 func smallTrain(t *testing.T, seed uint64, steps int, progress func(int, float64)) map[string][]float32 {
 	t.Helper()
-	config, err := gpu.ParseConfig([]byte(gputest.Configs["qwen2"]))
+	config, err := arch.ParseConfig([]byte(gputest.Configs["qwen2"]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestTrainingLearnsAndRepeats(t *testing.T) {
 
 // TestTrainedWeightsAreStoredAsTheyAreRead loads what Train returns.
 func TestTrainedWeightsAreStoredAsTheyAreRead(t *testing.T) {
-	config, _ := gpu.ParseConfig([]byte(gputest.Configs["qwen2"]))
+	config, _ := arch.ParseConfig([]byte(gputest.Configs["qwen2"]))
 	r := &gputest.Reference{Config: config, Weights: smallTrain(t, 1, 10, nil)}
 	d, err := gpu.OpenSource(config, r, nil)
 	if err != nil {
@@ -141,7 +142,7 @@ func TestTrainedWeightsAreStoredAsTheyAreRead(t *testing.T) {
 }
 
 func TestTrainRefuses(t *testing.T) {
-	config, _ := gpu.ParseConfig([]byte(gputest.Configs["llama"]))
+	config, _ := arch.ParseConfig([]byte(gputest.Configs["llama"]))
 	o := gpu.DefaultTrain()
 	o.Steps = 1
 	short := func(int) []int32 { return []int32{1, 2, 3} }

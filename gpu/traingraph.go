@@ -1,6 +1,10 @@
 package gpu
 
-import "github.com/gomlx/gomlx/core/graph"
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+)
 
 // Adam's constants (Kingma & Ba 2015); there is no weight decay.
 const (
@@ -40,23 +44,23 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 	seen := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s)), b*s, 1)
 	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
 	f := &forward{c: c, w: w, b: b, s: s, cache: &noPast{}, tape: tape, masks: map[int]*node{}}
-	for _, window := range c.windows() {
+	for _, window := range c.WindowSizes() {
 		f.masks[window] = causalMask(g, c, b, s, window)
 	}
 	for i := range c.Ropes {
 		cos, sin := t.angles(i, b)
 		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
 	}
-	x := graph.Gather(w[paramEmbed], seen)
-	tape.embedded(x, w[paramEmbed], seen)
+	x := graph.Gather(w[arch.Embed], seen)
+	tape.embedded(x, w[arch.Embed], seen)
 	for l := range c.Layers {
 		x = f.block(l, x)
 	}
-	head := w[paramEmbed]
+	head := w[arch.Embed]
 	if !c.Tied {
-		head = w[paramHead]
+		head = w[arch.Head]
 	}
-	loss := tape.crossEntropy(f.norm(x, w[paramNorm]), head, next, t.o.Rows*s)
+	loss := tape.crossEntropy(f.norm(x, w[arch.Norm]), head, next, t.o.Rows*s)
 	tape.rewind()
 	return loss
 }
@@ -64,11 +68,11 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 // angles are the cosines and sines of b rows.
 func (t *trainer) angles(i, b int) (cos, sin [][]float32) {
 	r := t.c.Ropes[i]
-	table := &ropeTable{freq: r.frequencies(t.o.Length, t.c.MaxPositions), factor: r.AttnFactor}
-	table.at(t.o.Length)
+	table := r.Table(t.o.Length, t.c.MaxPositions)
+	table.At(t.o.Length)
 	for range b {
 		for p := range t.o.Length {
-			c, s := table.at(p)
+			c, s := table.At(p)
 			cos, sin = append(cos, c), append(sin, s)
 		}
 	}
@@ -83,7 +87,7 @@ func (t *trainer) update(tape *tape, state []*node, rates *node) []*node {
 	var squares *node
 	for i := range grads {
 		grads[i] = tape.grads[state[i]]
-		flat := graph.Reshape(grads[i], 1, t.params[i].size())
+		flat := graph.Reshape(grads[i], 1, t.params[i].Size())
 		s := graph.Reshape(dotRows(flat, flat))
 		if squares == nil {
 			squares = s

@@ -3,6 +3,7 @@ package gpu
 import (
 	"fmt"
 
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
@@ -19,7 +20,7 @@ func OpenTokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := ParseConfig(c.Config())
+	config, err := arch.ParseConfig(c.Config())
 	if err != nil { // reported to callers that need more than the tokenizer
 		return t, nil
 	}

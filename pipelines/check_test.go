@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/persona-transfer/runpipeline/format/safetensors"
-	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/transforms"
 )
@@ -26,7 +26,7 @@ func TestCheckFindsTheOutputMatrixOfEveryLayout(t *testing.T) {
 		"the first Qwen":    {"qwen", gputest.Configs["qwen"], "", ""},
 		"a base model":      {"llama", gputest.Configs["llama"], "model.", ""},
 	} {
-		plain, err := gpu.ParseConfig([]byte(gputest.Configs[test.family]))
+		plain, err := arch.ParseConfig([]byte(gputest.Configs[test.family]))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/cache"
-	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // TestCostsAreOfWhatIsMissing: every unit that is not stored has a cost, nothing else has one, and a plan of
@@ -58,8 +58,8 @@ func TestCostsAreOfWhatIsMissing(t *testing.T) {
 // TestMemoryIsOfTheModelsSideBySide gives both sides the shape of large models: a run needs the source's
 // weights as long as something reads them, and never less than what is open at once.
 func TestMemoryIsOfTheModelsSideBySide(t *testing.T) {
-	shape := func(layers int) *gpu.Config {
-		c, err := gpu.ParseConfig(fmt.Appendf(nil, `{"model_type": "llama", "vocab_size": 32000, "hidden_size": 1024, "num_hidden_layers": %d, "num_attention_heads": 16,
+	shape := func(layers int) *arch.Config {
+		c, err := arch.ParseConfig(fmt.Appendf(nil, `{"model_type": "llama", "vocab_size": 32000, "hidden_size": 1024, "num_hidden_layers": %d, "num_attention_heads": 16,
 			"intermediate_size": 4096, "max_position_embeddings": 2048, "rms_norm_eps": 1e-5}`, layers))
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 	"github.com/persona-transfer/runpipeline/transforms"
@@ -39,10 +40,10 @@ const (
 // A Side is one of the two models, found, and where in it residuals are read.
 type Side struct {
 	transforms.Model
-	Layer      int         // block number from 0
-	name       string      // "source" or "target"
-	configured string      // the model as the configuration names it
-	shape      *gpu.Config // nil if its files were not found
+	Layer      int          // block number from 0
+	name       string       // "source" or "target"
+	configured string       // the model as the configuration names it
+	shape      *arch.Config // nil if its files were not found
 }
 
 // blocks is how many the model has, 0 if that is not known.
@@ -148,7 +149,7 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 		return err
 	}
 	defer c.Close()
-	if s.shape, err = gpu.ParseConfig(c.Config()); err != nil {
+	if s.shape, err = arch.ParseConfig(c.Config()); err != nil {
 		return err
 	}
 	s.Shape = transforms.ShapeOf(s.shape)

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // A Pace is what limits the speed of a unit. Units of one pace take time in proportion to their work;
@@ -84,7 +85,7 @@ type Shape struct {
 }
 
 // ShapeOf takes the sizes from an architecture.
-func ShapeOf(c *gpu.Config) Shape {
+func ShapeOf(c *arch.Config) Shape {
 	return Shape{Hidden: c.Hidden, Inner: c.Inner, Layers: c.Layers, Heads: c.Heads, QueryDim: c.QueryDim(), KVDim: c.KVDim(), Vocab: c.Vocab}
 }
 

@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"format/strictjson":   {},
 	"format/text":         {},
 	"gpu":                 {"github.com/gomlx/", "golang.org/x/sys/"},
+	"gpu/arch":            {"gpu/checkpoint"},
 	"gpu/gputest":         {"format", "gpu"},
 	"gpu/gputest/cputime": {},
 	"gpu/checkpoint":      {"format", "golang.org/x/"},

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/format/safetensors"
-	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 )
@@ -225,7 +225,7 @@ func changed(t *testing.T, config string, changes map[string]any) []byte {
 // randomWeights is a safetensors file with every tensor that the configuration asks for.
 func randomWeights(t *testing.T, config []byte) []byte {
 	t.Helper()
-	c, err := gpu.ParseConfig(config)
+	c, err := arch.ParseConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}

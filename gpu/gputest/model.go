@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
 // Model makes a reference with random weights for a configuration. Gains scatter around one
 // (or zero where an offset is added), everything else around zero so that residuals keep a
 // size of about one.
-func Model(config *gpu.Config, seed uint64) *Reference {
+func Model(config *arch.Config, seed uint64) *Reference {
 	r := &Reference{Config: config, Weights: map[string][]float32{}}
 	shapes := config.Tensors()
 	var names []string

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // A Reference is a decoder written for reading: one text at a time, one number at a time, in
 // float64, without a cache. It shares no code with package gpu beyond the configuration.
 type Reference struct {
-	Config  *gpu.Config
+	Config  *arch.Config
 	Weights map[string][]float32 // Hugging Face's names; linear weights [out, in]
 }
 
@@ -225,7 +225,7 @@ func rotate(freq []float64, factor float64, i int, x []float64) {
 
 // Frequencies are the angles per position of a rotary encoding, written once more from the
 // papers and transformers' source.
-func Frequencies(r gpu.Rope, prompt, maxPositions int) []float64 {
+func Frequencies(r arch.Rope, prompt, maxPositions int) []float64 {
 	out := make([]float64, r.Dim/2)
 	for i := range out {
 		base := r.Theta
@@ -261,7 +261,7 @@ func Frequencies(r gpu.Rope, prompt, maxPositions int) []float64 {
 	return out
 }
 
-func llama3(r gpu.Rope, w float64) float64 {
+func llama3(r arch.Rope, w float64) float64 {
 	old := float64(r.Original)
 	wavelen := 2 * math.Pi / w
 	if wavelen < old/r.HighFreq {
@@ -275,7 +275,7 @@ func llama3(r gpu.Rope, w float64) float64 {
 }
 
 // yarn follows _compute_yarn_parameters of transformers' modeling_rope_utils.py.
-func yarn(r gpu.Rope, w float64, i int) float64 {
+func yarn(r arch.Rope, w float64, i int) float64 {
 	correction := func(rotations float64) float64 {
 		return float64(r.Dim) * math.Log(float64(r.Original)/(rotations*2*math.Pi)) / (2 * math.Log(r.Theta))
 	}
@@ -307,11 +307,11 @@ func (r *Reference) mlp(prefix string, x []float64) []float64 {
 	return r.linear(down, gate)
 }
 
-func activate(a gpu.Activation, x float64) float64 {
+func activate(a arch.Activation, x float64) float64 {
 	switch a {
-	case gpu.GELUTanh:
+	case arch.GELUTanh:
 		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
-	case gpu.GELU:
+	case arch.GELU:
 		return 0.5 * x * (1 + math.Erf(x/math.Sqrt2))
 	}
 	return x / (1 + math.Exp(-x))

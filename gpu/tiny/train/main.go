@@ -17,6 +17,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/format/safetensors"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
@@ -102,7 +103,7 @@ func (f family) make(ctx context.Context, folder string, texts []string, tokens 
 
 // writeTokenizer trains the tokenizer, writes all files but the weights, and returns
 // tokenizer and configuration as a reader of those files sees them.
-func (f family) writeTokenizer(folder string, texts []string) (*tokenizer.Tokenizer, *gpu.Config, error) {
+func (f family) writeTokenizer(folder string, texts []string) (*tokenizer.Tokenizer, *arch.Config, error) {
 	tokenizerJSON, tokenizerConfig, err := f.tokenizer(texts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("train tokenizer: %w", err)
@@ -127,7 +128,7 @@ func (f family) writeTokenizer(folder string, texts []string) (*tokenizer.Tokeni
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the tokenizer just trained: %w", err)
 	}
-	config, err := gpu.ParseConfig(configJSON)
+	config, err := arch.ParseConfig(configJSON)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the configuration just written: %w", err)
 	}

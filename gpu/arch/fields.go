@@ -1,4 +1,4 @@
-package gpu
+package arch
 
 import (
 	"encoding/json"

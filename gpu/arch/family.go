@@ -1,4 +1,4 @@
-package gpu
+package arch
 
 import (
 	"cmp"
@@ -82,7 +82,7 @@ func mistral(c *Config, f *fields) {
 func phi3(c *Config, f *fields) {
 	common(c, f, absent{positions: 4096, eps: 1e-5})
 	c.Ropes = []Rope{parseRope(c, f)}
-	if t := c.Ropes[0].Type; t == ropeYarn { // transformers reads it as longrope
+	if t := c.Ropes[0].Type; t == RopeYarn { // transformers reads it as longrope
 		f.problem("rope_type %q is not supported for phi3", t)
 	}
 	if f.has("sliding_window") {
@@ -112,10 +112,10 @@ func qwen(c *Config, f *fields) {
 	}
 	c.Inner = both / 2
 	trained := f.integer("seq_length", c.MaxPositions)
-	r := Rope{Type: ropeDefault, Theta: f.float("rotary_emb_base", 10000), AttnFactor: 1, Original: trained,
+	r := Rope{Type: RopeDefault, Theta: f.float("rotary_emb_base", 10000), AttnFactor: 1, Original: trained,
 		Dim: int(float64(c.HeadDim) * f.float("rotary_pct", 1))}
 	if f.flag("use_dynamic_ntk", false) {
-		r.Type = ropeQwen
+		r.Type = RopeQwen
 	}
 	if f.flag("use_logn_attn", false) {
 		c.LognBase = trained

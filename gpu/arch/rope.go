@@ -1,4 +1,4 @@
-package gpu
+package arch
 
 import "math"
 
@@ -24,13 +24,13 @@ type Rope struct {
 // The types of position encodings, as configurations spell them; "qwen" is the first Qwen's
 // dynamic NTK, which its configuration only switches on.
 const (
-	ropeDefault  = "default"
-	ropeLinear   = "linear"
-	ropeDynamic  = "dynamic"
-	ropeLlama3   = "llama3"
-	ropeYarn     = "yarn"
-	ropeLongRope = "longrope"
-	ropeQwen     = "qwen"
+	RopeDefault  = "default"
+	RopeLinear   = "linear"
+	RopeDynamic  = "dynamic"
+	RopeLlama3   = "llama3"
+	RopeYarn     = "yarn"
+	RopeLongRope = "longrope"
+	RopeQwen     = "qwen"
 )
 
 // parseRope reads rope_theta with rope_scaling, or rope_parameters, which holds both.
@@ -64,7 +64,7 @@ func parseRopeOf(c *Config, f *fields, kind, key string, theta float64, scaled b
 // readRope fills a Rope from the configuration f and the object sub that describes the
 // scaling; sub may be nil.
 func readRope(c *Config, f, sub *fields, theta float64) Rope {
-	r := Rope{Type: ropeDefault, Theta: theta, AttnFactor: 1}
+	r := Rope{Type: RopeDefault, Theta: theta, AttnFactor: 1}
 	rotated := f.float("partial_rotary_factor", 1)
 	if sub != nil {
 		rotated = sub.float("partial_rotary_factor", rotated)
@@ -78,16 +78,16 @@ func readRope(c *Config, f, sub *fields, theta float64) Rope {
 }
 
 func readScaling(r *Rope, c *Config, f, sub *fields) {
-	r.Type = sub.text("rope_type", sub.text("type", ropeDefault))
+	r.Type = sub.text("rope_type", sub.text("type", RopeDefault))
 	r.Theta = sub.float("rope_theta", r.Theta)
 	const original = "original_max_position_embeddings"
 	r.Original = f.integer(original, sub.integer(original, c.MaxPositions)) // Phi-3 writes it outside
 	r.Factor = sub.float("factor", 0)
 	switch r.Type {
-	case ropeDefault, ropeLinear, ropeDynamic:
-	case ropeLlama3:
+	case RopeDefault, RopeLinear, RopeDynamic:
+	case RopeLlama3:
 		r.LowFreq, r.HighFreq = sub.float("low_freq_factor", 0), sub.float("high_freq_factor", 0)
-	case ropeYarn:
+	case RopeYarn:
 		r.BetaFast, r.BetaSlow = sub.float("beta_fast", 32), sub.float("beta_slow", 1)
 		if r.Factor == 0 {
 			r.Factor = float64(c.MaxPositions) / float64(max(r.Original, 1))
@@ -96,8 +96,8 @@ func readScaling(r *Rope, c *Config, f, sub *fields) {
 		if sub.float("mscale", 0) != 0 || !sub.flag("truncate", true) {
 			sub.problem("mscale and truncate are not supported")
 		}
-	case ropeLongRope, "su":
-		r.Type = ropeLongRope
+	case RopeLongRope, "su":
+		r.Type = RopeLongRope
 		r.Short, r.Long = sub.floats("short_factor"), sub.floats("long_factor")
 		if r.Factor == 0 {
 			r.Factor = float64(c.MaxPositions) / float64(max(r.Original, 1))
@@ -120,22 +120,22 @@ func (r Rope) check(c *Config, f *fields) {
 	if r.Dim <= 0 || r.Dim > c.HeadDim || r.Dim%2 != 0 {
 		f.problem("%d of %d elements of a head are rotated, want an even number", r.Dim, c.HeadDim)
 	}
-	if (r.Type == ropeDynamic || r.Type == ropeQwen) && r.Dim < 4 {
+	if (r.Type == RopeDynamic || r.Type == RopeQwen) && r.Dim < 4 {
 		f.problem("NTK scaling needs at least 4 rotated elements, not %d", r.Dim)
 	}
-	if r.Type != ropeDefault && r.Type != ropeQwen && r.Type != ropeLongRope && !(r.Factor >= 1) {
+	if r.Type != RopeDefault && r.Type != RopeQwen && r.Type != RopeLongRope && !(r.Factor >= 1) {
 		f.problem("rope factor is %g, want at least 1", r.Factor)
 	}
-	if r.Type != ropeDefault && r.Type != ropeLinear && r.Original <= 1 {
+	if r.Type != RopeDefault && r.Type != RopeLinear && r.Original <= 1 {
 		f.problem("original_max_position_embeddings is %d, want at least 2", r.Original)
 	}
-	if r.Type == ropeLlama3 && !(r.LowFreq > 0 && r.HighFreq > r.LowFreq) {
+	if r.Type == RopeLlama3 && !(r.LowFreq > 0 && r.HighFreq > r.LowFreq) {
 		f.problem("llama3 rope needs 0 < low_freq_factor < high_freq_factor")
 	}
-	if r.Type == ropeYarn && !(r.BetaSlow > 0 && r.BetaFast > r.BetaSlow) {
+	if r.Type == RopeYarn && !(r.BetaSlow > 0 && r.BetaFast > r.BetaSlow) {
 		f.problem("yarn rope needs 0 < beta_slow < beta_fast")
 	}
-	if r.Type == ropeLongRope && (len(r.Short) != r.Dim/2 || len(r.Long) != r.Dim/2) {
+	if r.Type == RopeLongRope && (len(r.Short) != r.Dim/2 || len(r.Long) != r.Dim/2) {
 		f.problem("longrope has %d short and %d long factors, want %d", len(r.Short), len(r.Long), r.Dim/2)
 	}
 	if !(r.AttnFactor > 0) {
@@ -143,11 +143,11 @@ func (r Rope) check(c *Config, f *fields) {
 	}
 }
 
-// frequencies are the angles per position of the Dim/2 pairs, for a text whose prompt has n
+// Frequencies are the angles per position of the Dim/2 pairs, for a text whose prompt has n
 // tokens. Only scalings that look at the length use n: it is the prompt's, so that tokens
 // generated later are encoded the way the prompt's are. (Longrope counts these as well; see
-// encodedAlike.)
-func (r Rope) frequencies(n, maxPositions int) []float64 {
+// EncodedAlike.)
+func (r Rope) Frequencies(n, maxPositions int) []float64 {
 	theta := r.Theta
 	if s := r.extension(n, maxPositions); s > 1 {
 		// NTK: raise the base so that the longest wavelength is s times as long.
@@ -157,13 +157,13 @@ func (r Rope) frequencies(n, maxPositions int) []float64 {
 	for i := range out {
 		w := math.Pow(theta, -float64(2*i)/float64(r.Dim))
 		switch r.Type {
-		case ropeLinear:
+		case RopeLinear:
 			w /= r.Factor
-		case ropeLlama3:
+		case RopeLlama3:
 			w = r.llama3(w)
-		case ropeYarn:
+		case RopeYarn:
 			w = r.yarn(w, i)
-		case ropeLongRope:
+		case RopeLongRope:
 			if n > r.Original {
 				w /= r.Long[i]
 			} else {
@@ -178,9 +178,9 @@ func (r Rope) frequencies(n, maxPositions int) []float64 {
 // extension is how far dynamic scalings extend the context for a prompt of n tokens.
 func (r Rope) extension(n, maxPositions int) float64 {
 	switch {
-	case r.Type == ropeDynamic && n > maxPositions:
+	case r.Type == RopeDynamic && n > maxPositions:
 		return r.Factor*float64(n)/float64(maxPositions) - (r.Factor - 1)
-	case r.Type == ropeQwen && n > r.Original:
+	case r.Type == RopeQwen && n > r.Original:
 		return math.Exp2(math.Ceil(math.Log2(float64(n)/float64(r.Original))+1)) - 1
 	}
 	return 1
@@ -215,39 +215,44 @@ func (r Rope) llama3(w float64) float64 {
 	return (1-s)*w/r.Factor + s*w
 }
 
-// encodedAlike is how many tokens can follow a text of n before the encoding of the text itself
+// EncodedAlike is how many tokens can follow a text of n before the encoding of the text itself
 // changes: longrope has other factors for texts of more than Original tokens.
-func (c *Config) encodedAlike(n int) int {
+func (c *Config) EncodedAlike(n int) int {
 	most := math.MaxInt32
 	for _, r := range c.Ropes {
-		if r.Type == ropeLongRope && n <= r.Original {
+		if r.Type == RopeLongRope && n <= r.Original {
 			most = min(most, r.Original-n+1)
 		}
 	}
 	return most
 }
 
-// class is what frequencies needs to know of n: prompts of one class are encoded alike.
-func (r Rope) class(n, maxPositions int) int {
+// Class is what Frequencies needs to know of n: prompts of one class are encoded alike.
+func (r Rope) Class(n, maxPositions int) int {
 	switch {
-	case r.Type == ropeDynamic && n > maxPositions, r.Type == ropeQwen && n > r.Original:
+	case r.Type == RopeDynamic && n > maxPositions, r.Type == RopeQwen && n > r.Original:
 		return n
-	case r.Type == ropeLongRope && n > r.Original:
+	case r.Type == RopeLongRope && n > r.Original:
 		return r.Original + 1
 	}
 	return 0
 }
 
-// A ropeTable holds cosines and sines by position for one set of frequencies.
-type ropeTable struct {
+// A RopeTable holds cosines and sines by position for one set of frequencies.
+type RopeTable struct {
 	freq     []float64
 	factor   float64
 	cos, sin []float32 // [positions, len(freq)]
 }
 
-// at returns the rows of cosines and sines of position p, computing them if p is new. It is
+// Table makes the table of texts whose prompt has n tokens.
+func (r Rope) Table(n, maxPositions int) *RopeTable {
+	return &RopeTable{freq: r.Frequencies(n, maxPositions), factor: r.AttnFactor}
+}
+
+// At returns the rows of cosines and sines of position p, computing them if p is new. It is
 // not safe for concurrent use.
-func (t *ropeTable) at(p int) (cos, sin []float32) {
+func (t *RopeTable) At(p int) (cos, sin []float32) {
 	h := len(t.freq)
 	for have := len(t.cos) / h; have <= p; have++ {
 		for _, w := range t.freq {
@@ -257,4 +262,12 @@ func (t *ropeTable) at(p int) (cos, sin []float32) {
 		}
 	}
 	return t.cos[p*h : (p+1)*h], t.sin[p*h : (p+1)*h]
+}
+
+// LogN is the factor of the query at a position (Config.LognBase).
+func (c *Config) LogN(pos int) float32 {
+	if c.LognBase == 0 || pos < c.LognBase {
+		return 1
+	}
+	return float32(math.Log(float64(pos+1)) / math.Log(float64(c.LognBase)))
 }

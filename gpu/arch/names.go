@@ -1,4 +1,4 @@
-package gpu
+package arch
 
 import (
 	"slices"
@@ -66,13 +66,13 @@ func gemma3Layouts(n names) []names {
 	return []names{hub, later, base}
 }
 
-// fitted is c with the names under which the checkpoint keeps its tensors: the first layout whose
+// Fitted is c with the names under which the checkpoint keeps its tensors: the first layout whose
 // embedding is there, else c as it is. Its output matrix may be under the name of any layout.
 //
 // A checkpoint may also store an output matrix although the configuration calls it tied to the
 // embedding, as some fine-tuned models do: the stored one is used, as transformers does where the
 // two differ.
-func (c *Config) fitted(have []checkpoint.TensorInfo) *Config {
+func (c *Config) Fitted(have []checkpoint.TensorInfo) *Config {
 	stored := func(name string) bool {
 		return slices.ContainsFunc(have, func(t checkpoint.TensorInfo) bool { return t.Name == name+".weight" })
 	}

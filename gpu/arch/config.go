@@ -1,4 +1,4 @@
-package gpu
+package arch
 
 import (
 	"encoding/json"
@@ -74,8 +74,8 @@ func (c *Config) KVDim() int { return c.KVHeads * c.HeadDim }
 // encodings that are scaled by the length of the prompt have no such number of their own.
 func (c *Config) Longest() int {
 	for _, r := range c.Ropes {
-		if r.Type == ropeDynamic || r.Type == ropeQwen {
-			return maxDim
+		if r.Type == RopeDynamic || r.Type == RopeQwen {
+			return MaxDim
 		}
 	}
 	return c.MaxPositions
@@ -98,18 +98,18 @@ func (c *Config) Parameters() int {
 // Face's names and shapes: a linear weight is [out, in].
 func (c *Config) Tensors() map[string][]int {
 	out := map[string][]int{}
-	for _, s := range c.params() {
-		for _, p := range s.parts {
-			out[p.tensor] = slices.Clone(p.shape)
+	for _, s := range c.Params() {
+		for _, p := range s.Parts {
+			out[p.Tensor] = slices.Clone(p.Shape)
 		}
 	}
 	return out
 }
 
-// Bounds of the sizes that a configuration may name, ten times beyond any model. maxDim keeps
+// Bounds of the sizes that a configuration may name, ten times beyond any model. MaxDim keeps
 // products of two sizes within an int, maxLayers the list of tensors small.
 const (
-	maxDim    = 1 << 24
+	MaxDim    = 1 << 24
 	maxLayers = 1 << 11
 )
 
@@ -140,9 +140,9 @@ func ParseConfig(data []byte) (*Config, error) {
 	return c, nil
 }
 
-// readGeneration takes the end-of-text tokens from generation_config.json, if it exists and names any:
+// ReadGeneration takes the end-of-text tokens from generation_config.json, if it exists and names any:
 // chat models often end a turn with a token that only this file names.
-func (c *Config) readGeneration(file func(name string) ([]byte, error)) error {
+func (c *Config) ReadGeneration(file func(name string) ([]byte, error)) error {
 	const name = "generation_config.json"
 	data, err := file(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -180,9 +180,9 @@ func (c *Config) check(f *fields) {
 		name   string
 		v, max int
 	}{
-		{"vocab_size", c.Vocab, maxDim}, {"hidden_size", c.Hidden, maxDim}, {"num_hidden_layers", c.Layers, maxLayers},
-		{"num_attention_heads", c.Heads, maxDim}, {"num_key_value_heads", c.KVHeads, maxDim}, {"head_dim", c.HeadDim, maxDim},
-		{"intermediate_size", c.Inner, maxDim}, {"max_position_embeddings", c.MaxPositions, maxDim},
+		{"vocab_size", c.Vocab, MaxDim}, {"hidden_size", c.Hidden, MaxDim}, {"num_hidden_layers", c.Layers, maxLayers},
+		{"num_attention_heads", c.Heads, MaxDim}, {"num_key_value_heads", c.KVHeads, MaxDim}, {"head_dim", c.HeadDim, MaxDim},
+		{"intermediate_size", c.Inner, MaxDim}, {"max_position_embeddings", c.MaxPositions, MaxDim},
 	} {
 		if s.v <= 0 || s.v > s.max {
 			f.problem("%s is %d, want 1 to %d", s.name, s.v, s.max)
@@ -211,16 +211,16 @@ func (c *Config) check(f *fields) {
 	}
 }
 
-// window is the number of positions that block l sees, 0 for all of them.
-func (c *Config) window(l int) int {
+// Window is the number of positions that block l sees, 0 for all of them.
+func (c *Config) Window(l int) int {
 	if c.Windows == nil {
 		return 0
 	}
 	return c.Windows[l]
 }
 
-// windows lists the different windows of the blocks.
-func (c *Config) windows() []int {
+// WindowSizes lists the different windows of the blocks.
+func (c *Config) WindowSizes() []int {
 	if c.Windows == nil {
 		return []int{0}
 	}
@@ -229,8 +229,8 @@ func (c *Config) windows() []int {
 	return slices.Compact(out)
 }
 
-// rope is the index in Ropes of block l's position encoding.
-func (c *Config) rope(l int) int {
+// RopeOf is the index in Ropes of block l's position encoding.
+func (c *Config) RopeOf(l int) int {
 	if c.LocalRope != nil && c.LocalRope[l] {
 		return 1
 	}

@@ -1,4 +1,4 @@
-package gpu_test
+package arch_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -65,7 +65,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"partial rotary":     {map[string]any{"partial_rotary_factor": 0.1}, []string{"1 of 12 elements of a head are rotated"}},
 		"everything at once": {map[string]any{"hidden_act": "relu", "rope_scaling": map[string]any{"type": "x"}, "vocab_size": 0}, []string{"relu", `"x"`, "vocab_size"}},
 	} {
-		_, err := gpu.ParseConfig(with(t, c.changes))
+		_, err := arch.ParseConfig(with(t, c.changes))
 		if err == nil {
 			t.Errorf("%s: accepted", name)
 			continue
@@ -77,7 +77,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "[]", "{", `"llama"`, "null", `{"model_type": 3}`} {
-		if _, err := gpu.ParseConfig([]byte(text)); err == nil {
+		if _, err := arch.ParseConfig([]byte(text)); err == nil {
 			t.Errorf("%q: accepted", text)
 		}
 	}
@@ -88,7 +88,7 @@ func TestParseConfigReadsBothSpellings(t *testing.T) {
 		"rope_scaling":    `"rope_theta": 500000, "rope_scaling": {"type": "linear", "factor": 2}`,
 		"rope_parameters": `"rope_parameters": {"rope_theta": 500000, "rope_type": "linear", "factor": 2}`,
 	} {
-		c, err := gpu.ParseConfig([]byte(`{"model_type": "llama", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 1,
+		c, err := arch.ParseConfig([]byte(`{"model_type": "llama", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 1,
 			"num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 8, ` + text + "}"))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -102,7 +102,7 @@ func TestParseConfigReadsBothSpellings(t *testing.T) {
 		"new": `"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8, "rope_theta": 1000000},
 			"sliding_attention": {"rope_type": "default", "rope_theta": 20000}}`,
 	} {
-		c, err := gpu.ParseConfig([]byte(`{"model_type": "gemma3_text", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 7, "head_dim": 4,
+		c, err := arch.ParseConfig([]byte(`{"model_type": "gemma3_text", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 7, "head_dim": 4,
 			"num_attention_heads": 4, "intermediate_size": 8, "max_position_embeddings": 8, ` + text + "}"))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -139,10 +139,10 @@ func TestEveryScalingInBothSpellings(t *testing.T) {
 		{"two ropes", "gemma3_text", `"rope_theta": 1e6, "rope_local_base_freq": 2e4, "rope_scaling": {"rope_type": "linear", "factor": 8}`,
 			`"rope_parameters": {"sliding_attention": {"rope_theta": 2e4}, "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8}}`},
 	} {
-		var read [2]*gpu.Config
+		var read [2]*arch.Config
 		for i, keys := range []string{c.old, c.new} {
 			var err error
-			if read[i], err = gpu.ParseConfig([]byte(`{"model_type": "` + c.family + `", ` + sizes + ", " + keys + "}")); err != nil {
+			if read[i], err = arch.ParseConfig([]byte(`{"model_type": "` + c.family + `", ` + sizes + ", " + keys + "}")); err != nil {
 				t.Fatalf("%s: %v", c.name, err)
 			}
 			for k := range read[i].Ropes {
@@ -176,7 +176,7 @@ func TestAbsentKeysMeanWhatTheFamilySays(t *testing.T) {
 		{`"model_type": "gemma3_text", "layer_types": null, "sliding_window_pattern": 7`, 131072, 4, 4096, 1e-6},
 		{`"model_type": "phi3"`, 4096, 8, 0, 1e-5},
 	} {
-		got, err := gpu.ParseConfig([]byte("{" + c.keys + ", " + sizes + "}"))
+		got, err := arch.ParseConfig([]byte("{" + c.keys + ", " + sizes + "}"))
 		if err != nil {
 			t.Errorf("%s: %v", c.keys, err)
 			continue
@@ -194,7 +194,7 @@ func TestAbsentKeysMeanWhatTheFamilySays(t *testing.T) {
 // TestGemma3VisionIsItsTextModel reads the keys of google/gemma-3-4b-it, which leaves all
 // defaults out: 3,880,263,168 parameters without the eyes.
 func TestGemma3VisionIsItsTextModel(t *testing.T) {
-	c, err := gpu.ParseConfig([]byte(`{"architectures": ["Gemma3ForConditionalGeneration"], "eos_token_id": [1, 106], "model_type": "gemma3",
+	c, err := arch.ParseConfig([]byte(`{"architectures": ["Gemma3ForConditionalGeneration"], "eos_token_id": [1, 106], "model_type": "gemma3",
 		"text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
 		"rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}, "vision_config": {"hidden_size": 1152}}`))
 	if err != nil {
@@ -216,7 +216,7 @@ func TestGemma3VisionIsItsTextModel(t *testing.T) {
 
 // TestQwenIsCounted checks shapes against the published Qwen-7B: 7,721,324,544 parameters.
 func TestQwenIsCounted(t *testing.T) {
-	c, err := gpu.ParseConfig([]byte(`{"model_type": "qwen", "vocab_size": 151936, "hidden_size": 4096, "num_hidden_layers": 32,
+	c, err := arch.ParseConfig([]byte(`{"model_type": "qwen", "vocab_size": 151936, "hidden_size": 4096, "num_hidden_layers": 32,
 		"num_attention_heads": 32, "kv_channels": 128, "intermediate_size": 22016, "max_position_embeddings": 32768, "seq_length": 8192,
 		"layer_norm_epsilon": 1e-6, "rotary_emb_base": 10000, "rotary_pct": 1.0, "use_dynamic_ntk": true, "use_logn_attn": true,
 		"no_bias": true, "scale_attn_weights": true, "tie_word_embeddings": false}`))
@@ -236,7 +236,7 @@ func FuzzParseConfig(f *testing.F) {
 		f.Add([]byte(c))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := gpu.ParseConfig(data)
+		c, err := arch.ParseConfig(data)
 		if err == nil && (c.Hidden <= 0 || c.Heads%c.KVHeads != 0 || c.Ropes[0].Dim%2 != 0) {
 			t.Errorf("accepted %+v", c)
 		}
