@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"format/text":         {},
 	"gpu":                 {"github.com/gomlx/", "golang.org/x/sys/"},
 	"gpu/arch":            {"gpu/checkpoint"},
+	"gpu/cpu":             {"gpu/arch", "gpu/checkpoint", "golang.org/x/sys/"},
 	"gpu/gputest":         {"format", "gpu"},
 	"gpu/gputest/cputime": {},
 	"gpu/checkpoint":      {"format", "golang.org/x/"},

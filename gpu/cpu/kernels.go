@@ -1,0 +1,38 @@
+package cpu
+
+// panel is the number of columns of a product that are computed together. Weights are stored in
+// panels [K][32].
+const panel = 32
+
+// kernels are the inner loops for one instruction set. Where they read or write several slices
+// by elements, all are as long as the first.
+type kernels struct {
+	name string
+
+	// product computes m rows of one panel of a product: c = a·b, or c += a·b if more.
+	//
+	//	a [m, k], a row every lda   b [k, 32]   c [m, 32], a row every ldc
+	product func(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool)
+
+	squares func(sum *[16]float32, x []float32)              // sum[i%16] += x[i]²
+	most    func(top *[16]float32, x []float32)              // top[i%16] = the larger of it and x[i]
+	exps    func(sum *[16]float32, x []float32, top float32) // x = exp(x−top), sum[i%16] += x[i]
+
+	add      func(y, x []float32)                  // y += x
+	scale    func(y []float32, s float32)          // y *= s
+	norm     func(y, x, gain []float32, s float32) // y = (x·s)·gain
+	silu     func(gate, up []float32)              // gate = gate·σ(gate)·up
+	geluTanh func(gate, up []float32)              // gate = gate·Φ(gate)·up, with the tanh approximation of Φ
+	softcap  func(x []float32, limit float32)      // x = limit·tanh(x/limit)
+	rotate   func(a, b, cos, sin []float32)        // a, b = a·cos − b·sin, b·cos + a·sin
+}
+
+// available lists the kernels that this processor can run, the best first. The generic ones come last
+// and are always there.
+var available = append(vectorKernels(), &genericKernels)
+
+// best are the kernels that are used unless a test says otherwise.
+func best() *kernels { return available[0] }
+
+// Kernels names the instruction set that is used. It does not change the bits.
+func Kernels() string { return best().name }

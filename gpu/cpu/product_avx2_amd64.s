@@ -1,0 +1,173 @@
+#include "textflag.h"
+
+// Products of m rows with one panel, as in product_avx512_amd64.s, with registers of 8 values. Six rows
+// take half a panel at a time; one row takes a whole panel.
+
+#define ARGS \
+	MOVQ a+0(FP), SI    \
+	MOVQ lda+8(FP), R8  \
+	MOVQ b+16(FP), DI   \
+	MOVQ k+24(FP), CX   \
+	MOVQ c+32(FP), DX   \
+	MOVQ ldc+40(FP), R9 \
+	MOVQ more+48(FP), R13
+
+#define ZERO(p, q) \
+	VXORPS p, p, p \
+	VXORPS q, q, q
+
+#define LOAD(p, q) \
+	VMOVUPS (R13), p   \
+	VMOVUPS 32(R13), q \
+	ADDQ    R9, R13
+
+#define STORE(p, q) \
+	VMOVUPS p, (DX)   \
+	VMOVUPS q, 32(DX) \
+	ADDQ    R9, DX
+
+#define MULADD(x, t, p, q) \
+	VBROADCASTSS x, t      \
+	VFMADD231PS  Y12, t, p \
+	VFMADD231PS  Y13, t, q
+
+// func product6x16(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc, more uintptr)
+TEXT ·product6x16(SB), NOSPLIT, $0-56
+	ARGS
+	LEAQ (SI)(R8*2), R10
+	ADDQ R8, R10
+	TESTQ R13, R13
+	MOVQ DX, R13
+	JNZ  more6
+	ZERO(Y0, Y1)
+	ZERO(Y2, Y3)
+	ZERO(Y4, Y5)
+	ZERO(Y6, Y7)
+	ZERO(Y8, Y9)
+	ZERO(Y10, Y11)
+	JMP  loop6
+more6:
+	LOAD(Y0, Y1)
+	LOAD(Y2, Y3)
+	LOAD(Y4, Y5)
+	LOAD(Y6, Y7)
+	LOAD(Y8, Y9)
+	LOAD(Y10, Y11)
+loop6:
+	VMOVUPS (DI), Y12
+	VMOVUPS 32(DI), Y13
+	ADDQ $128, DI
+	MULADD((SI), Y14, Y0, Y1)
+	MULADD((SI)(R8*1), Y15, Y2, Y3)
+	MULADD((SI)(R8*2), Y14, Y4, Y5)
+	MULADD((R10), Y15, Y6, Y7)
+	MULADD((R10)(R8*1), Y14, Y8, Y9)
+	MULADD((R10)(R8*2), Y15, Y10, Y11)
+	ADDQ $4, SI
+	ADDQ $4, R10
+	DECQ CX
+	JNZ  loop6
+	STORE(Y0, Y1)
+	STORE(Y2, Y3)
+	STORE(Y4, Y5)
+	STORE(Y6, Y7)
+	STORE(Y8, Y9)
+	STORE(Y10, Y11)
+	VZEROUPPER
+	RET
+
+// func product1x32(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc, more uintptr)
+TEXT ·product1x32(SB), NOSPLIT, $0-56
+	ARGS
+	TESTQ R13, R13
+	JNZ  more1
+	ZERO(Y0, Y1)
+	ZERO(Y2, Y3)
+	JMP  loop1
+more1:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(DX), Y3
+loop1:
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS (DI), Y14, Y0
+	VFMADD231PS 32(DI), Y14, Y1
+	VFMADD231PS 64(DI), Y14, Y2
+	VFMADD231PS 96(DI), Y14, Y3
+	ADDQ $128, DI
+	ADDQ $4, SI
+	DECQ CX
+	JNZ  loop1
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	VZEROUPPER
+	RET
+
+// func product3x32(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc, more uintptr)
+TEXT ·product3x32(SB), NOSPLIT, $0-56
+	ARGS
+	TESTQ R13, R13
+	LEAQ (DX)(R9*1), R10
+	LEAQ (DX)(R9*2), R11
+	JNZ  more3
+	ZERO(Y0, Y1)
+	ZERO(Y2, Y3)
+	ZERO(Y4, Y5)
+	ZERO(Y6, Y7)
+	ZERO(Y8, Y9)
+	ZERO(Y10, Y11)
+	JMP  loop3
+more3:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(DX), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 96(R10), Y7
+	VMOVUPS (R11), Y8
+	VMOVUPS 32(R11), Y9
+	VMOVUPS 64(R11), Y10
+	VMOVUPS 96(R11), Y11
+loop3:
+	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (SI)(R8*2), Y15
+	VMOVUPS (DI), Y12
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y12, Y15, Y8
+	VMOVUPS 32(DI), Y12
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y12, Y14, Y5
+	VFMADD231PS Y12, Y15, Y9
+	VMOVUPS 64(DI), Y12
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y12, Y14, Y6
+	VFMADD231PS Y12, Y15, Y10
+	VMOVUPS 96(DI), Y12
+	VFMADD231PS Y12, Y13, Y3
+	VFMADD231PS Y12, Y14, Y7
+	VFMADD231PS Y12, Y15, Y11
+	ADDQ $128, DI
+	ADDQ $4, SI
+	DECQ CX
+	JNZ  loop3
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, 32(R10)
+	VMOVUPS Y6, 64(R10)
+	VMOVUPS Y7, 96(R10)
+	VMOVUPS Y8, (R11)
+	VMOVUPS Y9, 32(R11)
+	VMOVUPS Y10, 64(R11)
+	VMOVUPS Y11, 96(R11)
+	VZEROUPPER
+	RET
