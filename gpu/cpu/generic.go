@@ -5,11 +5,11 @@ import "math"
 // genericKernels define what the others compute, to the bit. A conversion to float32 around a product
 // keeps compilers from fusing it with an addition.
 var genericKernels = kernels{
-	name: "generic", product: product, squares: squares, most: most, exps: exps,
+	name: "generic", product: productGeneric, squares: squares, most: most, exps: exps,
 	add: add, scale: scale, norm: norm, silu: silu, geluTanh: geluTanh, softcap: softcap, rotate: rotate,
 }
 
-func product(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool) {
+func productGeneric(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool) {
 	for i := range m {
 		sum := (*[panel]float32)(c[i*ldc:])
 		if !more {

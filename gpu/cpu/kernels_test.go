@@ -71,7 +71,7 @@ func TestProductsAreTheTwins(t *testing.T) {
 				for _, more := range []bool{false, true} {
 					got, want := clone(first), clone(first)
 					k.product(got, ldc, a, lda, b, m, n, more)
-					product(want, ldc, a, lda, b, m, n, more)
+					productGeneric(want, ldc, a, lda, b, m, n, more)
 					if i := differ(got, want); i >= 0 {
 						t.Fatalf("m=%d k=%d more=%t: element %d of row %d is %x, want %x", m, n, more, i%ldc, i/ldc, got[i], want[i])
 					}

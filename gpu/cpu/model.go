@@ -1,0 +1,145 @@
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+)
+
+// A Model is a decoder's weights, ready for the kernels. Any number of goroutines may use it; one
+// forward pass runs at a time.
+type Model struct {
+	config  *arch.Config
+	kernels *kernels
+	threads int
+
+	blocks []block
+	norm   []float32
+	embed  *matrix // a token's row is a column
+	head   *matrix // embed if the two are tied
+
+	pool  pool // of pages
+	ropes ropes
+
+	mu    sync.Mutex // held by the forward pass that runs
+	rooms []scratch
+	space space
+}
+
+// A block is one transformer block.
+type block struct {
+	attnNorm, mlpNorm []float32
+	postAttn, postMLP []float32 // nil: none
+	qNorm, kNorm      []float32 // [HeadDim]; nil: none
+	q, k, v, o        *matrix
+	gate, up, down    *matrix
+	activate          func(gate, up []float32)
+	window, rope      int
+}
+
+// Options say how a model is computed, not what: results are the same.
+type Options struct {
+	Threads int // 0: as many as there are processors
+}
+
+// Load reads a model's weights. Configuration and tensors must fit ([arch.Config.CheckTensors]).
+func Load(c *arch.Config, src arch.Source, o Options) (*Model, error) { return load(c, src, o, best()) }
+
+func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error) {
+	m := &Model{config: c, kernels: k, threads: o.Threads, blocks: make([]block, c.Layers)}
+	if m.threads < 1 {
+		m.threads = runtime.GOMAXPROCS(0)
+	}
+	m.rooms = make([]scratch, m.threads)
+	m.pool.size = m.pageSize()
+	m.ropes.c = c
+	crew := newCrew(m.threads, k, m.rooms)
+	defer crew.dismiss()
+	r := &reader{crew: crew, src: src, params: map[string]arch.Param{}}
+	for _, p := range c.Params() {
+		r.params[p.Name] = p
+	}
+	for l := range m.blocks {
+		m.blocks[l] = r.block(c, k, l)
+	}
+	m.norm = r.vector(arch.Norm)
+	m.embed = r.matrix(arch.Embed, c.Hidden, 0, c.Vocab)
+	m.head = m.embed
+	if !c.Tied {
+		m.head = r.matrix(arch.Head, c.Hidden, 0, c.Vocab)
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("load weights: %w", r.err)
+	}
+	return m, nil
+}
+
+// Config is the model's architecture; it must not be changed.
+func (m *Model) Config() *arch.Config { return m.config }
+
+// A reader makes weights of params; the first error sticks.
+type reader struct {
+	crew   *crew
+	src    arch.Source
+	params map[string]arch.Param
+	err    error
+}
+
+func (r *reader) block(c *arch.Config, k *kernels, l int) block {
+	of := func(name string) string { return arch.BlockParam(l, name) }
+	nq, nk := c.QueryDim(), c.KVDim()
+	b := block{
+		attnNorm: r.vector(of("attn_norm")), mlpNorm: r.vector(of("mlp_norm")),
+		postAttn: r.vector(of("post_attn")), postMLP: r.vector(of("post_mlp")),
+		q: r.matrix(of("qkv"), c.Hidden, 0, nq), k: r.matrix(of("qkv"), c.Hidden, nq, nk), v: r.matrix(of("qkv"), c.Hidden, nq+nk, nk),
+		o:    r.matrix(of("o"), nq, 0, c.Hidden),
+		gate: r.matrix(of("gate"), c.Hidden, 0, c.Inner), up: r.matrix(of("up"), c.Hidden, 0, c.Inner),
+		down:   r.matrix(of("down"), c.Inner, 0, c.Hidden),
+		window: c.Window(l), rope: c.RopeOf(l),
+	}
+	if g := r.vector(of("qk_norm")); g != nil { // a copy of the gains for each head
+		b.qNorm, b.kNorm = g[:c.HeadDim], g[nq:nq+c.HeadDim]
+	}
+	switch c.Activation {
+	case arch.GELUTanh:
+		b.activate = k.geluTanh
+	case arch.GELU:
+		b.activate = geluErf
+	default:
+		b.activate = k.silu
+	}
+	return b
+}
+
+// vector is the values of a param, nil if the model has none of this name.
+func (r *reader) vector(name string) []float32 {
+	p, ok := r.params[name]
+	if !ok || r.err != nil {
+		return nil
+	}
+	out := make([]float32, p.Size())
+	r.err = p.ReadVector(r.src, out)
+	return out
+}
+
+// matrix is outputs [from, from+n) of a param, with their biases.
+func (r *reader) matrix(name string, in, from, n int) *matrix {
+	if r.err != nil {
+		return nil
+	}
+	var stored []rows
+	for _, p := range r.params[name].Parts {
+		stored = append(stored, rows{p.Tensor, p.From, p.N})
+	}
+	var w *matrix
+	if w, r.err = newMatrix(r.crew, r.src, in, part(stored, from, n)); r.err != nil {
+		return nil
+	}
+	if bias := r.vector(name + "_bias"); bias != nil {
+		w.bias = make([]float32, padded(n))
+		copy(w.bias, bias[from:from+n])
+	}
+	return w
+}

@@ -1,0 +1,86 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
+)
+
+// TestForksPart lets a text and its forks go different ways from the middle of a page, in one batch: each
+// is what it is alone, and what one writes no other sees.
+func TestForksPart(t *testing.T) {
+	r := reference(t, "gemma3")
+	m := loaded(t, r, best(), 2)
+	prompt := r.Text(37, 1)
+	first := m.NewSequence(len(prompt))
+	forward(t, m, Item{Sequence: first, Tokens: prompt})
+	sequences := []*Sequence{first, first.Fork(), first.Fork()}
+	texts := make([][]int32, len(sequences))
+	for range 2 { // the second time the pages are already apart
+		var batch []Item
+		for i, s := range sequences {
+			more := r.Text(3+2*i, uint64(len(texts[i])+10*i))
+			texts[i] = append(texts[i], more...)
+			batch = append(batch, Item{Sequence: s, Tokens: more, Logits: []int{len(more) - 1}})
+		}
+		for i, got := range forward(t, m, batch...) {
+			whole := append(clone32(prompt), texts[i]...)
+			want := forward(t, m, Item{Tokens: whole, Prompt: len(prompt), Logits: []int{len(whole) - 1}})
+			if err := same(got, want[0]); err != nil {
+				t.Errorf("fork %d of %d tokens: %v", i, sequences[i].Len(), err)
+			}
+		}
+	}
+	pages := len(m.pool.free)
+	for _, s := range sequences {
+		s.Free()
+	}
+	// Two pages in each block, of which the first is shared.
+	if got, want := len(m.pool.free)-pages, (1+3)*r.Config.Layers; got != want {
+		t.Errorf("%d pages came back, want %d", got, want)
+	}
+}
+
+func clone32(x []int32) []int32 { return append([]int32(nil), x...) }
+
+// TestWideModels is a model whose matrices are cut along K and whose vocabulary is cut into parts.
+func TestWideModels(t *testing.T) {
+	c, err := arch.ParseConfig(fmt.Appendf(nil, `{"model_type": "llama", "vocab_size": %d, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+		"intermediate_size": %d, "max_position_embeddings": 128}`, 2*vocabPart+77, 2*cut+100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gputest.Model(c, 3)
+	rng := rand.New(rand.NewPCG(1, 1))
+	scale := r.Weights["lm_head.weight"]
+	for i := range scale { // logits of very different sizes
+		scale[i] *= 20 * rng.Float32()
+	}
+	m := loaded(t, r, best(), 2)
+	tokens := r.Text(6, 1)
+	it := everything(c, tokens)
+	it.Next = []int32{0, vocabPart - 1, vocabPart, 2*vocabPart + 76, 5, 2 * vocabPart}
+	got, want := forward(t, m, it)[0], r.Forward(tokens, 0)
+	for i := range tokens {
+		logits := want.Logits(i)
+		if e := relative(got.Residuals[i], want.Residual[0][i]); !(e < 1e-5) {
+			t.Errorf("residual of token %d: relative difference %.1e", i, e)
+		}
+		if e := relative(got.Logits[i], logits); !(e < 1e-5) {
+			t.Errorf("logits after token %d: relative difference %.1e", i, e)
+		}
+		if nll := logSum(logits) - logits[it.Next[i]]; !(math.Abs(float64(got.NLL[i])-nll) < 1e-5*max(1, nll)) {
+			t.Errorf("−log p after token %d is %g, want %g", i, got.NLL[i], nll)
+		}
+	}
+}
+
+func TestZeroVectors(t *testing.T) {
+	if minus := float32(math.Copysign(0, -1)); !zero([]float32{0, minus}) || zero([]float32{0, math.SmallestNonzeroFloat32}) {
+		t.Error("zero does not tell zeros of both signs from the smallest number")
+	}
+}
