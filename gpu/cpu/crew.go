@@ -7,11 +7,10 @@ import (
 )
 
 // A crew is the threads of one forward pass. A pass has some hundred short jobs with little between
-// them: helpers wait for the next one awake, since waking them would cost more than a job of a small
-// model takes.
+// them: who waits stays awake for a while, since waking up costs more than a job of a small model takes,
+// and then sleeps, since whom it waits for may need the processor.
 type crew struct {
 	threads int
-	kernels *kernels
 	scratch []scratch // one for each thread
 
 	begun atomic.Int64 // jobs
@@ -20,11 +19,16 @@ type crew struct {
 	tasks int64
 	do    func(s *scratch, task int) // nil: helpers go home
 	gone  sync.WaitGroup
+
+	asleep atomic.Int64 // who waits for changed
+	mu     sync.Mutex
+	change sync.Cond // of begun or busy
 }
 
 // newCrew starts the helpers; dismiss ends them.
-func newCrew(threads int, k *kernels, rooms []scratch) *crew {
-	c := &crew{threads: threads, kernels: k, scratch: rooms}
+func newCrew(threads int, rooms []scratch) *crew {
+	c := &crew{threads: threads, scratch: rooms}
+	c.change.L = &c.mu
 	for i := 1; i < threads; i++ {
 		c.gone.Go(func() { c.help(&c.scratch[i]) })
 	}
@@ -43,28 +47,28 @@ func (c *crew) each(n int, do func(s *scratch, task int)) {
 	c.next.Store(0)
 	c.busy.Store(int64(c.threads - 1))
 	c.begun.Add(1)
+	c.changed()
 	c.work(&c.scratch[0])
-	for i := 1; c.busy.Load() > 0; i++ {
-		pause(i)
-	}
+	c.until(func() bool { return c.busy.Load() == 0 })
 }
 
 func (c *crew) dismiss() {
 	c.do = nil
 	c.begun.Add(1)
+	c.changed()
 	c.gone.Wait()
 }
 
 func (c *crew) help(s *scratch) {
 	for job := int64(1); ; job++ {
-		for i := 1; c.begun.Load() < job; i++ {
-			pause(i)
-		}
+		c.until(func() bool { return c.begun.Load() >= job })
 		if c.do == nil {
 			return
 		}
 		c.work(s)
-		c.busy.Add(-1)
+		if c.busy.Add(-1) == 0 {
+			c.changed()
+		}
 	}
 }
 
@@ -74,10 +78,35 @@ func (c *crew) work(s *scratch) {
 	}
 }
 
-// pause lets other goroutines run now and then; i counts the calls of one wait.
-func pause(i int) {
-	if i%64 == 0 {
-		runtime.Gosched()
+// patience is how often a condition is looked at before its thread sleeps: some tens of microseconds.
+const patience = 1 << 13
+
+// until waits for a condition that changed announces.
+func (c *crew) until(met func() bool) {
+	for i := range patience {
+		if met() {
+			return
+		}
+		if i%64 == 63 {
+			runtime.Gosched()
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asleep.Add(1)
+	for !met() {
+		c.change.Wait()
+	}
+	c.asleep.Add(-1)
+}
+
+// changed wakes who sleeps. Who falls asleep has counted itself before it looks a last time, and holds
+// the lock until it sleeps.
+func (c *crew) changed() {
+	if c.asleep.Load() > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.change.Broadcast()
 	}
 }
 

@@ -71,8 +71,9 @@ func productAVX512(c []float32, ldc int, a []float32, lda int, b []float32, m, k
 	for ; m-i >= 8; i += 8 {
 		product8x32(&a[i*lda], la, &b[0], n, &c[i*ldc], lc, on)
 	}
-	for ; m-i >= 4; i += 4 {
+	if left := m - i; left == 4 || left == 5 {
 		product4x32(&a[i*lda], la, &b[0], n, &c[i*ldc], lc, on)
+		i += 4
 	}
 	if i < m { // so few sums that shorter registers wait less
 		productAVX2(c[i*ldc:], ldc, a[i*lda:], lda, b, m-i, k, more)

@@ -55,7 +55,7 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 	m.rooms = make([]scratch, m.threads)
 	m.pool.size = m.pageSize()
 	m.ropes.c = c
-	crew := newCrew(m.threads, k, m.rooms)
+	crew := newCrew(m.threads, m.rooms)
 	defer crew.dismiss()
 	r := &reader{crew: crew, src: src, params: map[string]arch.Param{}}
 	for _, p := range c.Params() {

@@ -73,7 +73,7 @@ func (m *Model) newPass(items []Item) *pass {
 		p.add(i)
 	}
 	p.place = make([]int32, len(p.rows))
-	p.c = newCrew(m.threads, m.kernels, m.rooms)
+	p.c = newCrew(m.threads, m.rooms)
 	return p
 }
 
