@@ -1,8 +1,11 @@
 package cpu
 
 // tall is the number of lines that are multiplied with a panel before the next panel: they stay in the
-// cache of a core together with it.
-const tall = 192
+// cache of a core together with it. Panels that are widened first are worth more lines.
+const (
+	tall        = 192
+	tallWidened = 768
+)
 
 // A product is the panels of c = a·w for the pass's lines; done, if not nil, follows each panel of some
 // lines [from, to) while they are in the cache.
@@ -10,16 +13,19 @@ type product struct {
 	w    *matrix
 	a    []float32
 	lda  int
-	c    []float32 // nil: into a thread's tile [tall, 32], for done to take
+	c    []float32 // nil: into a thread's tile [to − from, 32], for done to take
 	ldc  int
 	done func(s *scratch, tile []float32, panel, from, to int)
 }
 
 // multiply runs products of m lines side by side.
 func (p *pass) multiply(m int, products ...product) {
-	panels := 0
+	panels, tall := 0, tall
 	for _, q := range products {
 		panels += q.w.count()
+		if q.w.format != nil {
+			tall = tallWidened
+		}
 	}
 	blocks := (m + tall - 1) / tall
 	p.c.each(blocks*panels, func(s *scratch, t int) {
@@ -33,7 +39,7 @@ func (p *pass) multiply(m int, products ...product) {
 		to := min(m, from+tall)
 		c, ldc := q.c, q.ldc
 		if c == nil {
-			c, ldc = room(&s.tile, tall*panel), panel
+			c, ldc = room(&s.tile, (to-from)*panel), panel
 		} else {
 			c = c[from*ldc+at*panel:]
 		}
@@ -75,7 +81,7 @@ func (p *pass) block(l int) {
 	p.normed(b.mlpNorm)
 	p.acts = room(&p.acts, n*inner)
 	p.multiply(n, product{w: b.gate, a: p.hs, lda: width, c: p.acts, ldc: inner, done: func(s *scratch, gate []float32, at, from, to int) {
-		up := room(&s.tile, tall*panel)
+		up := room(&s.tile, (to-from)*panel)
 		b.up.multiply(p.k, s, up, panel, p.hs[from*width:], width, to-from, at)
 		for i := range to - from {
 			b.activate(gate[i*inner:i*inner+panel], up[i*panel:(i+1)*panel])

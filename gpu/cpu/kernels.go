@@ -25,6 +25,10 @@ type kernels struct {
 	geluTanh func(gate, up []float32)              // gate = gate·Φ(gate)·up, with the tanh approximation of Φ
 	softcap  func(x []float32, limit float32)      // x = limit·tanh(x/limit)
 	rotate   func(a, b, cos, sin []float32)        // a, b = a·cos − b·sin, b·cos + a·sin
+
+	// widen makes float32 of turned blocks (see format), by the name of their type; types that are not
+	// in it are widened one output after the other.
+	widen map[string]func(dst []float32, src []byte)
 }
 
 // available lists the kernels that this processor can run, the best first. The generic ones come last

@@ -10,13 +10,13 @@ import (
 // AVX-512F; operations by elements are a few hundredths of a model's work and use 256 bits everywhere.
 func vectorKernels() []*kernels {
 	var out []*kernels
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasF16C {
 		return nil
 	}
 	k := kernels{
 		name: "avx2", product: productAVX2, squares: squaresVector, most: mostVector, exps: expsVector,
 		add: addVector, scale: scaleVector, norm: normVector, silu: siluVector, geluTanh: geluTanhVector,
-		softcap: softcapVector, rotate: rotateVector,
+		softcap: softcapVector, rotate: rotateVector, widen: vectorWiden,
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL {
 		wide := k

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 )
 
 // A matrix is a linear weight from in to out values, cut into panels of 32 outputs. Outputs beyond
@@ -11,7 +12,9 @@ import (
 type matrix struct {
 	in, out int
 	bias    []float32 // nil: none; as long as the panels are wide
-	panels  []float32 // [out/32][in][32]
+	panels  []float32 // [out/32][in][32]; nil if the weights are kept as they are stored
+	format  *format
+	stored  []byte // [out/32] panels of the format
 }
 
 // padded is n rounded up to whole panels: the width of a row that products write.
@@ -20,9 +23,15 @@ func padded(n int) int { return (n + panel - 1) / panel * panel }
 // count is the number of panels.
 func (w *matrix) count() int { return padded(w.out) / panel }
 
-// block is the values [from, from+n) along in of panel p: [n, 32]. It may lie in wide, which has room for
-// them.
-func (w *matrix) block(_ *kernels, wide []float32, p, from, n int) []float32 {
+// block is the values [from, from+n) along in of panel p: [n, 32]. Stored ones are widened into a
+// thread's memory.
+func (w *matrix) block(k *kernels, s *scratch, p, from, n int) []float32 {
+	if w.format != nil {
+		wide := room(&s.wide, n*panel)
+		at := p*w.format.size(w.in) + w.format.size(from)
+		w.format.widen(k, wide, w.stored[at:at+w.format.size(n)])
+		return wide
+	}
 	at := (p*w.in + from) * panel
 	return w.panels[at : at+n*panel]
 }
@@ -31,12 +40,22 @@ func (w *matrix) block(_ *kernels, wide []float32, p, from, n int) []float32 {
 // that stays in the cache of a core, and a multiple of the longest quantised block.
 const cut = 1024
 
+// A few lines use each widened value so seldom that it should be near: narrow is cut for the innermost
+// cache.
+const (
+	few    = 12
+	narrow = 256
+)
+
 // multiply computes panel p of rows a·w + bias: c [m, 32], a row every ldc.
 func (w *matrix) multiply(k *kernels, s *scratch, c []float32, ldc int, a []float32, lda, m, p int) {
-	wide := room(&s.wide, cut*panel)
-	for from := 0; from < w.in; from += cut {
-		n := min(cut, w.in-from)
-		k.product(c, ldc, a[from:], lda, w.block(k, wide, p, from, n), m, n, from > 0)
+	step := cut
+	if w.format != nil && m <= few {
+		step = narrow
+	}
+	for from := 0; from < w.in; from += step {
+		n := min(step, w.in-from)
+		k.product(c, ldc, a[from:], lda, w.block(k, s, p, from, n), m, n, from > 0)
 	}
 	if w.bias != nil {
 		for i := range m {
@@ -47,10 +66,9 @@ func (w *matrix) multiply(k *kernels, s *scratch, c []float32, ldc int, a []floa
 
 // column writes output i's weights to dst [in]: a token's embedding if the matrix is a table.
 func (w *matrix) column(k *kernels, s *scratch, dst []float32, i int) {
-	wide := room(&s.wide, cut*panel)
 	for from := 0; from < w.in; from += cut {
 		n := min(cut, w.in-from)
-		b := w.block(k, wide, i/panel, from, n)
+		b := w.block(k, s, i/panel, from, n)
 		for j := range n {
 			dst[from+j] = b[j*panel+i%panel]
 		}
@@ -76,32 +94,87 @@ func part(all []rows, from, n int) []rows {
 	return out
 }
 
+// A storedSource has weights as they are in a file; *checkpoint.Checkpoint is one.
+type storedSource interface {
+	Stored(name string) (checkpoint.Layout, bool)
+	StoredRows(name string, from, n int, dst []byte) error
+}
+
+// formatOf is the format in which stored rows can be kept, nil if they must be read as float32.
+func formatOf(src arch.Source, stored []rows) *format {
+	from, ok := src.(storedSource)
+	if !ok {
+		return nil
+	}
+	var out *format
+	for _, r := range stored {
+		layout, ok := from.Stored(r.tensor)
+		f := formats[layout.DType]
+		if !ok || f == nil || out != nil && f != out {
+			return nil
+		}
+		out = f
+	}
+	return out
+}
+
 // newMatrix reads stored rows as a matrix, panels on several threads.
 func newMatrix(c *crew, src arch.Source, in int, stored []rows) (*matrix, error) {
-	w := &matrix{in: in}
+	w := &matrix{in: in, format: formatOf(src, stored)}
 	for _, r := range stored {
 		w.out += r.n
 	}
-	w.panels = make([]float32, padded(w.out)*in)
+	fill := w.fill
+	if w.format != nil {
+		w.stored = make([]byte, w.count()*w.format.size(in))
+		fill = w.fillStored
+	} else {
+		w.panels = make([]float32, padded(w.out)*in)
+	}
 	errs := make([]error, w.count())
-	c.each(w.count(), func(s *scratch, p int) {
-		lines := room(&s.tile, panel*in)
-		at := 0
-		for _, r := range part(stored, p*panel, panel) {
-			if errs[p] = src.ReadRows(r.tensor, r.from, r.n, lines[at*in:(at+r.n)*in]); errs[p] != nil {
-				return
-			}
-			at += r.n
-		}
-		clear(lines[at*in:])
-		transpose(w.panels[p*in*panel:(p+1)*in*panel], lines, in)
-	})
+	c.each(w.count(), func(s *scratch, p int) { errs[p] = fill(s, src, part(stored, p*panel, panel), p) })
 	for _, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("read a weight: %w", err)
 		}
 	}
 	return w, nil
+}
+
+// fill reads panel p from at most 32 rows.
+func (w *matrix) fill(s *scratch, src arch.Source, stored []rows, p int) error {
+	lines := room(&s.tile, panel*w.in)
+	at := 0
+	for _, r := range stored {
+		if err := src.ReadRows(r.tensor, r.from, r.n, lines[at*w.in:(at+r.n)*w.in]); err != nil {
+			return err
+		}
+		at += r.n
+	}
+	clear(lines[at*w.in:])
+	transpose(w.panels[p*w.in*panel:(p+1)*w.in*panel], lines, w.in)
+	return nil
+}
+
+// fillStored does so for weights that are kept as they are. Outputs beyond the last are zero bytes, which are
+// zeros in every format.
+func (w *matrix) fillStored(_ *scratch, src arch.Source, stored []rows, p int) error {
+	l, size := w.format.layout, w.format.size(w.in)
+	dst := w.stored[p*size : (p+1)*size]
+	line := make([]byte, size/panel)
+	at := 0
+	for _, r := range stored {
+		for i := range r.n {
+			if err := src.(storedSource).StoredRows(r.tensor, r.from+i, 1, line); err != nil {
+				return err
+			}
+			for b := 0; b*l.Bytes < len(line); b++ {
+				w.format.turn(dst[b*l.Bytes*panel:], line[b*l.Bytes:(b+1)*l.Bytes], at)
+			}
+			at++
+		}
+	}
+	return nil
 }
 
 // transpose turns 32 lines of n values into n lines of 32.

@@ -1,0 +1,155 @@
+#include "textflag.h"
+
+// Widening of turned blocks (see stored.go): every row of 32 bytes is one number of each of 32 outputs.
+// Rounding by rounding they do what gpu/checkpoint's decoders do: y = scale·q − low.
+
+#define SCALES \
+	MOVQ scale+0(FP), AX    \
+	VMOVUPS (AX), Y8        \
+	VMOVUPS 32(AX), Y9      \
+	VMOVUPS 64(AX), Y10     \
+	VMOVUPS 96(AX), Y11
+
+#define LOWS \
+	MOVQ low+8(FP), AX      \
+	VMOVUPS (AX), Y12       \
+	VMOVUPS 32(AX), Y13     \
+	VMOVUPS 64(AX), Y14     \
+	VMOVUPS 96(AX), Y15
+
+#define BYTES(off, t, s, o) \
+	VPMOVSXBD off(SI), t    \
+	VCVTDQ2PS t, t          \
+	VMULPS    s, t, t       \
+	VMOVUPS   t, o(DI)
+
+#define NIBBLES(off, t, s, m, o) \
+	VPMOVZXBD off(SI), t  \
+	VPSRLD    X6, t, t    \
+	VPAND     Y7, t, t    \
+	VPSUBD    Y5, t, t    \
+	VCVTDQ2PS t, t        \
+	VMULPS    s, t, t     \
+	VSUBPS    m, t, t     \
+	VMOVUPS   t, o(DI)
+
+#define WITHHIGH(off, s, moff, o) \
+	VPMOVZXBD off(SI), Y0  \
+	VPSRLD    X6, Y0, Y0   \
+	VPAND     Y7, Y0, Y0   \
+	VPMOVZXBD off(DX), Y1  \
+	VPSRLD    X4, Y1, Y1   \
+	VPAND     Y3, Y1, Y1   \
+	VPSLLD    $4, Y1, Y1   \
+	VPOR      Y1, Y0, Y0   \
+	VPSUBD    Y5, Y0, Y0   \
+	VCVTDQ2PS Y0, Y0       \
+	VMULPS    s, Y0, Y0    \
+	VSUBPS    moff, Y0, Y0 \
+	VMOVUPS   Y0, o(DI)
+
+// func widenHalf(dst *float32, src *byte, n uintptr)
+// n float16, a multiple of 8.
+TEXT ·widenHalf(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func widenBrain(dst *float32, src *byte, n uintptr)
+// n bfloat16, a multiple of 8.
+TEXT ·widenBrain(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD $16, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func widenBytes(scale *[32]float32, dst *float32, src *byte, n uintptr)
+// n rows of int8.
+TEXT ·widenBytes(SB), NOSPLIT, $0-32
+	SCALES
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+loop:
+	BYTES(0, Y0, Y8, 0)
+	BYTES(8, Y1, Y9, 32)
+	BYTES(16, Y2, Y10, 64)
+	BYTES(24, Y3, Y11, 96)
+	ADDQ $32, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func widenNibbles(scale, low *[32]float32, dst *float32, src *byte, n, shift, offset uintptr)
+// n rows of bytes, of which four bits from shift count; offset is taken from q.
+TEXT ·widenNibbles(SB), NOSPLIT, $0-56
+	SCALES
+	LOWS
+	MOVQ dst+16(FP), DI
+	MOVQ src+24(FP), SI
+	MOVQ n+32(FP), CX
+	VMOVQ shift+40(FP), X6
+	VPBROADCASTD offset+48(FP), Y5
+	MOVL $15, AX
+	VMOVD AX, X7
+	VPBROADCASTD X7, Y7
+loop:
+	NIBBLES(0, Y0, Y8, Y12, 0)
+	NIBBLES(8, Y1, Y9, Y13, 32)
+	NIBBLES(16, Y2, Y10, Y14, 64)
+	NIBBLES(24, Y3, Y11, Y15, 96)
+	ADDQ $32, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func widenHigh(scale, low *[32]float32, dst *float32, src, high *byte, n, shift, highShift, mask, offset uintptr)
+// As widenNibbles; mask says how many bits of high, from highShift, stand above the four.
+TEXT ·widenHigh(SB), NOSPLIT, $0-80
+	SCALES
+	LOWS
+	MOVQ dst+16(FP), DI
+	MOVQ src+24(FP), SI
+	MOVQ high+32(FP), DX
+	MOVQ n+40(FP), CX
+	VMOVQ shift+48(FP), X6
+	VMOVQ highShift+56(FP), X4
+	VPBROADCASTD mask+64(FP), Y3
+	VPBROADCASTD offset+72(FP), Y5
+	MOVL $15, AX
+	VMOVD AX, X7
+	VPBROADCASTD X7, Y7
+loop:
+	WITHHIGH(0, Y8, Y12, 0)
+	WITHHIGH(8, Y9, Y13, 32)
+	WITHHIGH(16, Y10, Y14, 64)
+	WITHHIGH(24, Y11, Y15, 96)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
