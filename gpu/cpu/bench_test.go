@@ -93,8 +93,14 @@ func BenchmarkMatrix(b *testing.B) {
 }
 
 // BenchmarkCapture records the last token after block 15 of 30, 64 texts of 32 tokens at a time.
-func BenchmarkCapture(b *testing.B) {
-	m := benchModel(b)
+func BenchmarkCapture(b *testing.B) { benchCapture(b, benchModel(b)) }
+
+// BenchmarkCaptureQuantised does so with the weights of a file of four bits a weight.
+func BenchmarkCaptureQuantised(b *testing.B) {
+	benchCapture(b, openPretrained(b, "SmolLM2-135M-Instruct.Q4_1.gguf"))
+}
+
+func benchCapture(b *testing.B, m *Model) {
 	var items []Item
 	for i := range 64 {
 		items = append(items, Item{Tokens: benchText(32, i), Residuals: []Place{{31, 15}}})
@@ -126,8 +132,14 @@ func BenchmarkScore(b *testing.B) {
 }
 
 // BenchmarkDecode adds a token to each text of a batch, after prompts of 32, steered.
-func BenchmarkDecode(b *testing.B) {
-	m := benchModel(b)
+func BenchmarkDecode(b *testing.B) { benchDecode(b, benchModel(b)) }
+
+// BenchmarkDecodeQuantised does so with the weights of a file of four bits a weight.
+func BenchmarkDecodeQuantised(b *testing.B) {
+	benchDecode(b, openPretrained(b, "SmolLM2-135M-Instruct.Q4_1.gguf"))
+}
+
+func benchDecode(b *testing.B, m *Model) {
 	vector := make([]float32, m.config.Hidden)
 	vector[0] = 1
 	for _, batch := range []int{1, 8, 32, 90} {

@@ -18,15 +18,27 @@ func widenNibbles(scale, low *[panel]float32, dst *float32, src *byte, n, shift,
 //go:noescape
 func widenHigh(scale, low *[panel]float32, dst *float32, src, high *byte, n, shift, highShift, mask, offset uintptr)
 
+//go:noescape
+func widenFifth(scale, low *[panel]float32, dst *float32, src, tops *byte, n, shift, first, offset uintptr)
+
 // vectorWiden widens whole blocks by the name of their type.
 var vectorWiden = map[string]func(dst []float32, src []byte){
 	"F16":  func(dst []float32, src []byte) { widenHalf(&dst[0], &src[:2*len(dst)][0], uintptr(len(dst))) },
 	"BF16": func(dst []float32, src []byte) { widenBrain(&dst[0], &src[:2*len(dst)][0], uintptr(len(dst))) },
-	"Q8_0": widenQ8_0, "Q4_0": widenQ4_0, "Q4_1": widenQ4_1, "Q4_K": widenQ4_K, "Q5_K": widenQ5_K, "Q6_K": widenQ6_K,
+	"Q8_0": widenQ8_0, "Q4_0": widenQ4_0, "Q4_1": widenQ4_1, "Q5_0": widenQ5_0, "Q5_1": widenQ5_1,
+	"Q4_K": widenQ4_K, "Q5_K": widenQ5_K, "Q6_K": widenQ6_K,
 }
 
 // halves reads a float16 of each output.
 func halves(dst *[panel]float32, src []byte) { widenHalf(&dst[0], &src[:2*panel][0], panel) }
+
+// minima reads them with the other sign, since what is called low is subtracted.
+func minima(dst *[panel]float32, src []byte) {
+	halves(dst, src)
+	for i := range dst {
+		dst[i] = -dst[i]
+	}
+}
 
 func widenQ8_0(dst []float32, src []byte) {
 	var scale [panel]float32
@@ -52,12 +64,30 @@ func widenQ4_1(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[20*panel:] {
 		_, _ = dst[:32*panel], src[:20*panel]
 		halves(&scale, src)
-		halves(&low, src[2*panel:])
-		for i := range low { // which is subtracted
-			low[i] = -low[i]
-		}
+		minima(&low, src[2*panel:])
 		widenNibbles(&scale, &low, &dst[0], &src[4*panel], 16, 0, 0)
 		widenNibbles(&scale, &low, &dst[16*panel], &src[4*panel], 16, 4, 0)
+	}
+}
+
+func widenQ5_0(dst []float32, src []byte) {
+	var scale, low [panel]float32
+	for ; len(dst) > 0; dst, src = dst[32*panel:], src[22*panel:] {
+		_, _ = dst[:32*panel], src[:22*panel]
+		halves(&scale, src)
+		widenFifth(&scale, &low, &dst[0], &src[6*panel], &src[2*panel], 16, 0, 0, 16)
+		widenFifth(&scale, &low, &dst[16*panel], &src[6*panel], &src[2*panel], 16, 4, 16, 16)
+	}
+}
+
+func widenQ5_1(dst []float32, src []byte) {
+	var scale, low [panel]float32
+	for ; len(dst) > 0; dst, src = dst[32*panel:], src[24*panel:] {
+		_, _ = dst[:32*panel], src[:24*panel]
+		halves(&scale, src)
+		minima(&low, src[2*panel:])
+		widenFifth(&scale, &low, &dst[0], &src[8*panel], &src[4*panel], 16, 0, 0, 0)
+		widenFifth(&scale, &low, &dst[16*panel], &src[8*panel], &src[4*panel], 16, 4, 16, 0)
 	}
 }
 

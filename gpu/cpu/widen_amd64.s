@@ -153,3 +153,56 @@ loop:
 	JNZ  loop
 	VZEROUPPER
 	RET
+
+// func widenFifth(scale, low *[32]float32, dst *float32, src, tops *byte, n, shift, first, offset uintptr)
+// As widenNibbles; row i has bit first + i of the output's 32-bit number of tops above the four bits.
+TEXT ·widenFifth(SB), NOSPLIT, $0-72
+	MOVQ scale+0(FP), R8
+	MOVQ low+8(FP), R9
+	MOVQ dst+16(FP), R10
+	MOVQ src+24(FP), R11
+	MOVQ tops+32(FP), R12
+	VMOVQ shift+48(FP), X6
+	VMOVQ first+56(FP), X2
+	VPBROADCASTD offset+64(FP), Y5
+	MOVL $15, AX
+	VMOVD AX, X7
+	VPBROADCASTD X7, Y7
+	MOVL $16, AX
+	VMOVD AX, X4
+	VPBROADCASTD X4, Y4
+	MOVQ $4, BX
+group:
+	VMOVUPS (R8), Y8
+	VMOVUPS (R9), Y12
+	VMOVDQU (R12), Y3
+	VPSRLD  X2, Y3, Y3
+	MOVQ R10, DI
+	MOVQ R11, SI
+	MOVQ n+40(FP), CX
+loop:
+	VPMOVZXBD (SI), Y0
+	VPSRLD    X6, Y0, Y0
+	VPAND     Y7, Y0, Y0
+	VPSLLD    $4, Y3, Y1
+	VPAND     Y4, Y1, Y1
+	VPSRLD    $1, Y3, Y3
+	VPOR      Y1, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	ADDQ $32, R8
+	ADDQ $32, R9
+	ADDQ $32, R10
+	ADDQ $8, R11
+	ADDQ $32, R12
+	DECQ BX
+	JNZ  group
+	VZEROUPPER
+	RET
