@@ -6,9 +6,11 @@ import (
 	"hash/fnv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/gputest/cputime"
 )
 
 // anyWeights are small numbers for every tensor: speed does not depend on what they are.
@@ -33,6 +35,17 @@ func (w anyWeights) ReadRows(name string, from, _ int, dst []float32) error {
 		dst[i] = float32(int64(x)) * 0x1p-63 / 16
 	}
 	return nil
+}
+
+// A meter reports what was done in a second, and in a second of one core, which says more on a machine
+// that others use too.
+type meter struct{ used time.Duration }
+
+func start() meter { return meter{cputime.Now()} }
+
+func (m meter) report(b *testing.B, what string, done float64) {
+	b.ReportMetric(done*float64(b.N)/b.Elapsed().Seconds(), what+"/s")
+	b.ReportMetric(done*float64(b.N)/(cputime.Now()-m.used).Seconds(), what+"/core-s")
 }
 
 // llama135 has the shape of SmolLM2-135M.
@@ -84,10 +97,11 @@ func BenchmarkMatrix(b *testing.B) {
 			p := &pass{m: m, k: m.kernels, c: c}
 			x := make([]float32, lines*shape.w.in)
 			y := make([]float32, lines*padded(shape.w.out))
+			m := start()
 			for b.Loop() {
 				p.multiply(lines, product{w: shape.w, a: x, lda: shape.w.in, c: y, ldc: padded(shape.w.out)})
 			}
-			b.ReportMetric(2*lines*float64(shape.w.in*shape.w.out)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			m.report(b, "GFLOP", 2*lines*float64(shape.w.in*shape.w.out)/1e9)
 		})
 	}
 }
@@ -105,14 +119,14 @@ func benchCapture(b *testing.B, m *Model) {
 	for i := range 64 {
 		items = append(items, Item{Tokens: benchText(32, i), Residuals: []Place{{31, 15}}})
 	}
+	meter := start()
 	for b.Loop() {
 		if _, err := m.Forward(context.Background(), items); err != nil {
 			b.Fatal(err)
 		}
 	}
-	tokens := float64(64*32*b.N) / b.Elapsed().Seconds()
-	b.ReportMetric(tokens, "tokens/s")
-	b.ReportMetric(tokens*flops(m.config, 16)/1e9, "GFLOP/s") // what a pass without early leaving computes
+	meter.report(b, "tokens", 64*32)
+	meter.report(b, "GFLOP", 64*32*flops(m.config, 16)/1e9) // of a pass in which no row leaves early
 }
 
 // BenchmarkScore scores 32 texts of 64 tokens.
@@ -123,12 +137,13 @@ func BenchmarkScore(b *testing.B) {
 		text := benchText(64, i)
 		items = append(items, Item{Tokens: text, Next: text})
 	}
+	meter := start()
 	for b.Loop() {
 		if _, err := m.Forward(context.Background(), items); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(32*64*b.N)/b.Elapsed().Seconds(), "tokens/s")
+	meter.report(b, "tokens", 32*64)
 }
 
 // BenchmarkDecode adds a token to each text of a batch, after prompts of 32, steered.
@@ -156,6 +171,7 @@ func benchDecode(b *testing.B, m *Model) {
 				return items
 			}
 			items := fork(prompt)
+			meter := start()
 			for b.Loop() {
 				if items[0].Sequence.Len() == 96 {
 					for _, it := range items {
@@ -167,7 +183,7 @@ func benchDecode(b *testing.B, m *Model) {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(batch*b.N)/b.Elapsed().Seconds(), "tokens/s")
+			meter.report(b, "tokens", float64(batch))
 		})
 	}
 }

@@ -29,6 +29,10 @@ type kernels struct {
 	// widen makes float32 of turned blocks (see format), by the name of their type; types that are not
 	// in it are widened one output after the other.
 	widen map[string]func(dst []float32, src []byte)
+
+	// single multiplies one row a with a panel of turned blocks, by the name of their type: c = a·b for
+	// all of K, with the bits of widen and product.
+	single map[string]func(c, a []float32, src []byte)
 }
 
 // available lists the kernels that this processor can run, the best first. The generic ones come last

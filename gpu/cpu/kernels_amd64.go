@@ -20,7 +20,7 @@ func vectorKernels() []*kernels {
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL {
 		wide := k
-		wide.name, wide.product = "avx512", productAVX512
+		wide.name, wide.product, wide.widen, wide.single = "avx512", productAVX512, wideWiden, wideSingle
 		out = append(out, &wide)
 	}
 	return append(out, &k)

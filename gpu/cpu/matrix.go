@@ -49,19 +49,31 @@ const (
 
 // multiply computes panel p of rows a·w + bias: c [m, 32], a row every ldc.
 func (w *matrix) multiply(k *kernels, s *scratch, c []float32, ldc int, a []float32, lda, m, p int) {
-	step := cut
-	if w.format != nil && m <= few {
-		step = narrow
-	}
-	for from := 0; from < w.in; from += step {
-		n := min(step, w.in-from)
-		k.product(c, ldc, a[from:], lda, w.block(k, s, p, from, n), m, n, from > 0)
+	if !w.single(k, c, a, m, p) {
+		step := cut
+		if w.format != nil && m <= few {
+			step = narrow
+		}
+		for from := 0; from < w.in; from += step {
+			n := min(step, w.in-from)
+			k.product(c, ldc, a[from:], lda, w.block(k, s, p, from, n), m, n, from > 0)
+		}
 	}
 	if w.bias != nil {
 		for i := range m {
 			k.add(c[i*ldc:i*ldc+panel], w.bias[p*panel:(p+1)*panel])
 		}
 	}
+}
+
+// single multiplies one row with stored weights if there is a kernel for it.
+func (w *matrix) single(k *kernels, c, a []float32, m, p int) bool {
+	if m != 1 || w.format == nil || k.single[w.format.layout.DType] == nil {
+		return false
+	}
+	size := w.format.size(w.in)
+	k.single[w.format.layout.DType](c, a[:w.in], w.stored[p*size:(p+1)*size])
+	return true
 }
 
 // column writes output i's weights to dst [in]: a token's embedding if the matrix is a table.

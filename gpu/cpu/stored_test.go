@@ -61,6 +61,14 @@ func TestWideningIsDecoding(t *testing.T) {
 		for _, k := range available {
 			got := make([]float32, n*panel)
 			f.widen(k, got, src)
+			if single := k.single[dtype]; single != nil {
+				x, c, d := noise(rng, n), make([]float32, panel), make([]float32, panel)
+				single(c, x, src)
+				productGeneric(d, panel, x, n, want, 1, n, false)
+				if i := differ(c, d); i >= 0 {
+					t.Errorf("%s, %s: output %d of one row is %x, want %x", dtype, k.name, i, c[i], d[i])
+				}
+			}
 			if i := differ(got, want); i >= 0 {
 				t.Errorf("%s, %s: value %d of output %d is %x, want %x", dtype, k.name, i/panel, i%panel, got[i], want[i])
 			}

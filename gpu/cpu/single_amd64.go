@@ -1,0 +1,69 @@
+package cpu
+
+import "maps"
+
+//go:noescape
+func singleQ4_1AVX512(c, a *float32, src *byte, blocks uintptr, table *[16]float32)
+
+//go:noescape
+func singleQ8_0AVX512(c, a *float32, src *byte, blocks uintptr)
+
+//go:noescape
+func widenNibblesAVX512(scale, low *[panel]float32, dst *float32, src *byte, n, shift uintptr, table *[16]float32)
+
+// nibbles are the values of four bits, signedNibbles those of Q4_0.
+var nibbles, signedNibbles = func() (plain, signed [16]float32) {
+	for i := range plain {
+		plain[i], signed[i] = float32(i), float32(i-8)
+	}
+	return
+}()
+
+// wideSingle multiplies one row with a panel of whole blocks, by the name of their type.
+var wideSingle = map[string]func(c, a []float32, src []byte){
+	"Q4_1": func(c, a []float32, src []byte) {
+		blocks := len(a) / 32
+		_, _ = c[:panel], src[:20*panel*blocks]
+		singleQ4_1AVX512(&c[0], &a[0], &src[0], uintptr(blocks), &nibbles)
+	},
+	"Q8_0": func(c, a []float32, src []byte) {
+		blocks := len(a) / 32
+		_, _ = c[:panel], src[:34*panel*blocks]
+		singleQ8_0AVX512(&c[0], &a[0], &src[0], uintptr(blocks))
+	},
+}
+
+// wideWiden is vectorWiden with 512 bits for the types of four bits.
+var wideWiden = func() map[string]func(dst []float32, src []byte) {
+	out := maps.Clone(vectorWiden)
+	out["Q4_0"] = func(dst []float32, src []byte) {
+		var scale, low [panel]float32
+		for ; len(dst) > 0; dst, src = dst[32*panel:], src[18*panel:] {
+			_, _ = dst[:32*panel], src[:18*panel]
+			halves(&scale, src)
+			widenNibblesAVX512(&scale, &low, &dst[0], &src[2*panel], 16, 0, &signedNibbles)
+			widenNibblesAVX512(&scale, &low, &dst[16*panel], &src[2*panel], 16, 4, &signedNibbles)
+		}
+	}
+	out["Q4_1"] = func(dst []float32, src []byte) {
+		var scale, low [panel]float32
+		for ; len(dst) > 0; dst, src = dst[32*panel:], src[20*panel:] {
+			_, _ = dst[:32*panel], src[:20*panel]
+			halves(&scale, src)
+			minima(&low, src[2*panel:])
+			widenNibblesAVX512(&scale, &low, &dst[0], &src[4*panel], 16, 0, &nibbles)
+			widenNibblesAVX512(&scale, &low, &dst[16*panel], &src[4*panel], 16, 4, &nibbles)
+		}
+	}
+	out["Q4_K"] = func(dst []float32, src []byte) {
+		var scale, low [8][panel]float32
+		for ; len(dst) > 0; dst, src = dst[256*panel:], src[144*panel:] {
+			_, _ = dst[:256*panel], src[:144*panel]
+			runs(&scale, &low, src)
+			for run := range 8 {
+				widenNibblesAVX512(&scale[run], &low[run], &dst[32*run*panel], &src[(16+run/2*32)*panel], 32, uintptr(run%2*4), &nibbles)
+			}
+		}
+	}
+	return out
+}()
