@@ -76,6 +76,29 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 	return m, nil
 }
 
+// WeightBytes is the memory that a model's weights will take, known before they are read.
+func WeightBytes(c *arch.Config, src arch.Source) int {
+	sum := 0
+	for _, p := range c.Params() {
+		if p.Kind == arch.Vector {
+			sum += 4 * p.Size()
+			continue
+		}
+		width := p.Dims[0]
+		if p.Kind == arch.Table {
+			width = p.Dims[1]
+		}
+		for _, r := range p.Parts {
+			if f := formatOf(src, []rows{{r.Tensor, r.From, r.N}}); f != nil {
+				sum += padded(r.N) / panel * f.size(width)
+			} else {
+				sum += 4 * padded(r.N) * width
+			}
+		}
+	}
+	return sum
+}
+
 // Config is the model's architecture; it must not be changed.
 func (m *Model) Config() *arch.Config { return m.config }
 

@@ -11,6 +11,9 @@ func singleQ8_0AVX512(c, a *float32, src *byte, blocks uintptr)
 //go:noescape
 func widenNibblesAVX512(scale, low *[panel]float32, dst *float32, src *byte, n, shift uintptr, table *[16]float32)
 
+//go:noescape
+func widenFoursAVX512(scale, low *[panel]float32, dst *float32, src *byte, table *[16]float32)
+
 // nibbles are the values of four bits, signedNibbles those of Q4_0.
 var nibbles, signedNibbles = func() (plain, signed [16]float32) {
 	for i := range plain {
@@ -41,8 +44,7 @@ var wideWiden = func() map[string]func(dst []float32, src []byte) {
 		for ; len(dst) > 0; dst, src = dst[32*panel:], src[18*panel:] {
 			_, _ = dst[:32*panel], src[:18*panel]
 			halves(&scale, src)
-			widenNibblesAVX512(&scale, &low, &dst[0], &src[2*panel], 16, 0, &signedNibbles)
-			widenNibblesAVX512(&scale, &low, &dst[16*panel], &src[2*panel], 16, 4, &signedNibbles)
+			widenFoursAVX512(&scale, &low, &dst[0], &src[2*panel], &signedNibbles)
 		}
 	}
 	out["Q4_1"] = func(dst []float32, src []byte) {
@@ -51,8 +53,7 @@ var wideWiden = func() map[string]func(dst []float32, src []byte) {
 			_, _ = dst[:32*panel], src[:20*panel]
 			halves(&scale, src)
 			minima(&low, src[2*panel:])
-			widenNibblesAVX512(&scale, &low, &dst[0], &src[4*panel], 16, 0, &nibbles)
-			widenNibblesAVX512(&scale, &low, &dst[16*panel], &src[4*panel], 16, 4, &nibbles)
+			widenFoursAVX512(&scale, &low, &dst[0], &src[4*panel], &nibbles)
 		}
 	}
 	out["Q4_K"] = func(dst []float32, src []byte) {

@@ -4,26 +4,23 @@
 // one chain along K for each of 32 outputs, as in product_avx512_amd64.s. A permutation of a table makes a
 // float32 of four bits; d·q is exact, so that adding m to it with one rounding is what the decoder does.
 
-#define LOWS(off, x) \
-	VPMOVZXBD off(SI), Z2    \
-	VPMOVZXBD off+16(SI), Z3 \
-	WEIGH(x)
-
-#define HIGHS(off, x) \
-	VPMOVZXBD off(SI), Z2    \
-	VPMOVZXBD off+16(SI), Z3 \
-	VPSRLD    $4, Z2, Z2     \
-	VPSRLD    $4, Z3, Z3     \
-	WEIGH(x)
-
-#define WEIGH(x) \
-	VPERMPS      Z31, Z2, Z2 \
-	VPERMPS      Z31, Z3, Z3 \
-	VFMADD213PS  Z10, Z8, Z2 \
-	VFMADD213PS  Z11, Z9, Z3 \
-	VBROADCASTSS x(BX), Z4   \
-	VFMADD231PS  Z2, Z4, Z0  \
+// NIBBLE is the k-th of 32 inputs: p and q hold its four bits of 16 outputs each, from bit shift.
+#define NIBBLE(p, q, shift, x) \
+	VPSRLD       $shift, p, Z2 \
+	VPSRLD       $shift, q, Z3 \
+	VPERMPS      Z31, Z2, Z2   \
+	VPERMPS      Z31, Z3, Z3   \
+	VFMADD213PS  Z10, Z8, Z2   \
+	VFMADD213PS  Z11, Z9, Z3   \
+	VBROADCASTSS x(BX), Z4     \
+	VFMADD231PS  Z2, Z4, Z0    \
 	VFMADD231PS  Z3, Z4, Z1
+
+#define FOUR(p, q, first, x) \
+	NIBBLE(p, q, first, x)       \
+	NIBBLE(p, q, first+8, x+4)   \
+	NIBBLE(p, q, first+16, x+8)  \
+	NIBBLE(p, q, first+24, x+12)
 
 #define BYTES(off, x) \
 	VPMOVSXBD    off(SI), Z2    \
@@ -51,38 +48,22 @@ loop:
 	VCVTPH2PS 32(SI), Z9
 	VCVTPH2PS 64(SI), Z10
 	VCVTPH2PS 96(SI), Z11
-	LOWS(128, 0)
-	LOWS(160, 4)
-	LOWS(192, 8)
-	LOWS(224, 12)
-	LOWS(256, 16)
-	LOWS(288, 20)
-	LOWS(320, 24)
-	LOWS(352, 28)
-	LOWS(384, 32)
-	LOWS(416, 36)
-	LOWS(448, 40)
-	LOWS(480, 44)
-	LOWS(512, 48)
-	LOWS(544, 52)
-	LOWS(576, 56)
-	LOWS(608, 60)
-	HIGHS(128, 64)
-	HIGHS(160, 68)
-	HIGHS(192, 72)
-	HIGHS(224, 76)
-	HIGHS(256, 80)
-	HIGHS(288, 84)
-	HIGHS(320, 88)
-	HIGHS(352, 92)
-	HIGHS(384, 96)
-	HIGHS(416, 100)
-	HIGHS(448, 104)
-	HIGHS(480, 108)
-	HIGHS(512, 112)
-	HIGHS(544, 116)
-	HIGHS(576, 120)
-	HIGHS(608, 124)
+	VMOVDQU32 128(SI), Z12
+	VMOVDQU32 192(SI), Z13
+	VMOVDQU32 256(SI), Z14
+	VMOVDQU32 320(SI), Z15
+	VMOVDQU32 384(SI), Z16
+	VMOVDQU32 448(SI), Z17
+	VMOVDQU32 512(SI), Z18
+	VMOVDQU32 576(SI), Z19
+	FOUR(Z12, Z13, 0, 0)
+	FOUR(Z14, Z15, 0, 16)
+	FOUR(Z16, Z17, 0, 32)
+	FOUR(Z18, Z19, 0, 48)
+	FOUR(Z12, Z13, 4, 64)
+	FOUR(Z14, Z15, 4, 80)
+	FOUR(Z16, Z17, 4, 96)
+	FOUR(Z18, Z19, 4, 112)
 	ADDQ $640, SI
 	ADDQ $128, BX
 	DECQ CX
@@ -149,6 +130,48 @@ loop:
 	VMOVUPS Z3, 64(DI)
 	ADDQ $32, SI
 	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+#define WIDEN4(shift, o) \
+	VPSRLD      $shift, Z12, Z2 \
+	VPSRLD      $shift, Z13, Z3 \
+	VPERMPS     Z31, Z2, Z2     \
+	VPERMPS     Z31, Z3, Z3     \
+	VFMSUB213PS Z10, Z8, Z2     \
+	VFMSUB213PS Z11, Z9, Z3     \
+	VMOVUPS     Z2, o(DI)       \
+	VMOVUPS     Z3, o+64(DI)
+
+// func widenFoursAVX512(scale, low *[32]float32, dst *float32, src *byte, table *[16]float32)
+// 32 rows of dst from 16 bytes of each output, by fours.
+TEXT ·widenFoursAVX512(SB), NOSPLIT, $0-40
+	MOVQ scale+0(FP), AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	MOVQ low+8(FP), AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	MOVQ dst+16(FP), DI
+	MOVQ src+24(FP), SI
+	MOVQ table+32(FP), AX
+	VMOVUPS (AX), Z31
+	MOVQ $4, CX
+loop:
+	VMOVDQU32 (SI), Z12
+	VMOVDQU32 64(SI), Z13
+	WIDEN4(0, 0)
+	WIDEN4(8, 128)
+	WIDEN4(16, 256)
+	WIDEN4(24, 384)
+	WIDEN4(4, 2048)
+	WIDEN4(12, 2176)
+	WIDEN4(20, 2304)
+	WIDEN4(28, 2432)
+	ADDQ $128, SI
+	ADDQ $512, DI
 	DECQ CX
 	JNZ  loop
 	VZEROUPPER

@@ -18,7 +18,7 @@ var formats = func() map[string]*format {
 	out := map[string]*format{}
 	for dtype, fields := range map[string][]field{
 		"F16": {{2, 1}}, "BF16": {{2, 1}},
-		"Q8_0": {{2, 1}, {1, 32}}, "Q4_0": {{2, 1}, {1, 16}}, "Q4_1": {{2, 2}, {1, 16}},
+		"Q8_0": {{2, 1}, {1, 32}}, "Q4_0": {{2, 1}, {4, 4}}, "Q4_1": {{2, 2}, {4, 4}}, // bytes by fours, which are shifted in a register
 		"Q5_0": {{2, 1}, {4, 1}, {1, 16}}, "Q5_1": {{2, 2}, {4, 1}, {1, 16}},
 		"Q2_K": {{1, 16}, {1, 64}, {2, 2}}, "Q3_K": {{1, 32}, {1, 64}, {1, 12}, {2, 1}}, "Q4_K": {{2, 2}, {1, 12}, {1, 128}},
 		"Q5_K": {{2, 2}, {1, 12}, {1, 32}, {1, 128}}, "Q6_K": {{1, 128}, {1, 64}, {1, 16}, {2, 1}},
@@ -35,20 +35,28 @@ func (f *format) size(n int) int { return n / f.layout.Block * f.layout.Bytes * 
 
 // turn writes a block of output l, as in the file, to its places in a panel's block.
 func (f *format) turn(dst, block []byte, l int) {
-	f.each(func(at, size int) { copy(dst[at*panel+l*size:][:size], block[at:]) })
+	at := 0
+	for _, field := range f.fields {
+		end := at + field.size*field.count
+		if field.size == 1 { // nearly all of a file
+			to := dst[at*panel+l:]
+			for i, v := range block[at:end] {
+				to[i*panel] = v
+			}
+			at = end
+		}
+		for ; at < end; at += field.size {
+			copy(dst[at*panel+l*field.size:][:field.size], block[at:])
+		}
+	}
 }
 
 // back is the way back.
 func (f *format) back(block, src []byte, l int) {
-	f.each(func(at, size int) { copy(block[at:at+size], src[at*panel+l*size:]) })
-}
-
-// each shows do where every number of a block begins, and its size.
-func (f *format) each(do func(at, size int)) {
 	at := 0
 	for _, field := range f.fields {
 		for range field.count {
-			do(at, field.size)
+			copy(block[at:at+field.size], src[at*panel+l*field.size:])
 			at += field.size
 		}
 	}

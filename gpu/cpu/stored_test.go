@@ -158,6 +158,9 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 				if err := same(got, Result{Logits: want.Logits[39:]}); err != nil {
 					t.Errorf("%s of %v, %s: the last token: %v", family, dtypes, k.name, err)
 				}
+				if got := held(m); !(float64(got) < 1.02*float64(WeightBytes(c, s)) && float64(got) > .9*float64(WeightBytes(c, s))) {
+					t.Errorf("%s of %v: %d bytes of weights, foretold %d", family, dtypes, got, WeightBytes(c, s))
+				}
 				for _, w := range []*matrix{m.embed, m.blocks[0].q, m.blocks[1].down, m.blocks[1].up} {
 					if w.format == nil || w.panels != nil {
 						t.Errorf("%s of %v: a weight of %d inputs is kept as float32", family, dtypes, w.in)
@@ -168,4 +171,20 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 			}
 		}
 	}
+}
+
+// held is the memory of a model's matrices.
+func held(m *Model) int {
+	list := []*matrix{m.embed}
+	if m.head != m.embed {
+		list = append(list, m.head)
+	}
+	for _, b := range m.blocks {
+		list = append(list, b.q, b.k, b.v, b.o, b.gate, b.up, b.down)
+	}
+	sum := 0
+	for _, w := range list {
+		sum += len(w.stored) + 4*len(w.panels)
+	}
+	return sum
 }

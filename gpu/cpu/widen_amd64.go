@@ -13,7 +13,10 @@ func widenBrain(dst *float32, src *byte, n uintptr)
 func widenBytes(scale *[panel]float32, dst *float32, src *byte, n uintptr)
 
 //go:noescape
-func widenNibbles(scale, low *[panel]float32, dst *float32, src *byte, n, shift, offset uintptr)
+func widenNibbles(scale, low *[panel]float32, dst *float32, src *byte, n, shift uintptr)
+
+//go:noescape
+func widenFours(scale, low *[panel]float32, dst *float32, src *byte, offset uintptr)
 
 //go:noescape
 func widenHigh(scale, low *[panel]float32, dst *float32, src, high *byte, n, shift, highShift, mask, offset uintptr)
@@ -54,8 +57,7 @@ func widenQ4_0(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[18*panel:] {
 		_, _ = dst[:32*panel], src[:18*panel]
 		halves(&scale, src)
-		widenNibbles(&scale, &low, &dst[0], &src[2*panel], 16, 0, 8)
-		widenNibbles(&scale, &low, &dst[16*panel], &src[2*panel], 16, 4, 8)
+		widenFours(&scale, &low, &dst[0], &src[2*panel], 8)
 	}
 }
 
@@ -65,8 +67,7 @@ func widenQ4_1(dst []float32, src []byte) {
 		_, _ = dst[:32*panel], src[:20*panel]
 		halves(&scale, src)
 		minima(&low, src[2*panel:])
-		widenNibbles(&scale, &low, &dst[0], &src[4*panel], 16, 0, 0)
-		widenNibbles(&scale, &low, &dst[16*panel], &src[4*panel], 16, 4, 0)
+		widenFours(&scale, &low, &dst[0], &src[4*panel], 0)
 	}
 }
 
@@ -115,7 +116,7 @@ func widenQ4_K(dst []float32, src []byte) {
 		_, _ = dst[:256*panel], src[:144*panel]
 		runs(&scale, &low, src)
 		for run := range 8 {
-			widenNibbles(&scale[run], &low[run], &dst[32*run*panel], &src[(16+run/2*32)*panel], 32, uintptr(run%2*4), 0)
+			widenNibbles(&scale[run], &low[run], &dst[32*run*panel], &src[(16+run/2*32)*panel], 32, uintptr(run%2*4))
 		}
 	}
 }

@@ -27,7 +27,6 @@
 	VPMOVZXBD off(SI), t  \
 	VPSRLD    X6, t, t    \
 	VPAND     Y7, t, t    \
-	VPSUBD    Y5, t, t    \
 	VCVTDQ2PS t, t        \
 	VMULPS    s, t, t     \
 	VSUBPS    m, t, t     \
@@ -100,16 +99,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func widenNibbles(scale, low *[32]float32, dst *float32, src *byte, n, shift, offset uintptr)
-// n rows of bytes, of which four bits from shift count; offset is taken from q.
-TEXT ·widenNibbles(SB), NOSPLIT, $0-56
+// func widenNibbles(scale, low *[32]float32, dst *float32, src *byte, n, shift uintptr)
+// n rows of bytes, of which four bits from shift count.
+TEXT ·widenNibbles(SB), NOSPLIT, $0-48
 	SCALES
 	LOWS
 	MOVQ dst+16(FP), DI
 	MOVQ src+24(FP), SI
 	MOVQ n+32(FP), CX
 	VMOVQ shift+40(FP), X6
-	VPBROADCASTD offset+48(FP), Y5
 	MOVL $15, AX
 	VMOVD AX, X7
 	VPBROADCASTD X7, Y7
@@ -126,7 +124,7 @@ loop:
 	RET
 
 // func widenHigh(scale, low *[32]float32, dst *float32, src, high *byte, n, shift, highShift, mask, offset uintptr)
-// As widenNibbles; mask says how many bits of high, from highShift, stand above the four.
+// As widenNibbles; offset is taken from q, and mask says how many bits of high, from highShift, stand above the four.
 TEXT ·widenHigh(SB), NOSPLIT, $0-80
 	SCALES
 	LOWS
@@ -202,6 +200,56 @@ loop:
 	ADDQ $32, R10
 	ADDQ $8, R11
 	ADDQ $32, R12
+	DECQ BX
+	JNZ  group
+	VZEROUPPER
+	RET
+
+#define WIDEN4(shift, o) \
+	VPSRLD    $shift, Y0, Y1 \
+	VPAND     Y7, Y1, Y1     \
+	VPSUBD    Y5, Y1, Y1     \
+	VCVTDQ2PS Y1, Y1         \
+	VMULPS    Y8, Y1, Y1     \
+	VSUBPS    Y12, Y1, Y1    \
+	VMOVUPS   Y1, o(DI)
+
+// func widenFours(scale, low *[32]float32, dst *float32, src *byte, offset uintptr)
+// 32 rows of dst from 16 bytes of each output, by fours: the lower halves of the bytes, then the upper ones.
+TEXT ·widenFours(SB), NOSPLIT, $0-40
+	MOVQ scale+0(FP), R8
+	MOVQ low+8(FP), R9
+	MOVQ dst+16(FP), R10
+	MOVQ src+24(FP), R11
+	VPBROADCASTD offset+32(FP), Y5
+	MOVL $15, AX
+	VMOVD AX, X7
+	VPBROADCASTD X7, Y7
+	MOVQ $4, BX
+group:
+	VMOVUPS (R8), Y8
+	VMOVUPS (R9), Y12
+	MOVQ R10, DI
+	MOVQ R11, SI
+	MOVQ $4, CX
+loop:
+	VMOVDQU (SI), Y0
+	WIDEN4(0, 0)
+	WIDEN4(8, 128)
+	WIDEN4(16, 256)
+	WIDEN4(24, 384)
+	WIDEN4(4, 2048)
+	WIDEN4(12, 2176)
+	WIDEN4(20, 2304)
+	WIDEN4(28, 2432)
+	ADDQ $128, SI
+	ADDQ $512, DI
+	DECQ CX
+	JNZ  loop
+	ADDQ $32, R8
+	ADDQ $32, R9
+	ADDQ $32, R10
+	ADDQ $32, R11
 	DECQ BX
 	JNZ  group
 	VZEROUPPER
