@@ -91,7 +91,8 @@ type Sequence struct {
 }
 
 // NewSequence begins a text. prompt is the length of its prompt, which decides the position encodings
-// of some models for all of its tokens.
+// of some models for all of its tokens: where [arch.Config.EncodedAlike] ends, a new sequence must begin
+// with the whole text.
 func (m *Model) NewSequence(prompt int) *Sequence {
 	return &Sequence{m: m, prompt: prompt, pages: make([][]*page, m.config.Layers)}
 }
