@@ -18,5 +18,13 @@
 // B1 makes 256- and 512-bit vectors agree by construction. The twins in generic.go, which
 // run where there are no vectors, give the same bits by definition; tests hold every kernel to
 // its twin. The elements of the standard library that are used (sine, cosine, logarithm, erf)
-// are computed in float64 and rounded once.
+// are computed in float64 and rounded once: there alone could a processor whose compiler fuses
+// operations differ, in the last bit.
+//
+// # Memory
+//
+// Weights rest as they are stored and are copied once, when a model is loaded; keys and values take
+// 8·KVHeads·HeadDim bytes for each block and token, in pages of 32 tokens that forks share. The residual
+// stream of a batch and what a block makes of it are kept from one pass to the next. A model is freed by
+// forgetting it.
 package cpu

@@ -30,6 +30,9 @@ func (m *Model) keys(p *page, head int) (keys, values []float32) {
 	return part[:h*pageTokens], part[h*pageTokens:]
 }
 
+// keptFloats bounds the pages that wait for their next use: 256 MiB.
+const keptFloats = 1 << 26
+
 // A pool keeps pages for reuse.
 type pool struct {
 	size int
@@ -70,7 +73,7 @@ func (p *pool) own(pg *page) *page {
 func (p *pool) put(pg *page) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if pg.uses--; pg.uses == 0 {
+	if pg.uses--; pg.uses == 0 && (len(p.free)+1)*p.size <= keptFloats {
 		p.free = append(p.free, pg)
 	}
 }
