@@ -88,20 +88,40 @@ func (p *pass) likelihoods(which []int, x []float32) {
 				if at := p.heads[which[i]].next - t*vocabPart; at >= 0 && at < size {
 					own[i] = line[at]
 				}
-				var top, sum [16]float32
-				for j := range top {
-					top[j] = float32(math.Inf(-1))
-				}
-				p.k.most(&top, line)
-				tops[i*parts+t] = largest(&top)
-				p.k.exps(&sum, line, tops[i*parts+t])
-				sums[i*parts+t] = total(&sum)
+				tops[i*parts+t], sums[i*parts+t] = p.k.distances(line)
 			}
 		}
 	})
 	for i, h := range which {
 		*p.heads[h].nll = negativeLog(tops[i*parts:(i+1)*parts], sums[i*parts:(i+1)*parts], own[i])
 	}
+}
+
+// NLL is −log p of a token under logits of the model, with the bits that [Item.Next] gives it: what was
+// generated need not be scored again.
+func (m *Model) NLL(logits []float32, token int32) float32 {
+	var tops, sums []float32
+	var line [vocabPart]float32
+	for from := 0; from < len(logits); from += vocabPart {
+		n := copy(line[:], logits[from:])
+		top, sum := m.kernels.distances(line[:n])
+		tops, sums = append(tops, top), append(sums, sum)
+	}
+	return negativeLog(tops, sums, logits[token])
+}
+
+// distances returns the largest of some logits and the sum of exp of their distances to it, which take
+// their place.
+func (k *kernels) distances(x []float32) (top, sum float32) {
+	var lanes [16]float32
+	for i := range lanes {
+		lanes[i] = float32(math.Inf(-1))
+	}
+	k.most(&lanes, x)
+	top = largest(&lanes)
+	lanes = [16]float32{}
+	k.exps(&lanes, x, top)
+	return top, total(&lanes)
 }
 
 // negativeLog is log Σ sumₜ·exp(topₜ) − logit.

@@ -20,13 +20,8 @@ func (k *kernels) softmax(x []float32, from, to int) (inverse float32) {
 	for i := to; i < len(x); i++ {
 		x[i] = below
 	}
-	var top, sum [16]float32
-	for i := range top {
-		top[i] = below
-	}
-	k.most(&top, x)
-	k.exps(&sum, x, largest(&top))
-	return 1 / total(&sum)
+	_, sum := k.distances(x)
+	return 1 / sum
 }
 
 // total adds up 16 lanes (B2).

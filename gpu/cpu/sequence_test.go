@@ -73,6 +73,9 @@ func TestWideModels(t *testing.T) {
 		if e := relative(got.Logits[i], logits); !(e < 1e-5) {
 			t.Errorf("logits after token %d: relative difference %.1e", i, e)
 		}
+		if again := m.NLL(got.Logits[i], it.Next[i]); again != got.NLL[i] {
+			t.Errorf("−log p after token %d is %g in the pass, %g from its logits", i, got.NLL[i], again)
+		}
 		if nll := logSum(logits) - logits[it.Next[i]]; !(math.Abs(float64(got.NLL[i])-nll) < 1e-5*max(1, nll)) {
 			t.Errorf("−log p after token %d is %g, want %g", i, got.NLL[i], nll)
 		}
