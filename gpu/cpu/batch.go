@@ -4,45 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
-
-// An Item is what one text brings to a batch: its new tokens, what is added to the residual stream on
-// the way, and what is wanted of it. The items of a batch may be of any lengths and kinds.
-type Item struct {
-	// Sequence holds the tokens before and takes the new ones' keys and values. Nil: the text begins
-	// here and nothing of it is kept.
-	Sequence *Sequence
-	Prompt   int // with a nil Sequence: as in NewSequence; 0: all of Tokens
-	Tokens   []int32
-
-	Edits     []Edit
-	Residuals []Place // where the residual stream is wanted, edits included
-	Logits    []int   // after which of Tokens logits are wanted
-
-	// Next, if not nil, has for each of Tokens the one whose likelihood after it is wanted, −1 for none.
-	Next []int32
-}
-
-// An Edit adds a vector [Hidden] to the residual stream after a block, at Tokens [From, To).
-type Edit struct {
-	Layer    int
-	From, To int
-	Vector   []float32
-}
-
-// A Place is the residual stream of one of an item's tokens after a block.
-type Place struct{ Token, Layer int }
-
-// A Result is what was wanted of an item, each list in the item's order.
-type Result struct {
-	Residuals [][]float32 // [Hidden] each
-	Logits    [][]float32 // [Vocab] each
-	NLL       []float32   // −log p in nats for each of Next, 0 where none was wanted; nil if Next is
-}
 
 // Forward runs a batch: no block after the last that is needed, no logits that are not wanted. Sequences
 // have grown by their tokens if the error is nil, and are as they were if it is not.
-func (m *Model) Forward(ctx context.Context, items []Item) ([]Result, error) {
+func (m *Model) Forward(ctx context.Context, items []engine.Item) ([]engine.Result, error) {
 	if err := m.check(items); err != nil {
 		return nil, fmt.Errorf("forward pass: %w", err)
 	}
@@ -54,16 +22,16 @@ func (m *Model) Forward(ctx context.Context, items []Item) ([]Result, error) {
 		return nil, fmt.Errorf("forward pass: %w", err)
 	}
 	for _, it := range items {
-		if it.Sequence != nil {
-			it.Sequence.length += len(it.Tokens)
+		if s, ok := it.Sequence.(*sequence); ok {
+			s.length += len(it.Tokens)
 		}
 	}
 	return p.results, nil
 }
 
 // check reports the first item that does not fit the model.
-func (m *Model) check(items []Item) error {
-	seen := map[*Sequence]bool{}
+func (m *Model) check(items []engine.Item) error {
+	seen := map[engine.Sequence]bool{}
 	for i := range items {
 		it := &items[i]
 		if err := m.checkItem(it); err != nil {
@@ -79,12 +47,12 @@ func (m *Model) check(items []Item) error {
 	return nil
 }
 
-func (m *Model) checkItem(it *Item) error {
+func (m *Model) checkItem(it *engine.Item) error {
 	c, n := m.config, len(it.Tokens)
 	if n == 0 {
 		return fmt.Errorf("no tokens")
 	}
-	if it.Sequence != nil && it.Sequence.m != m {
+	if s, ok := it.Sequence.(*sequence); it.Sequence != nil && (!ok || s.m != m) {
 		return fmt.Errorf("its sequence is another model's")
 	}
 	for i, t := range it.Tokens {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 	"github.com/persona-transfer/runpipeline/gpu/gputest/cputime"
 )
 
@@ -115,9 +116,9 @@ func BenchmarkCaptureQuantised(b *testing.B) {
 }
 
 func benchCapture(b *testing.B, m *Model) {
-	var items []Item
+	var items []engine.Item
 	for i := range 64 {
-		items = append(items, Item{Tokens: benchText(32, i), Residuals: []Place{{31, 15}}})
+		items = append(items, engine.Item{Tokens: benchText(32, i), Residuals: []engine.Place{{Token: 31, Layer: 15}}})
 	}
 	meter := start()
 	for b.Loop() {
@@ -132,10 +133,10 @@ func benchCapture(b *testing.B, m *Model) {
 // BenchmarkScore scores 32 texts of 64 tokens.
 func BenchmarkScore(b *testing.B) {
 	m := benchModel(b)
-	var items []Item
+	var items []engine.Item
 	for i := range 32 {
 		text := benchText(64, i)
-		items = append(items, Item{Tokens: text, Next: text})
+		items = append(items, engine.Item{Tokens: text, Next: text})
 	}
 	meter := start()
 	for b.Loop() {
@@ -160,13 +161,13 @@ func benchDecode(b *testing.B, m *Model) {
 	for _, batch := range []int{1, 8, 32, 90} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
 			prompt := m.NewSequence(32)
-			if _, err := m.Forward(context.Background(), []Item{{Sequence: prompt, Tokens: benchText(32, 1)}}); err != nil {
+			if _, err := m.Forward(context.Background(), []engine.Item{{Sequence: prompt, Tokens: benchText(32, 1)}}); err != nil {
 				b.Fatal(err)
 			}
-			fork := func(from *Sequence) []Item {
-				items := make([]Item, batch)
+			fork := func(from engine.Sequence) []engine.Item {
+				items := make([]engine.Item, batch)
 				for i := range items {
-					items[i] = Item{Sequence: from.Fork(), Tokens: benchText(1, i), Logits: []int{0}, Edits: []Edit{{15, 0, 1, vector}}}
+					items[i] = engine.Item{Sequence: from.Fork(), Tokens: benchText(1, i), Logits: []int{0}, Edits: []engine.Edit{{Layer: 15, To: 1, Vector: vector}}}
 				}
 				return items
 			}

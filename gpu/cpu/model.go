@@ -6,7 +6,10 @@ import (
 	"sync"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
+
+var _ engine.Engine = (*Model)(nil)
 
 // A Model is a decoder's weights, ready for the kernels. Any number of goroutines may use it; one
 // forward pass runs at a time.
@@ -101,6 +104,15 @@ func WeightBytes(c *arch.Config, src arch.Source) int {
 
 // Config is the model's architecture; it must not be changed.
 func (m *Model) Config() *arch.Config { return m.config }
+
+// Close lets go of the weights.
+func (m *Model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.blocks, m.norm, m.embed, m.head = nil, nil, nil, nil
+	m.rooms, m.space, m.pool.free = nil, space{}, nil
+	return nil
+}
 
 // A reader makes weights of params; the first error sticks.
 type reader struct {

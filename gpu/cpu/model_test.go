@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -47,7 +48,7 @@ func loaded(t testing.TB, r *gputest.Reference, k *kernels, threads int) *Model 
 	return m
 }
 
-func forward(t testing.TB, m *Model, items ...Item) []Result {
+func forward(t testing.TB, m *Model, items ...engine.Item) []engine.Result {
 	t.Helper()
 	out, err := m.Forward(context.Background(), items)
 	if err != nil {
@@ -57,13 +58,13 @@ func forward(t testing.TB, m *Model, items ...Item) []Result {
 }
 
 // everything asks for all that can be wanted of a text.
-func everything(c *arch.Config, tokens []int32, edits ...Edit) Item {
-	it := Item{Tokens: tokens, Edits: edits}
+func everything(c *arch.Config, tokens []int32, edits ...engine.Edit) engine.Item {
+	it := engine.Item{Tokens: tokens, Edits: edits}
 	for i := range tokens {
 		it.Logits = append(it.Logits, i)
 		it.Next = append(it.Next, tokens[(i+1)%len(tokens)])
 		for l := range c.Layers {
-			it.Residuals = append(it.Residuals, Place{i, l})
+			it.Residuals = append(it.Residuals, engine.Place{Token: i, Layer: l})
 		}
 	}
 	return it
@@ -94,7 +95,7 @@ func TestForwardIsTheReferences(t *testing.T) {
 					it := everything(c, tokens)
 					var pushes []gputest.Push
 					if edited {
-						it.Edits = []Edit{{Layer: c.Layers - 2, From: n / 2, To: n, Vector: v}, {Layer: c.Layers - 1, From: 0, To: 1, Vector: v}}
+						it.Edits = []engine.Edit{{Layer: c.Layers - 2, From: n / 2, To: n, Vector: v}, {Layer: c.Layers - 1, From: 0, To: 1, Vector: v}}
 						pushes = append(pushes, gputest.Push{Layer: c.Layers - 2, Vector: v, At: func(i int) bool { return i >= n/2 }},
 							gputest.Push{Layer: c.Layers - 1, Vector: v, At: func(i int) bool { return i == 0 }})
 					}
@@ -129,7 +130,7 @@ func logSum(x []float64) float64 {
 }
 
 // same reports the first difference of bits between results.
-func same(a, b Result) error {
+func same(a, b engine.Result) error {
 	for _, pair := range [][2][][]float32{{a.Residuals, b.Residuals}, {a.Logits, b.Logits}, {{a.NLL}, {b.NLL}}} {
 		for i := range pair[0] {
 			if len(pair[0][i]) != len(pair[1][i]) {
@@ -152,17 +153,17 @@ func TestABatchChangesNothing(t *testing.T) {
 			r := reference(t, family)
 			c := r.Config
 			rng := rand.New(rand.NewPCG(11, 12))
-			var items []Item
+			var items []engine.Item
 			for i := range 5 {
 				n := []int{1, 3, 31, 40, 65}[i]
 				it := everything(c, r.Text(n, uint64(i)))
 				if i%2 == 1 {
-					it.Edits = []Edit{{Layer: rng.IntN(c.Layers), From: rng.IntN(n), To: n, Vector: r.Vector(3, uint64(i))}}
+					it.Edits = []engine.Edit{{Layer: rng.IntN(c.Layers), From: rng.IntN(n), To: n, Vector: r.Vector(3, uint64(i))}}
 				}
 				items = append(items, it)
 			}
 			plain := loaded(t, r, best(), 1)
-			var want []Result
+			var want []engine.Result
 			for _, it := range items {
 				want = append(want, forward(t, plain, it)[0])
 			}
@@ -172,7 +173,7 @@ func TestABatchChangesNothing(t *testing.T) {
 				}
 				m := loaded(t, r, k, 3)
 				order := rng.Perm(len(items))
-				var batch []Item
+				var batch []engine.Item
 				for _, i := range order {
 					batch = append(batch, items[i])
 				}
@@ -191,15 +192,15 @@ func TestABatchChangesNothing(t *testing.T) {
 }
 
 // inPieces continues sequences a few tokens at a time, all in one batch, and forks them on the way.
-func inPieces(t *testing.T, m *Model, rng *rand.Rand, items []Item, want []Result) {
+func inPieces(t *testing.T, m *Model, rng *rand.Rand, items []engine.Item, want []engine.Result) {
 	t.Helper()
-	sequences := make([]*Sequence, len(items))
+	sequences := make([]engine.Sequence, len(items))
 	for i, it := range items {
 		sequences[i] = m.NewSequence(len(it.Tokens))
 	}
 	layers := m.config.Layers
 	for {
-		var batch []Item
+		var batch []engine.Item
 		var which []int
 		left := 0
 		for i, it := range items {
@@ -211,19 +212,19 @@ func inPieces(t *testing.T, m *Model, rng *rand.Rand, items []Item, want []Resul
 			}
 			if rng.IntN(2) == 0 { // the original goes another way or ends
 				fork := sequences[i].Fork()
-				forward(t, m, Item{Sequence: sequences[i], Tokens: []int32{1, 2, 3}})
+				forward(t, m, engine.Item{Sequence: sequences[i], Tokens: []int32{1, 2, 3}})
 				sequences[i].Free()
 				sequences[i] = fork
 			}
-			piece := Item{Sequence: sequences[i], Tokens: it.Tokens[at : at+n], Next: it.Next[at : at+n]}
+			piece := engine.Item{Sequence: sequences[i], Tokens: it.Tokens[at : at+n], Next: it.Next[at : at+n]}
 			for j := range n {
 				piece.Logits = append(piece.Logits, j)
 				for l := range layers {
-					piece.Residuals = append(piece.Residuals, Place{j, l})
+					piece.Residuals = append(piece.Residuals, engine.Place{Token: j, Layer: l})
 				}
 			}
 			for _, e := range it.Edits {
-				piece.Edits = append(piece.Edits, Edit{e.Layer, max(0, e.From-at), min(n, max(0, e.To-at)), e.Vector})
+				piece.Edits = append(piece.Edits, engine.Edit{Layer: e.Layer, From: max(0, e.From-at), To: min(n, max(0, e.To-at)), Vector: e.Vector})
 			}
 			batch, which = append(batch, piece), append(which, i)
 		}
@@ -236,7 +237,7 @@ func inPieces(t *testing.T, m *Model, rng *rand.Rand, items []Item, want []Resul
 		}
 		for b, got := range forward(t, m, batch...) {
 			w, n := want[which[b]], len(batch[b].Tokens)
-			part := Result{w.Residuals[at[b]*layers : (at[b]+n)*layers], w.Logits[at[b] : at[b]+n], w.NLL[at[b] : at[b]+n]}
+			part := engine.Result{Residuals: w.Residuals[at[b]*layers : (at[b]+n)*layers], Logits: w.Logits[at[b] : at[b]+n], NLL: w.NLL[at[b] : at[b]+n]}
 			if err := same(got, part); err != nil {
 				t.Fatalf("%s: item %d from token %d: %v", m.kernels.name, which[b], at[b], err)
 			}
@@ -260,13 +261,13 @@ func TestOnlyWhatIsWanted(t *testing.T) {
 		c := r.Config
 		m := loaded(t, r, best(), 2)
 		short, long := r.Text(9, 1), r.Text(45, 2)
-		all := []Result{forward(t, m, everything(c, short))[0], forward(t, m, everything(c, long))[0]}
+		all := []engine.Result{forward(t, m, everything(c, short))[0], forward(t, m, everything(c, long))[0]}
 		got := forward(t, m,
-			Item{Tokens: short, Residuals: []Place{{8, 0}, {2, 1}, {8, 1}}},
-			Item{Tokens: long, Residuals: []Place{{44, c.Layers - 1}}, Logits: []int{7}},
-			Item{Tokens: short}, // nothing
-			Item{Tokens: long, Residuals: []Place{{40, 0}}})
-		for i, part := range []Result{
+			engine.Item{Tokens: short, Residuals: []engine.Place{{Token: 8, Layer: 0}, {Token: 2, Layer: 1}, {Token: 8, Layer: 1}}},
+			engine.Item{Tokens: long, Residuals: []engine.Place{{Token: 44, Layer: c.Layers - 1}}, Logits: []int{7}},
+			engine.Item{Tokens: short}, // nothing
+			engine.Item{Tokens: long, Residuals: []engine.Place{{Token: 40, Layer: 0}}})
+		for i, part := range []engine.Result{
 			{Residuals: [][]float32{all[0].Residuals[8*c.Layers], all[0].Residuals[2*c.Layers+1], all[0].Residuals[8*c.Layers+1]}},
 			{Residuals: [][]float32{all[1].Residuals[44*c.Layers+c.Layers-1]}, Logits: [][]float32{all[1].Logits[7]}},
 			{},
@@ -279,7 +280,7 @@ func TestOnlyWhatIsWanted(t *testing.T) {
 		for l := 1; l < c.Layers; l++ { // would crash if they ran
 			m.blocks[l] = block{}
 		}
-		if err := same(Result{Residuals: [][]float32{all[0].Residuals[8*c.Layers]}}, forward(t, m, Item{Tokens: short, Residuals: []Place{{8, 0}}})[0]); err != nil {
+		if err := same(engine.Result{Residuals: [][]float32{all[0].Residuals[8*c.Layers]}}, forward(t, m, engine.Item{Tokens: short, Residuals: []engine.Place{{Token: 8, Layer: 0}}})[0]); err != nil {
 			t.Errorf("%s: with the first block only: %v", family, err)
 		}
 	}
@@ -293,7 +294,7 @@ func TestZeroEditIsNoEdit(t *testing.T) {
 	nothing := make([]float32, r.Config.Hidden)
 	nothing[3] = float32(math.Copysign(0, -1))
 	want := forward(t, m, everything(r.Config, tokens))[0]
-	got := forward(t, m, everything(r.Config, tokens, Edit{Layer: 1, From: 0, To: 20, Vector: nothing}))[0]
+	got := forward(t, m, everything(r.Config, tokens, engine.Edit{Layer: 1, From: 0, To: 20, Vector: nothing}))[0]
 	if err := same(got, want); err != nil {
 		t.Error(err)
 	}
@@ -305,13 +306,13 @@ func TestExtractInject(t *testing.T) {
 	m := loaded(t, r, best(), 2)
 	tokens := r.Text(13, 1)
 	for l := range r.Config.Layers {
-		at := []Place{{12, l}, {11, l}}
-		h := forward(t, m, Item{Tokens: tokens, Residuals: at})[0].Residuals
+		at := []engine.Place{{Token: 12, Layer: l}, {Token: 11, Layer: l}}
+		h := forward(t, m, engine.Item{Tokens: tokens, Residuals: at})[0].Residuals
 		minus := clone(h[0])
 		for i := range minus {
 			minus[i] = -minus[i]
 		}
-		got := forward(t, m, Item{Tokens: tokens, Residuals: at, Edits: []Edit{{l, 12, 13, minus}}})[0].Residuals
+		got := forward(t, m, engine.Item{Tokens: tokens, Residuals: at, Edits: []engine.Edit{{Layer: l, From: 12, To: 13, Vector: minus}}})[0].Residuals
 		if !zero(got[0]) {
 			t.Errorf("block %d: %v is left after −h was added", l, got[0])
 		}
@@ -328,22 +329,22 @@ func TestItemsThatDoNotFit(t *testing.T) {
 	one, v := []int32{1}, r.Vector(1, 1)
 	s := m.NewSequence(1)
 	for name, c := range map[string]struct {
-		items []Item
+		items []engine.Item
 		want  string
 	}{
-		"no tokens":        {[]Item{{}}, "item 0: no tokens"},
-		"token":            {[]Item{{Tokens: one}, {Tokens: []int32{0, 199}}}, "item 1: token 1 is 199, the vocabulary has 199"},
-		"negative token":   {[]Item{{Tokens: []int32{-1}}}, "token 0 is -1"},
-		"edited block":     {[]Item{{Tokens: one, Edits: []Edit{{3, 0, 1, v}}}}, "after block 3"},
-		"edited token":     {[]Item{{Tokens: one, Edits: []Edit{{0, 0, 2, v}}}}, "at tokens [0, 2)"},
-		"edit's vector":    {[]Item{{Tokens: one, Edits: []Edit{{0, 0, 1, v[1:]}}}}, "an edit of 47 values"},
-		"residual's block": {[]Item{{Tokens: one, Residuals: []Place{{0, 3}}}}, "of token 0 after block 3"},
-		"residual's token": {[]Item{{Tokens: one, Residuals: []Place{{1, 0}}}}, "of token 1 after block 0"},
-		"logits":           {[]Item{{Tokens: one, Logits: []int{1}}}, "logits after token 1 of 1"},
-		"next":             {[]Item{{Tokens: one, Next: []int32{1, 2}}}, "1 tokens with 2 that follow"},
-		"next's token":     {[]Item{{Tokens: one, Next: []int32{-2}}}, "the token after token 0 is -2"},
-		"foreign sequence": {[]Item{{Tokens: one, Sequence: other}}, "another model's"},
-		"sequence twice":   {[]Item{{Tokens: one, Sequence: s}, {Tokens: one, Sequence: s}}, "item 1: its sequence is another item's too"},
+		"no tokens":        {[]engine.Item{{}}, "item 0: no tokens"},
+		"token":            {[]engine.Item{{Tokens: one}, {Tokens: []int32{0, 199}}}, "item 1: token 1 is 199, the vocabulary has 199"},
+		"negative token":   {[]engine.Item{{Tokens: []int32{-1}}}, "token 0 is -1"},
+		"edited block":     {[]engine.Item{{Tokens: one, Edits: []engine.Edit{{Layer: 3, To: 1, Vector: v}}}}, "after block 3"},
+		"edited token":     {[]engine.Item{{Tokens: one, Edits: []engine.Edit{{To: 2, Vector: v}}}}, "at tokens [0, 2)"},
+		"edit's vector":    {[]engine.Item{{Tokens: one, Edits: []engine.Edit{{To: 1, Vector: v[1:]}}}}, "an edit of 47 values"},
+		"residual's block": {[]engine.Item{{Tokens: one, Residuals: []engine.Place{{Token: 0, Layer: 3}}}}, "of token 0 after block 3"},
+		"residual's token": {[]engine.Item{{Tokens: one, Residuals: []engine.Place{{Token: 1, Layer: 0}}}}, "of token 1 after block 0"},
+		"logits":           {[]engine.Item{{Tokens: one, Logits: []int{1}}}, "logits after token 1 of 1"},
+		"next":             {[]engine.Item{{Tokens: one, Next: []int32{1, 2}}}, "1 tokens with 2 that follow"},
+		"next's token":     {[]engine.Item{{Tokens: one, Next: []int32{-2}}}, "the token after token 0 is -2"},
+		"foreign sequence": {[]engine.Item{{Tokens: one, Sequence: other}}, "another model's"},
+		"sequence twice":   {[]engine.Item{{Tokens: one, Sequence: s}, {Tokens: one, Sequence: s}}, "item 1: its sequence is another item's too"},
 	} {
 		_, err := m.Forward(context.Background(), c.items)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -352,7 +353,7 @@ func TestItemsThatDoNotFit(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := m.Forward(ctx, []Item{{Tokens: one, Sequence: s, Logits: []int{0}}}); err == nil || s.Len() != 0 {
+	if _, err := m.Forward(ctx, []engine.Item{{Tokens: one, Sequence: s, Logits: []int{0}}}); err == nil || s.Len() != 0 {
 		t.Errorf("a cancelled pass: error %v, %d tokens", err, s.Len())
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
 // parity is what ../testdata/make_parity.py writes.
@@ -71,15 +72,15 @@ func TestParityWithTransformers(t *testing.T) {
 // checkParity follows the greedy texts; the first step is also compared in full.
 func checkParity(t *testing.T, m *Model, p *parity, steered bool) {
 	t.Helper()
-	var batch []Item
+	var batch []engine.Item
 	for _, c := range p.Cases {
 		last := len(c.Tokens) - 1
-		it := Item{Sequence: m.NewSequence(len(c.Tokens)), Tokens: c.Tokens, Logits: []int{last}}
+		it := engine.Item{Sequence: m.NewSequence(len(c.Tokens)), Tokens: c.Tokens, Logits: []int{last}}
 		for l := range m.config.Layers {
-			it.Residuals = append(it.Residuals, Place{last, l})
+			it.Residuals = append(it.Residuals, engine.Place{Token: last, Layer: l})
 		}
 		if steered {
-			it.Edits = []Edit{{p.Layer, last, last + 1, p.Vector}}
+			it.Edits = []engine.Edit{{Layer: p.Layer, From: last, To: last + 1, Vector: p.Vector}}
 		}
 		batch = append(batch, it)
 	}
@@ -122,7 +123,7 @@ func checkParity(t *testing.T, m *Model, p *parity, steered bool) {
 				left[i] = m.config.EncodedAlike(len(next.Tokens))
 			}
 			if steered {
-				next.Edits = []Edit{{p.Layer, last, len(next.Tokens), p.Vector}}
+				next.Edits = []engine.Edit{{Layer: p.Layer, From: last, To: len(next.Tokens), Vector: p.Vector}}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
 // A pass is one run of a batch. Its rows are the new tokens of all items, one after the other; work on
@@ -15,8 +16,8 @@ type pass struct {
 	m       *Model
 	k       *kernels
 	c       *crew
-	items   []Item
-	results []Result
+	items   []engine.Item
+	results []engine.Result
 	texts   []text
 	rows    []row // all, in order
 
@@ -66,8 +67,8 @@ type space struct {
 }
 
 // newPass prepares a batch that was checked.
-func (m *Model) newPass(items []Item) *pass {
-	p := &pass{m: m, k: m.kernels, items: items, results: make([]Result, len(items)), texts: make([]text, len(items)),
+func (m *Model) newPass(items []engine.Item) *pass {
+	p := &pass{m: m, k: m.kernels, items: items, results: make([]engine.Result, len(items)), texts: make([]text, len(items)),
 		wants: make([][]want, m.config.Layers), edits: make([][]edit, m.config.Layers), space: &m.space}
 	for i := range items {
 		p.add(i)
@@ -86,7 +87,7 @@ func (p *pass) add(i int) {
 		prompt = len(it.Tokens)
 	}
 	t.last = -1
-	if s := it.Sequence; s != nil {
+	if s, ok := it.Sequence.(*sequence); ok {
 		t.past, prompt, t.last = s.length, s.prompt, c.Layers-1
 		s.reserve(len(it.Tokens), c.Layers)
 		t.pages = s.pages

@@ -9,6 +9,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
 // openPretrained loads one of the models that scripts/fetch-models.sh fetches.
@@ -61,9 +62,9 @@ func TestPretrainedGreedyEqualsTransformers(t *testing.T) {
 	for name, rows := range fixture.Models {
 		t.Run(name, func(t *testing.T) {
 			m := openPretrained(t, name)
-			batch := make([]Item, len(rows))
+			batch := make([]engine.Item, len(rows))
 			for i, row := range rows {
-				batch[i] = Item{Sequence: m.NewSequence(len(row.Prompt)), Tokens: row.Prompt, Logits: []int{len(row.Prompt) - 1}}
+				batch[i] = engine.Item{Sequence: m.NewSequence(len(row.Prompt)), Tokens: row.Prompt, Logits: []int{len(row.Prompt) - 1}}
 			}
 			parted := make([]bool, len(rows))
 			compared := 0

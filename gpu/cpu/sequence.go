@@ -3,6 +3,8 @@ package cpu
 import (
 	"slices"
 	"sync"
+
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
 // pageTokens is the number of tokens whose keys and values share a page: as many as a panel has
@@ -84,9 +86,9 @@ func (p *pool) share(pg *page) {
 	p.mu.Unlock()
 }
 
-// A Sequence is a text under way: the keys and values of its tokens so far. Forks share pages until they
-// write to them. A sequence must not be used by two goroutines at a time.
-type Sequence struct {
+// A sequence is a text under way: the keys and values of its tokens so far. Forks share pages until they
+// write to them.
+type sequence struct {
 	m      *Model
 	prompt int
 	length int
@@ -96,16 +98,16 @@ type Sequence struct {
 // NewSequence begins a text. prompt is the length of its prompt, which decides the position encodings
 // of some models for all of its tokens: where [arch.Config.EncodedAlike] ends, a new sequence must begin
 // with the whole text.
-func (m *Model) NewSequence(prompt int) *Sequence {
-	return &Sequence{m: m, prompt: prompt, pages: make([][]*page, m.config.Layers)}
+func (m *Model) NewSequence(prompt int) engine.Sequence {
+	return &sequence{m: m, prompt: prompt, pages: make([][]*page, m.config.Layers)}
 }
 
 // Len is the number of tokens so far.
-func (s *Sequence) Len() int { return s.length }
+func (s *sequence) Len() int { return s.length }
 
 // Fork is a text that begins with the same tokens.
-func (s *Sequence) Fork() *Sequence {
-	out := &Sequence{m: s.m, prompt: s.prompt, length: s.length, pages: make([][]*page, len(s.pages))}
+func (s *sequence) Fork() engine.Sequence {
+	out := &sequence{m: s.m, prompt: s.prompt, length: s.length, pages: make([][]*page, len(s.pages))}
 	for l, pages := range s.pages {
 		out.pages[l] = slices.Clone(pages)
 		for _, pg := range pages {
@@ -116,7 +118,7 @@ func (s *Sequence) Fork() *Sequence {
 }
 
 // Free gives the pages back. The sequence is empty afterwards.
-func (s *Sequence) Free() {
+func (s *sequence) Free() {
 	for l, pages := range s.pages {
 		for _, pg := range pages {
 			s.m.pool.put(pg)
@@ -127,7 +129,7 @@ func (s *Sequence) Free() {
 }
 
 // reserve makes room for n more tokens in blocks [0, layers), in pages of its own.
-func (s *Sequence) reserve(n, layers int) {
+func (s *sequence) reserve(n, layers int) {
 	last := (s.length + n + pageTokens - 1) / pageTokens
 	for l := range layers {
 		pages := s.pages[l]

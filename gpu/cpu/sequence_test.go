@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -17,19 +18,19 @@ func TestForksPart(t *testing.T) {
 	m := loaded(t, r, best(), 2)
 	prompt := r.Text(37, 1)
 	first := m.NewSequence(len(prompt))
-	forward(t, m, Item{Sequence: first, Tokens: prompt})
-	sequences := []*Sequence{first, first.Fork(), first.Fork()}
+	forward(t, m, engine.Item{Sequence: first, Tokens: prompt})
+	sequences := []engine.Sequence{first, first.Fork(), first.Fork()}
 	texts := make([][]int32, len(sequences))
 	for range 2 { // the second time the pages are already apart
-		var batch []Item
+		var batch []engine.Item
 		for i, s := range sequences {
 			more := r.Text(3+2*i, uint64(len(texts[i])+10*i))
 			texts[i] = append(texts[i], more...)
-			batch = append(batch, Item{Sequence: s, Tokens: more, Logits: []int{len(more) - 1}})
+			batch = append(batch, engine.Item{Sequence: s, Tokens: more, Logits: []int{len(more) - 1}})
 		}
 		for i, got := range forward(t, m, batch...) {
 			whole := append(clone32(prompt), texts[i]...)
-			want := forward(t, m, Item{Tokens: whole, Prompt: len(prompt), Logits: []int{len(whole) - 1}})
+			want := forward(t, m, engine.Item{Tokens: whole, Prompt: len(prompt), Logits: []int{len(whole) - 1}})
 			if err := same(got, want[0]); err != nil {
 				t.Errorf("fork %d of %d tokens: %v", i, sequences[i].Len(), err)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -150,9 +151,9 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 					t.Errorf("%s of %v, %s: %v", family, dtypes, k.name, err)
 				}
 				seq := m.NewSequence(len(tokens))
-				forward(t, m, Item{Sequence: seq, Tokens: tokens[:39]})
-				got := forward(t, m, Item{Sequence: seq, Tokens: tokens[39:], Logits: []int{0}})[0]
-				if err := same(got, Result{Logits: want.Logits[39:]}); err != nil {
+				forward(t, m, engine.Item{Sequence: seq, Tokens: tokens[:39]})
+				got := forward(t, m, engine.Item{Sequence: seq, Tokens: tokens[39:], Logits: []int{0}})[0]
+				if err := same(got, engine.Result{Logits: want.Logits[39:]}); err != nil {
 					t.Errorf("%s of %v, %s: the last token: %v", family, dtypes, k.name, err)
 				}
 				if got := held(m); !(float64(got) < 1.02*float64(WeightBytes(c, s)) && float64(got) > .9*float64(WeightBytes(c, s))) {
