@@ -1,68 +1,116 @@
 package gpu
 
 import (
-	"math/bits"
-	"slices"
+	"context"
+	"fmt"
+
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
-// bucket rounds a length up so that few shapes occur: to a multiple of 16, and of a quarter
-// of the largest power of two below it for long texts (at most a quarter is padding).
-//
-// Multiples of 16 are the width of the widest vector register. A padded position then adds
-// exact zeros in its own lane and does not change the order in which the others are summed.
-func bucket(n int) int {
-	step := max(16, (1<<bits.Len(uint(max(n, 1)))>>1)/4)
-	return (max(n, 1) + step - 1) / step * step
-}
+// batchTokens bounds the new tokens of a forward pass: enough rows for the matrix kernels, and a few dozen
+// MiB of activations in models of a hundred million parameters.
+const batchTokens = 2048
 
-// fineBucket is bucket with steps of 4 up to 64, for continuations, which are many and short.
-func fineBucket(n int) int {
-	if n <= 64 {
-		return (max(n, 1) + 3) / 4 * 4
+// limitFor is the bound for a call of so many tokens. Few tokens are cut into several passes all the same,
+// as far as the matrix kernels stay well fed: a call tells how far it is between passes.
+func limitFor(tokens int) int { return max(128, min(batchTokens, tokens/8)) }
+
+// eachBatch cuts texts of given lengths into batches [from, to) in their order, of at most limitFor tokens or
+// one text each, and does something with each.
+func eachBatch(ctx context.Context, lengths []int, do func(from, to int) error) error {
+	total := 0
+	for _, n := range lengths {
+		total += n
 	}
-	return bucket(n)
-}
-
-// A batch is texts that run together: rows of equal padded length.
-type batch struct {
-	s       int   // padded length
-	b       int   // rows; those beyond len(members) are padding
-	members []int // indices of the texts
-}
-
-// planBatches groups texts by their bucket and cuts the groups so that a batch has at most limit
-// tokens, or one row. The last batch of a group has the smallest power of two of rows that
-// holds it. The plan follows from the lengths alone.
-func planBatches(lengths []int, bucket func(int) int, limit int) []batch {
-	groups := map[int][]int{}
-	for i, n := range lengths {
-		groups[bucket(n)] = append(groups[bucket(n)], i)
+	limit := limitFor(total)
+	m := newMeter(ctx, total)
+	for from := 0; from < len(lengths); {
+		to, n := from+1, lengths[from]
+		for to < len(lengths) && n+lengths[to] <= limit {
+			n += lengths[to]
+			to++
+		}
+		if err := do(from, to); err != nil {
+			return err
+		}
+		m.add(n)
+		from = to
 	}
-	var out []batch
-	for _, s := range sortedKeys(groups) {
-		full := max(1, limit/s)
-		for members := range slices.Chunk(groups[s], full) {
-			out = append(out, batch{s: s, b: min(full, powerOfTwo(len(members))), members: members})
+	return nil
+}
+
+// A text is one under way.
+type text struct {
+	seq    engine.Sequence
+	tokens []int32 // that seq does not have yet
+	next   []int32 // if not nil, the token after each, whose likelihood is wanted
+	push   []Push
+	last   int // position of the prompt's last token
+}
+
+// take makes an item of the next n tokens at most.
+func (t *text) take(n int) engine.Item {
+	n = min(n, len(t.tokens))
+	it := engine.Item{Sequence: t.seq, Tokens: t.tokens[:n], Edits: edits(t.push, t.seq.Len(), n, t.last)}
+	t.tokens = t.tokens[n:]
+	if t.next != nil {
+		it.Next, t.next = t.next[:n], t.next[n:]
+	}
+	return it
+}
+
+// feed runs all tokens of texts, which must have some, long texts in pieces, and shows done what became of
+// each piece of text i.
+func (d *Decoder) feed(ctx context.Context, texts []text, limit int, done func(i int, piece engine.Item, r engine.Result)) error {
+	for at := 0; at < len(texts); {
+		var items []engine.Item
+		var which []int
+		for left := limit; left > 0 && at < len(texts); {
+			it := texts[at].take(left)
+			items, which = append(items, it), append(which, at)
+			left -= len(it.Tokens)
+			if len(texts[at].tokens) == 0 {
+				at++
+			}
+		}
+		results, err := d.engine.Forward(ctx, items)
+		if err != nil {
+			return err
+		}
+		for i, r := range results {
+			done(which[i], items[i], r)
+		}
+	}
+	return nil
+}
+
+// edits are what pushes add to tokens [at, at+n) of a text whose prompt's last token is last.
+func edits(push []Push, at, n, last int) (out []engine.Edit) {
+	for _, p := range push {
+		from, to := p.Positions.span(last)
+		if from, to = max(from-at, 0), min(to-at, n); from < to {
+			out = append(out, engine.Edit{Layer: p.Site.Layer, From: from, To: to, Vector: p.Vector})
 		}
 	}
 	return out
 }
 
-// tokensIn counts the tokens of all batches, padding included.
-func tokensIn(plan []batch) (n int) {
-	for _, b := range plan {
-		n += b.b * b.s
+// pushOf is the pushes of text i; nil is none.
+func pushOf(push [][]Push, i int) []Push {
+	if push == nil {
+		return nil
 	}
-	return n
+	return push[i]
 }
 
-func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
-
-func sortedKeys[V any](m map[int]V) []int {
-	var keys []int
-	for k := range m {
-		keys = append(keys, k)
+// lengthsOf checks texts and gives their lengths.
+func (d *Decoder) lengthsOf(texts [][]int32) ([]int, error) {
+	out := make([]int, len(texts))
+	for i, t := range texts {
+		if err := checkTokens(d.config, t); err != nil {
+			return nil, fmt.Errorf("text %d: %w", i, err)
+		}
+		out[i] = len(t)
 	}
-	slices.Sort(keys)
-	return keys
+	return out, nil
 }

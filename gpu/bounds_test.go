@@ -24,20 +24,6 @@ func allocated(f func()) uint64 {
 	return (after.TotalAlloc - before.TotalAlloc) >> 20
 }
 
-// TestRoomForTokensIsMadeAsTextsGrow generates with room for all tokens at once, and with room that is
-// doubled twice on the way.
-func TestRoomForTokensIsMadeAsTextsGrow(t *testing.T) {
-	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
-		rows := variedRows(r, 5, 7)
-		s := gpu.Sampling{MaxNewTokens: 50}
-		want := generate(t, d, rows, s)
-		defer gpu.FirstSlots(gpu.FirstSlots(16))
-		if got := generate(t, d, rows, s); !reflect.DeepEqual(got, want) {
-			t.Errorf("texts that outgrew their first room became\n     %v\nwant %v", got, want)
-		}
-	})
-}
-
 // TestTokensThatAreNotGeneratedTakeNoMemory asks for sixteen million tokens of a model that ends its text at
 // once, and for more than any model can have.
 func TestTokensThatAreNotGeneratedTakeNoMemory(t *testing.T) {

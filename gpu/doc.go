@@ -9,28 +9,19 @@
 // A layer is a block's number, from 0. A [Site] is the residual stream after a block, before
 // the final norm; capture and steering share the type, so they cannot disagree.
 //
-// The last token of a text is found from its length. Inside, batches are padded on the right
-// and padding is masked, so that it can be neither seen nor chosen.
-//
 // Matrices cross the border as flat row-major []float32.
 //
 // # What decides the bits
 //
-// A result is a function of the call's arguments and of the kind of machine, which
-// [Device.String] names. It does not depend on the number of cores. Batches are shaped by
-// the arguments alone:
+// A row is one text of Capture, Logits or NLL, or one row of Generate. What becomes of it is a function of
+// the model and of the row's own tokens, pushes and noise, to the last bit. It does not depend on the other
+// rows of a call or on how rows are spread over calls, nor on what was called before, the number of cores
+// or the instruction set: [engine.Engine] promises it, and gpu/cpu says how.
 //
-//	Capture, NLL, prefixes    texts of the same padded length; full batches have a fixed
-//	                          number of rows, the last one a power of two
-//	Generate                  the rows of one call, in lanes of equal size
-//
-// A row of Generate therefore depends on its own prompt, pushes and noise, and on the number
-// of rows, but not on what the other rows are. (In a build without vector instructions it can
-// also depend, in the last bits, on the row's place, because the last rows of a matrix product
-// round differently there.)
+// Rows are cut into batches for speed alone. What prompts have in common is computed once and forked; rows
+// that end make room for others; long prompts are read in pieces.
 //
 // # Concurrency
 //
-// Any number of goroutines may use a Decoder. One call at a time runs on a device; a call
-// may run several batches of its own side by side.
+// Any number of goroutines may use any number of decoders. One call at a time runs: it has all cores.
 package gpu

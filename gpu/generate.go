@@ -2,10 +2,12 @@ package gpu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
 // A Row is one text to generate.
@@ -35,98 +37,165 @@ type Output struct {
 	Margins []float32 // greedy only: best minus second-best logit at each token
 }
 
-// Generate continues every row. The rows of one call are one batch: what their prompts have
-// in common is computed once, and a row's tokens depend on the row and on the number of rows
-// alone.
+// Generate continues every row. A row's tokens depend on the row alone: rows of a call share batches and
+// what their prompts have in common, and one that ends makes room for the next.
 //
 // The last prompt token is the first that response pushes reach; what comes before it is the
 // same with and without steering.
 func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Output, error) {
+	wrap := func(err error) ([]Output, error) { return nil, fmt.Errorf("generate: %w", err) }
 	if err := d.checkRows(rows, s); err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
+		return wrap(err)
 	}
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	release, err := d.dev.take(ctx)
+	free, err := take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
-	tasks := make([]task, len(rows))
+	defer free()
+	texts := make([]text, len(rows))
 	for i, r := range rows {
-		tasks[i].Row = r
+		last := len(r.Prompt) - 1
+		texts[i] = text{tokens: r.Prompt[last:], push: r.Push, last: last}
 	}
-	meter := newMeter(ctx, s.MaxNewTokens*lanesFor(d.config, len(rows)))
-	for d.nextSegment(tasks, s) {
-		if err := d.runSegment(ctx, tasks, s, meter); err != nil {
-			return nil, fmt.Errorf("generate: %w", err)
+	defer freeAll(texts)
+	if err := d.begin(ctx, texts, func(i int) []int32 { return rows[i].Prompt }); err != nil {
+		return wrap(err)
+	}
+	w := &writer{d: d, rows: rows, texts: texts, out: make([]Output, len(rows)), until: make([]int, len(rows)), sampling: s,
+		sampler: newSampler(s, d.ends()), meter: newMeter(ctx, s.MaxNewTokens*len(rows))}
+	if err := w.run(ctx); err != nil {
+		return wrap(err)
+	}
+	return w.out, nil
+}
+
+// A writer continues rows. Most are written in one go; where the length of the text changes the
+// position encoding of its tokens, a row begins again from a sequence that is computed anew.
+type writer struct {
+	d        *Decoder
+	rows     []Row
+	texts    []text
+	out      []Output
+	until    []int // the number of a row's new tokens with which its sequence can go no further
+	sampling Sampling
+	sampler  *sampler
+	meter    *meter // of new tokens
+}
+
+// Bounds of the rows that are under way at a time: beyond manyRows a row costs as much in any batch, and
+// their logits take memory, manyLogits at most: 128 MiB.
+const (
+	manyRows   = 256
+	manyLogits = 1 << 25
+)
+
+func (w *writer) run(ctx context.Context) error {
+	most := max(1, min(manyRows, manyLogits/w.d.config.Vocab))
+	var live []int // rows under way, those that have waited longest first
+	next := 0
+	for {
+		for ; len(live) < most && next < len(w.rows); next++ {
+			w.start(next, len(w.rows[next].Prompt))
+			live = append(live, next)
 		}
+		if len(live) == 0 {
+			return nil
+		}
+		waiting, chosen, err := w.step(ctx, live)
+		if err != nil {
+			return err
+		}
+		live = append(waiting, w.sift(chosen)...)
 	}
-	out := make([]Output, len(rows))
-	for i, t := range tasks {
-		out[i] = t.out
-	}
-	return out, nil
 }
 
-// A task is a row under way. Most are done in one segment; where the length of the text changes the
-// position encoding of its tokens, another begins, from keys and values that are computed anew.
-type task struct {
-	Row
-	out   Output
-	text  []int32 // the prompt and what was generated before this segment
-	until int     // length of out.Tokens at which the segment ends
-	done  bool    // in this segment
+// start begins a row's sequence for a text of n tokens.
+func (w *writer) start(i, n int) {
+	w.until[i] = min(w.sampling.MaxNewTokens, len(w.out[i].Tokens)+w.d.config.EncodedAlike(n))
 }
 
-// nextSegment prepares tasks for a segment and reports whether any needs one. Tasks that have
-// ended keep their places, with a text of one token, so that a row's batch does not depend on
-// its neighbours.
-func (d *Decoder) nextSegment(tasks []task, s Sampling) bool {
-	more := false
-	for i := range tasks {
-		t := &tasks[i]
-		have := len(t.out.Tokens)
-		if t.done = t.out.Ended || have == s.MaxNewTokens; t.done {
-			t.text, t.Push = t.Prompt[:1], nil
+// step runs tokens of as many rows as a batch may have and chooses a token for each whose text is complete.
+// It returns the rows that had no such luck, then those that were chosen for.
+func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, err error) {
+	var items []engine.Item
+	var of []int // the item of each row in chosen
+	left := batchTokens
+	for _, i := range live {
+		if left == 0 {
+			waiting = append(waiting, i)
 			continue
 		}
-		more = true
-		t.text = slices.Concat(t.Prompt, t.out.Tokens)
-		t.until = min(s.MaxNewTokens, have+d.config.EncodedAlike(len(t.text)))
+		t := &w.texts[i]
+		it := t.take(left)
+		left -= len(it.Tokens)
+		if len(t.tokens) > 0 {
+			waiting = append(waiting, i)
+		} else {
+			it.Logits = []int{len(it.Tokens) - 1}
+			chosen, of = append(chosen, i), append(of, len(items))
+		}
+		items = append(items, it)
 	}
-	return more
-}
-
-// runSegment continues every task that is not done.
-func (d *Decoder) runSegment(ctx context.Context, tasks []task, s Sampling, meter *meter) error {
-	past, err := d.runPrefixes(ctx, tasks)
+	results, err := w.d.engine.Forward(ctx, items)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer past.free()
-	lanes := lanesFor(d.config, len(tasks))
-	size := (len(tasks) + lanes - 1) / lanes
-	return each(ctx, lanes, func(i int) error {
-		from, to := min(i*size, len(tasks)), min((i+1)*size, len(tasks))
-		l := &lane{d: d, past: past, tasks: tasks, sampling: s, size: size, from: from, to: to, meter: meter}
-		return l.run(ctx)
-	})
+	errs := make([]error, len(chosen))
+	parallel(len(chosen), func(j int) { errs[j] = w.choose(chosen[j], results[of[j]].Logits[0]) })
+	return waiting, chosen, errors.Join(errs...)
 }
 
-// narrow is the width of the residual stream below which a step is mostly operations that the
-// backend runs on one core.
-const narrow = 256
-
-// lanesFor is the number of equal parts of a batch that run side by side. Two parts keep two
-// cores busy in a small model. In a large one matrix products dominate; those use all cores,
-// and each lane would prepare the weights for itself.
-func lanesFor(c *arch.Config, rows int) int {
-	if rows < 16 || c.Hidden >= narrow {
-		return 1
+// choose appends a token to a row, or ends it.
+func (w *writer) choose(i int, logits []float32) error {
+	r, o := &w.rows[i], &w.out[i]
+	token, margin, err := w.sampler.choose([][]float32{logits}, r.Noise, len(o.Tokens))
+	if err != nil {
+		return fmt.Errorf("row %d: token %d: %w", i, len(o.Tokens), err)
 	}
-	return 2
+	if w.sampler.ends[token] {
+		o.Ended = true
+		return nil
+	}
+	o.Tokens = append(o.Tokens, token)
+	if r.OnToken != nil {
+		r.OnToken(token)
+	}
+	if w.sampling.Temperature == 0 {
+		o.Margins = append(o.Margins, margin)
+	}
+	return nil
+}
+
+// sift drops the rows that have ended and prepares the others for their next token.
+func (w *writer) sift(chosen []int) (live []int) {
+	counted := 0
+	for _, i := range chosen {
+		t, o := &w.texts[i], &w.out[i]
+		n := len(o.Tokens)
+		switch {
+		case o.Ended:
+			counted += w.sampling.MaxNewTokens - n
+			t.seq.Free()
+			continue
+		case n == w.sampling.MaxNewTokens:
+			t.seq.Free()
+		case n == w.until[i]:
+			t.seq.Free()
+			t.tokens = slices.Concat(w.rows[i].Prompt, o.Tokens)
+			t.seq = w.d.engine.NewSequence(len(t.tokens))
+			w.start(i, len(t.tokens))
+			live = append(live, i)
+		default:
+			t.tokens = o.Tokens[n-1 : n : n]
+			live = append(live, i)
+		}
+		counted++
+	}
+	w.meter.add(counted)
+	return live
 }
 
 func (d *Decoder) checkRows(rows []Row, s Sampling) error {

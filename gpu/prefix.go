@@ -2,244 +2,161 @@ package gpu
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"encoding/binary"
+	"slices"
 
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-
-	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
-
-// prefixTokens bounds a batch of prefixes. They are few and short: small batches run side by
-// side.
-const prefixTokens = 256
 
 // keptFloats bounds the keys and values that stay with the decoder for the next call: 256 MiB.
 const keptFloats = 1 << 26
 
-// A prefixStore holds the keys and values of the beginnings of texts.
-type prefixStore struct {
-	key    string
-	length []int // of each prefix, may be 0
-	kv     [][]*tensors.Tensor
-	batch  []int // which batch each prefix is in
-	row    []int // and at which row
-	s      []int // padded length of each batch
+// fewShared is how many tokens several prompts must have in common for these to be computed ahead: a
+// pass of its own costs about as much as a few tokens more.
+const fewShared = 8
+
+// A prefix is a prompt without its last token, the part that texts can share.
+type prefix struct {
+	text
+	class string // prefixes of one class encode positions alike
+	key   string // of one key are the same; "": a push reaches it, it belongs to one text
 }
 
-func (p *prefixStore) free() {
-	if p != nil {
-		for _, kv := range p.kv {
-			free(kv)
+// begin gives every text a sequence that holds the prefix of its prompt. Equal prefixes are computed once
+// and forked, and so are tokens with which all begin. Calls often have the prompts of the call before, with
+// other pushes: these stay with the decoder. None of it changes a bit of what follows.
+func (d *Decoder) begin(ctx context.Context, texts []text, prompt func(i int) []int32) error {
+	var fresh []prefix
+	of := make([]string, len(texts))
+	used := map[string]engine.Sequence{}
+	owners := map[int]int{} // by fresh prefix: the text that it belongs to
+	for i := range texts {
+		p := d.prefixOf(prompt(i), texts[i].push)
+		if of[i] = p.key; p.key == "" {
+			owners[len(fresh)] = i
+			fresh = append(fresh, p)
+		} else if _, ok := used[p.key]; !ok {
+			if used[p.key] = d.kept[p.key]; used[p.key] == nil {
+				fresh = append(fresh, p)
+			}
 		}
 	}
-}
-
-// prefixes are the beginnings of a call's rows, each computed once for all the rows that
-// share it: row i begins with prefix of[i] of the store.
-type prefixes struct {
-	*prefixStore
-	of   []int
-	kept bool // the store stays with the decoder
-}
-
-// free releases the device's memory unless the store is kept.
-func (p *prefixes) free() {
-	if !p.kept {
-		p.prefixStore.free()
-	}
-}
-
-// longest is the largest padded length of a prefix.
-func (p *prefixes) longest() int {
-	n := 0
-	for _, s := range p.s {
-		n = max(n, s)
-	}
-	return n
-}
-
-// runPrefixes computes the keys and values of tasks' texts without their last tokens. Tasks with
-// the same tokens share a prefix unless one has a push that reaches it.
-//
-// Calls often have the prompts of the call before, with other pushes: then nothing is
-// computed. The store is only used again for exactly the same list of prefixes, whose batches
-// would be the same, so that results do not depend on what was called before.
-func (d *Decoder) runPrefixes(ctx context.Context, tasks []task) (*prefixes, error) {
-	p := &prefixes{kept: true}
-	var owners []*task // one of each prefix
-	var all strings.Builder
-	seen := map[string]int{}
-	for i := range tasks {
-		t := &tasks[i]
-		key := tokenKey(t.prefix())
-		if len(t.prefixPushes()) > 0 {
-			key += fmt.Sprint(" pushed ", i)
-			p.kept = false
+	err := d.compute(ctx, fresh)
+	for j, p := range fresh {
+		if i, ok := owners[j]; ok {
+			texts[i].seq = p.seq
+		} else {
+			used[p.key] = p.seq
 		}
-		at, ok := seen[key]
-		if !ok {
-			at = len(owners)
-			seen[key] = at
-			owners = append(owners, t)
-			fmt.Fprintf(&all, "%d:%s", len(key), key)
-		}
-		p.of = append(p.of, at)
 	}
-	if p.kept && d.lastPrefixes != nil && d.lastPrefixes.key == all.String() {
-		p.prefixStore = d.lastPrefixes
-		return p, nil
-	}
-	store, err := d.newPrefixStore(ctx, owners)
+	d.keep(used)
 	if err != nil {
-		return nil, err
-	}
-	store.key = all.String()
-	p.prefixStore = store
-	if p.kept = p.kept && store.size() <= keptFloats; p.kept {
-		d.lastPrefixes.free()
-		d.lastPrefixes = store
-	}
-	return p, nil
-}
-
-// size is the number of values that the store holds.
-func (p *prefixStore) size() int {
-	n := 0
-	for _, kv := range p.kv {
-		for _, t := range kv {
-			n += t.Size()
-		}
-	}
-	return n
-}
-
-// prefix is the text without its last token.
-func (t *task) prefix() []int32 { return t.text[:len(t.text)-1] }
-
-// prefixPushes are the pushes that reach the prefix.
-func (t *task) prefixPushes() []Push {
-	var out []Push
-	for _, p := range t.Push {
-		if p.Positions == All || len(t.text) > len(t.Prompt) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func (d *Decoder) newPrefixStore(ctx context.Context, owners []*task) (*prefixStore, error) {
-	p := &prefixStore{}
-	for _, t := range owners {
-		p.length = append(p.length, len(t.prefix()))
-	}
-	plan := planBatches(p.length, bucket, prefixTokens)
-	p.batch, p.row = make([]int, len(owners)), make([]int, len(owners))
-	p.kv = make([][]*tensors.Tensor, len(plan))
-	for i, b := range plan {
-		p.s = append(p.s, b.s)
-		for row, text := range b.members {
-			p.batch[text], p.row[text] = i, row
-		}
-	}
-	err := each(ctx, len(plan), func(i int) (err error) {
-		p.kv[i], err = d.runPrefix(plan[i], owners)
+		d.keep(nil)
 		return err
-	})
-	if err != nil {
-		p.free()
-		return nil, err
 	}
-	return p, nil
-}
-
-// runPrefix runs one batch; it returns k₀, v₀, k₁, … [B·K, S, h].
-func (d *Decoder) runPrefix(plan batch, owners []*task) ([]*tensors.Tensor, error) {
-	texts := make([][]int32, len(owners))
-	for i, t := range owners {
-		texts[i] = t.prefix()
-	}
-	table := newPushTable(d.config.Hidden, plan.b, func(row int) []Push {
-		if row >= len(plan.members) {
-			return nil
+	for i := range texts {
+		if of[i] != "" {
+			texts[i].seq = used[of[i]].Fork()
 		}
-		return owners[plan.members[row]].prefixPushes()
-	})
-	push := table.at(plan.b, plan.s, func(p Positions, row, j int) bool {
-		return p.reach(j, len(owners[plan.members[row]].Prompt)-1)
-	})
-	program, err := d.prefix.get(d.dev, variant{pushed: push != nil})
-	if err != nil {
-		return nil, err
 	}
-	c := &call{dev: d.dev}
-	d.addTexts(c, plan, texts, 1)
-	push.add(c)
-	c.keep(d.values...)
-	return c.run(program)
+	if d.keptSize() > keptFloats {
+		d.keep(nil)
+	}
+	return nil
 }
 
-// buildPrefix is the graph of runPrefix. Of the last block only keys and values are needed.
-func (d *Decoder) buildPrefix(v variant) (string, func([]*graph.Node) []*graph.Node) {
-	return "prefix", func(nodes []*graph.Node) []*graph.Node {
-		in := &inputs{nodes}
-		x := in.next()
-		dims := x.Shape().Dimensions
-		f := in.forward(d.config, dims[0], dims[1], false, v.pushed)
-		cache := &noPast{keep: true}
-		f.w, f.cache = bind(d.params, in.nodes), cache
-		x = graph.Reshape(x, dims[0]*dims[1], dims[2])
-		for l := range d.config.Layers - 1 {
-			x = f.block(l, x)
+// prefixOf is the prefix of a prompt with some pushes.
+func (d *Decoder) prefixOf(prompt []int32, push []Push) prefix {
+	last := len(prompt) - 1
+	p := prefix{text: text{tokens: prompt[:last], push: push, last: last}}
+	var class []byte
+	for _, r := range d.config.Ropes {
+		class = binary.AppendUvarint(class, uint64(r.Class(len(prompt), d.config.MaxPositions)))
+	}
+	p.class = string(class)
+	if edits(push, 0, last, last) == nil {
+		key := slices.Clone(class)
+		for _, t := range p.tokens {
+			key = binary.LittleEndian.AppendUint32(key, uint32(t))
 		}
-		k, values := f.keysAndValues(d.config.Layers-1, x)
-		return append(cache.kv, k, values)
+		p.key = string(key)
 	}
+	return p
 }
 
-// tokenKey is a text's tokens as a map key.
-func tokenKey(tokens []int32) string {
-	out := make([]byte, 0, 4*len(tokens))
-	for _, t := range tokens {
-		out = append(out, byte(t), byte(t>>8), byte(t>>16), byte(t>>24))
+// compute makes the sequences of prefixes.
+func (d *Decoder) compute(ctx context.Context, list []prefix) error {
+	groups := map[string][]*prefix{}
+	for i := range list {
+		p := &list[i]
+		p.seq = d.engine.NewSequence(p.last + 1)
+		if p.key != "" {
+			groups[p.class] = append(groups[p.class], p)
+		}
 	}
-	return string(out)
-}
-
-// copyTransposed writes the transposed keys of a row's prefix in layer l to dst [K, h, T] and the
-// values to values [K, T, h]; T ≥ the prefix's length.
-func (p *prefixes) copyTransposed(c *arch.Config, l, row int, dst, values []float32, t int) error {
-	return p.visit(c, l, row, func(head int, k, v []float32) {
-		h := c.HeadDim
-		for j := range p.length[p.of[row]] {
-			for x := range h {
-				dst[(head*h+x)*t+j] = k[j*h+x]
+	for _, group := range groups {
+		if n := common(group); len(group) > 1 && n >= fewShared {
+			first := group[0]
+			root := []text{{seq: first.seq, tokens: first.tokens[:n]}}
+			if err := d.feed(ctx, root, batchTokens, func(int, engine.Item, engine.Result) {}); err != nil {
+				return err
+			}
+			for _, p := range group {
+				if p.tokens = p.tokens[n:]; p != first {
+					p.seq = first.seq.Fork()
+				}
 			}
 		}
-		copy(values[head*t*h:], v[:p.length[p.of[row]]*h])
-	})
+	}
+	var rest []text
+	for _, p := range list {
+		if len(p.tokens) > 0 {
+			rest = append(rest, p.text)
+		}
+	}
+	return d.feed(ctx, rest, batchTokens, func(int, engine.Item, engine.Result) {})
 }
 
-// copyPlain writes keys and values of a row's prefix to dst and values [K, P, h].
-func (p *prefixes) copyPlain(c *arch.Config, l, row int, dst, values []float32, width int) error {
-	return p.visit(c, l, row, func(head int, k, v []float32) {
-		n := p.length[p.of[row]] * c.HeadDim
-		copy(dst[head*width*c.HeadDim:], k[:n])
-		copy(values[head*width*c.HeadDim:], v[:n])
-	})
-}
-
-// visit shows f the keys and values [S, h] of each head of a row's prefix in layer l.
-func (p *prefixes) visit(c *arch.Config, l, row int, f func(head int, k, v []float32)) error {
-	i := p.of[row]
-	kv, size := p.kv[p.batch[i]], p.s[p.batch[i]]*c.HeadDim
-	return read(kv[2*l], func(k []float32) {
-		_ = read(kv[2*l+1], func(v []float32) {
-			for head := range c.KVHeads {
-				at := (p.row[i]*c.KVHeads + head) * size
-				f(head, k[at:at+size], v[at:at+size])
+// common is the number of tokens with which all prefixes begin.
+func common(list []*prefix) int {
+	n := len(list[0].tokens)
+	for _, p := range list[1:] {
+		n = min(n, len(p.tokens))
+		for i := range n {
+			if p.tokens[i] != list[0].tokens[i] {
+				n = i
+				break
 			}
-		})
-	})
+		}
+	}
+	return n
+}
+
+// keep lets go of the prefixes that are kept, other than those in next, which are kept from now on.
+func (d *Decoder) keep(next map[string]engine.Sequence) {
+	for key, s := range d.kept {
+		if next[key] != s && s != nil {
+			s.Free()
+		}
+	}
+	d.kept = next
+}
+
+// keptSize is about how many values the kept prefixes hold.
+func (d *Decoder) keptSize() int {
+	const spare = 16 // a last page is half empty
+	n := 0
+	for _, s := range d.kept {
+		n += s.Len() + spare
+	}
+	return n * 2 * d.config.Layers * d.config.KVDim()
+}
+
+// freeAll gives the memory of texts back.
+func freeAll(texts []text) {
+	for _, t := range texts {
+		if t.seq != nil {
+			t.seq.Free()
+		}
+	}
 }

@@ -1,9 +1,6 @@
 package gpu
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // progressKey is the key of a context's report.
 type progressKey struct{}
@@ -27,11 +24,8 @@ func PartOf(ctx context.Context, i, n int) context.Context {
 
 // A meter adds up what a call has done; nil if nobody asks.
 type meter struct {
-	report func(float64)
-	total  float64
-
-	mu   sync.Mutex
-	done float64
+	report      func(float64)
+	total, done float64
 }
 
 func newMeter(ctx context.Context, total int) *meter {
@@ -47,8 +41,6 @@ func (m *meter) add(n int) {
 	if m == nil {
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.done += float64(n)
 	m.report(min(m.done/m.total, 1))
 }

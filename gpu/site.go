@@ -37,10 +37,16 @@ func (p Positions) String() string {
 	return fmt.Sprintf("Positions(%d)", int(p))
 }
 
-// reach reports whether a push with these positions goes to token j of a text whose prompt's
-// last token is last.
-func (p Positions) reach(j, last int) bool {
-	return j == last || j < last && p == All || j > last && p != LastPrompt
+// span is the tokens [from, to) that a push with these positions reaches in a text whose prompt's last
+// token is last.
+func (p Positions) span(last int) (from, to int) {
+	switch p {
+	case All:
+		return 0, math.MaxInt
+	case LastPrompt:
+		return last, last + 1
+	}
+	return last, math.MaxInt
 }
 
 // A Push is one addition to the residual stream.

@@ -26,7 +26,7 @@ func builtFrom() string {
 }
 
 // version says what a program was built from: "runpipeline v1.2.0, revision 0123456789ab (changed),
-// go1.26.0 linux/amd64, simd".
+// go1.26.0 linux/amd64".
 func version(info *debug.BuildInfo) string {
 	settings := map[string]string{}
 	for _, s := range info.Settings {
@@ -47,10 +47,6 @@ func version(info *debug.BuildInfo) string {
 	if compiler == "" {
 		compiler = runtime.Version()
 	}
-	compiler, _, _ = strings.Cut(compiler, "-X:") // the experiments come below
-	products := "simd"
-	if !strings.Contains(","+settings["GOEXPERIMENT"]+",", ",simd,") {
-		products = "without simd: matrix products are slow; build with GOEXPERIMENT=simd"
-	}
-	return fmt.Sprintf("runpipeline %s, %s, %s %s/%s, %s", module, revision, compiler, runtime.GOOS, runtime.GOARCH, products)
+	compiler, _, _ = strings.Cut(compiler, "-X:") // experiments of the compiler change no result
+	return fmt.Sprintf("runpipeline %s, %s, %s %s/%s", module, revision, compiler, runtime.GOOS, runtime.GOARCH)
 }

@@ -114,6 +114,26 @@ func (m *Model) Close() error {
 	return nil
 }
 
+// Size is about how many bytes a model's weights take: as many as in their file, but for types that are
+// widened.
+func Size(c *arch.Config, src arch.Source) (bytes int) {
+	for _, p := range c.Params() {
+		outputs := 0
+		for _, part := range p.Parts {
+			outputs += part.N
+		}
+		for _, part := range p.Parts {
+			n := p.Size() / outputs * part.N
+			if f := formatOf(src, []rows{{part.Tensor, part.From, part.N}}); f != nil && p.Kind != arch.Vector {
+				bytes += n / f.layout.Block * f.layout.Bytes
+			} else {
+				bytes += 4 * n
+			}
+		}
+	}
+	return bytes
+}
+
 // A reader makes weights of params; the first error sticks.
 type reader struct {
 	crew   *crew

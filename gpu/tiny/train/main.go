@@ -21,6 +21,7 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
+	"github.com/persona-transfer/runpipeline/gpu/xla"
 )
 
 func main() {
@@ -38,7 +39,7 @@ func main() {
 
 // run makes the models that were asked for, and writes the log of it.
 func run(ctx context.Context, out string, tokens int, only string) error {
-	if least := gpu.DefaultTrain().Rows * rowTokens; tokens < least {
+	if least := xla.DefaultTrain().Rows * rowTokens; tokens < least {
 		return fmt.Errorf("-tokens %d: fewer than %d make no step", tokens, least)
 	}
 	var texts []string
@@ -74,10 +75,10 @@ func (f family) make(ctx context.Context, folder string, texts []string, tokens 
 		return record{}, err
 	}
 	shuffle(training)
-	o := gpu.DefaultTrain()
+	o := xla.DefaultTrain()
 	o.Seed, o.Length, o.Steps = f.seed, rowTokens-1, len(training)/o.Rows
 	r := record{family: f, parameters: config.Parameters(), tokens: o.Steps * o.Rows * o.Length}
-	weights, err := gpu.Train(ctx, config, o,
+	weights, err := xla.Train(ctx, config, o,
 		func(step int) []int32 { return slices.Concat(training[step*o.Rows : (step+1)*o.Rows]...) },
 		func(step int, loss float64) {
 			if r.add(step+1, o.Steps, loss) {
@@ -90,9 +91,7 @@ func (f family) make(ctx context.Context, folder string, texts []string, tokens 
 	if r.digest, err = f.writeWeights(folder, weights); err != nil {
 		return record{}, err
 	}
-	if r.device, err = gpu.DeviceFor("cpu"); err != nil {
-		return record{}, err
-	}
+	r.device = xla.Device()
 	if r.validation, err = f.validate(ctx, folder, min(tokens, validationTokens)); err != nil {
 		return record{}, fmt.Errorf("validate: %w", err)
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"time"
-
-	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // A record says how the training of a model went.
@@ -15,8 +13,8 @@ type record struct {
 	tokens     int // seen in training
 	lines      []line
 	validation float64 // nats per token, of the stored weights
-	device     gpu.Device
-	digest     string // SHA-256 of model.safetensors, in hexadecimal
+	device     string  // on which it was trained
+	digest     string  // SHA-256 of model.safetensors, in hexadecimal
 	took       time.Duration
 
 	sum   float64 // of the losses since the last line

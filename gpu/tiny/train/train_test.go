@@ -16,8 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // A short training, twice, the second time on one core.
@@ -73,7 +71,7 @@ func TestImpossibleTrainingsAreRefused(t *testing.T) {
 // The record's lines are means over equal stretches of steps, and the last step ends one.
 func TestRecordsAreMeans(t *testing.T) {
 	r := record{family: families[0], parameters: 7, tokens: 8, validation: 1.25, took: 90 * time.Second,
-		device: gpu.Device{Name: "cpu", DType: "float32", ISA: "avx2"}, digest: "ab12"}
+		device: "cpu/float32/avx2", digest: "ab12"}
 	for step := 1; step <= 50; step++ {
 		r.add(step, 50, float64(step))
 	}

@@ -1,10 +1,8 @@
 //go:build !(amd64 && goexperiment.simd)
 
-package gpu
+package xla
 
 import "runtime"
-
-const simdBuild = false
 
 // isa names the architecture alone: without vector instructions the compiler may still fuse
 // multiplications with additions on some of them.

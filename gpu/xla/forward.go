@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"github.com/gomlx/compute/shapes"
@@ -9,10 +9,10 @@ import (
 
 // node is a value of a graph. Letters of its shape, here and in the files that build graphs:
 //
-//	B  rows of a batch        S  new tokens of a row       M  B·S, a token per line
+//	B  rows of a batch        S  tokens of a row           M  B·S, a token per line
 //	d  Hidden                 f  Inner                     V  Vocab
 //	H  Heads                  K  KVHeads                   G  H/K, query heads per key head
-//	h  HeadDim                T  positions that a new token may look at
+//	h  HeadDim
 type node = graph.Node
 
 // weights gives a graph's weights by the name of the param.
@@ -32,7 +32,7 @@ func (w weights) block(l int) func(name string) *node {
 	return func(name string) *node { return w[arch.BlockParam(l, name)] }
 }
 
-// A forward is one pass of M = B·S new tokens through the blocks.
+// A forward is one pass of M = B·S tokens of whole texts through the blocks.
 type forward struct {
 	c    *arch.Config
 	w    weights
@@ -40,9 +40,7 @@ type forward struct {
 
 	ropes []angles      // one per arch.Config.Ropes
 	logn  *node         // factor of q [M, 1]; nil: none
-	masks map[int]*node // by window: added to scores [B·K, G·S, T]
-	push  *pushes       // steering; nil: none
-	cache kvCache       // where keys and values of earlier tokens are
+	masks map[int]*node // by window: added to scores [B·K, G·S, S]
 	tape  *tape         // records how to go back; nil: no training
 }
 
@@ -59,7 +57,7 @@ func (f *forward) block(l int, x *node) *node {
 	if c.PostNorms {
 		y = f.norm(y, w("post_mlp"))
 	}
-	return f.push.apply(l, f.add(x, y))
+	return f.add(x, y)
 }
 
 // mlp is down(act(gate(x))·up(x)).
@@ -128,20 +126,6 @@ func dotRows(x, y *node) *node {
 	d := x.Shape().Dimensions
 	x, y = graph.Reshape(x, d[0], 1, d[1]), graph.Reshape(y, d[0], 1, d[1])
 	return graph.Dot(x, y).General([]int{2}, []int{0}, []int{2}, []int{0})
-}
-
-// logits is the output matrix's product with the final norm of x [M, d], in blocks [M, ≤2048].
-func (f *forward) logits(x *node) []*node {
-	x = f.norm(x, f.w[arch.Norm])
-	var out []*node
-	for i := range headBlocks(f.c) {
-		y := matmul(x, f.w[headParam(i)])
-		if limit := f.c.LogitCap; limit > 0 {
-			y = softcap(y, limit)
-		}
-		out = append(out, y)
-	}
-	return out
 }
 
 // softcap is limit·tanh(x/limit).

@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"github.com/gomlx/compute/shapes"
@@ -7,17 +7,12 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// attention is grouped-query attention over the earlier and the new tokens.
+// attention is grouped-query attention.
 //
 //	x [M, d]   → [M, H·h]
 func (f *forward) attention(l int, x *node) *node {
 	q, k, v := f.project(l, x)
-	keys, values, transposed := f.cache.extend(l, k, v)
-	axis := 2
-	if transposed {
-		axis = 1
-	}
-	scores := graph.Dot(q, keys).General([]int{2}, []int{0}, []int{axis}, []int{0}) // [B·K, G·S, T]
+	scores := graph.Dot(q, k).General([]int{2}, []int{0}, []int{2}, []int{0}) // [B·K, G·S, S]
 	if f.c.AttnCap > 0 {
 		scores = softcap(scores, f.c.AttnCap)
 	}
@@ -25,8 +20,8 @@ func (f *forward) attention(l int, x *node) *node {
 		scores = graph.Add(scores, mask)
 	}
 	p := graph.BackendFusedSoftmax(scores, 2)
-	o := graph.Dot(p, values).General([]int{2}, []int{0}, []int{1}, []int{0})
-	f.tape.attention(o, q, keys, values, p)
+	o := graph.Dot(p, v).General([]int{2}, []int{0}, []int{1}, []int{0})
+	f.tape.attention(o, q, k, v, p)
 	joined := f.joinHeads(o, f.c.Heads)
 	f.tape.move(joined, o, func(back *node) *node { return f.splitHeads(f.asHeads(back), f.c.Heads, o) })
 	return joined
@@ -61,12 +56,6 @@ func (f *forward) project(l int, x *node) (q, k, v *node) {
 func (f *forward) asHeads(x *node) *node {
 	d := x.Shape().Dimensions
 	return graph.Reshape(x, d[0], d[1]/f.c.HeadDim, f.c.HeadDim)
-}
-
-// keysAndValues is project without the queries.
-func (f *forward) keysAndValues(l int, x *node) (k, v *node) {
-	_, k, v = f.project(l, f.norm(x, f.w.block(l)("attn_norm")))
-	return k, v
 }
 
 // normHeads is RMSNorm of every head of x [M, n, h] with its own gain; gain is [1, n·h].

@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"github.com/gomlx/compute/shapes"

@@ -1,14 +1,12 @@
 //go:build amd64 && goexperiment.simd
 
-package gpu
+package xla
 
 import (
 	"os"
 	"simd/archsimd"
 	"strconv"
 )
-
-const simdBuild = true
 
 // isa names the kernels that the backend chooses on this machine. It lets users switch
 // instruction sets off, which changes the bits.

@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"github.com/gomlx/gomlx/core/graph"
@@ -43,12 +43,12 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 	g := tokens.Graph()
 	seen := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s)), b*s, 1)
 	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
-	f := &forward{c: c, w: w, b: b, s: s, cache: &noPast{}, tape: tape, masks: map[int]*node{}}
+	f := &forward{c: c, w: w, b: b, s: s, tape: tape, masks: map[int]*node{}}
 	for _, window := range c.WindowSizes() {
 		f.masks[window] = causalMask(g, c, b, s, window)
 	}
 	for i := range c.Ropes {
-		cos, sin := t.angles(i, b)
+		cos, sin := anglesOf(c, i, b, s)
 		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
 	}
 	x := graph.Gather(w[arch.Embed], seen)
@@ -65,15 +65,14 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 	return loss
 }
 
-// angles are the cosines and sines of b rows.
-func (t *trainer) angles(i, b int) (cos, sin [][]float32) {
-	r := t.c.Ropes[i]
-	table := r.Table(t.o.Length, t.c.MaxPositions)
-	table.At(t.o.Length)
+// anglesOf are the cosines and sines of b rows of s tokens under encoding i.
+func anglesOf(c *arch.Config, i, b, s int) (cos, sin [][]float32) {
+	table := c.Ropes[i].Table(s, c.MaxPositions)
+	table.At(s)
 	for range b {
-		for p := range t.o.Length {
-			c, s := table.At(p)
-			cos, sin = append(cos, c), append(sin, s)
+		for p := range s {
+			co, si := table.At(p)
+			cos, sin = append(cos, co), append(sin, si)
 		}
 	}
 	return cos, sin

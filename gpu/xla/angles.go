@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"github.com/gomlx/gomlx/core/graph"
@@ -6,7 +6,7 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// angles are the cosines and sines of the new tokens' positions, [M, H+K, Dim/2].
+// angles are the cosines and sines of the tokens' positions, [M, H+K, Dim/2].
 type angles struct{ cos, sin *node }
 
 // newAngles repeats cos and sin [M, Dim/2] for every head that is rotated.

@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"github.com/gomlx/compute/dtypes"
@@ -24,11 +24,6 @@ func (c *call) floats(fill func([]float32), dims ...int) {
 // ints adds an int32 tensor.
 func (c *call) ints(fill func([]int32), dims ...int) {
 	c.add(newTensor(c.dev, dtypes.Int32, fill, dims...))
-}
-
-// index adds one int64 [1, 1].
-func (c *call) index(i int) {
-	c.add(newTensor(c.dev, dtypes.Int64, func(x []int64) { x[0] = int64(i) }, 1, 1))
 }
 
 func (c *call) add(t *tensors.Tensor, err error) {
@@ -85,7 +80,7 @@ func free(ts []*tensors.Tensor) {
 }
 
 // newTensor makes a tensor in the device's memory where that is shared, and lets fill write it.
-func newTensor[T float32 | int32 | int64](dev *device, dtype dtypes.DType, fill func([]T), dims ...int) (*tensors.Tensor, error) {
+func newTensor[T float32 | int32](dev *device, dtype dtypes.DType, fill func([]T), dims ...int) (*tensors.Tensor, error) {
 	t, err := tensors.FromShapeForBackend(dev.backend, 0, shapes.Make(dtype, dims...))
 	if err != nil {
 		return nil, err
@@ -96,23 +91,4 @@ func newTensor[T float32 | int32 | int64](dev *device, dtype dtypes.DType, fill 
 // read lets f see a tensor's values, which are only valid during f.
 func read(t *tensors.Tensor, f func([]float32)) error {
 	return t.ConstFlatData(func(flat any) { f(flat.([]float32)) })
-}
-
-// readBlocks shows f the rows of logits that come in blocks [rows, ≤2048].
-func readBlocks(blocks []*tensors.Tensor, rows int, f func(row func(b int) [][]float32)) error {
-	flat := make([][]float32, len(blocks))
-	for i, t := range blocks {
-		if err := read(t, func(x []float32) { flat[i] = x }); err != nil {
-			return err
-		}
-	}
-	f(func(b int) [][]float32 {
-		out := make([][]float32, len(flat))
-		for i, x := range flat {
-			w := len(x) / rows
-			out[i] = x[b*w : (b+1)*w]
-		}
-		return out
-	})
-	return nil
 }

@@ -1,4 +1,4 @@
-package gpu_test
+package xla
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
@@ -25,7 +24,7 @@ func TestGradientIsTheSlopeOfTheLoss(t *testing.T) {
 			r := gputest.Model(config, 3)
 			const rows, length = 2, 11
 			tokens := r.Text(rows*(length+1), 8)
-			loss, grads, err := gpu.Gradient(config, r, rows, length, tokens)
+			loss, grads, err := gradient(config, r, rows, length, tokens)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,9 +88,9 @@ func smallTrain(t *testing.T, seed uint64, steps int, progress func(int, float64
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := gpu.DefaultTrain()
+	o := DefaultTrain()
 	o.Seed, o.Steps, o.Rows, o.Length = seed, steps, 4, 16
-	w, err := gpu.Train(context.Background(), config, o, func(step int) []int32 {
+	w, err := Train(context.Background(), config, o, func(step int) []int32 {
 		out := make([]int32, 4*17)
 		for i := range out {
 			out[i] = int32((i*7 + step) % 5)
@@ -122,35 +121,76 @@ func TestTrainingLearnsAndRepeats(t *testing.T) {
 	}
 }
 
-// TestTrainedWeightsAreStoredAsTheyAreRead loads what Train returns.
+// TestTrainedWeightsAreStoredAsTheyAreRead reads what Train returns.
 func TestTrainedWeightsAreStoredAsTheyAreRead(t *testing.T) {
 	config, _ := arch.ParseConfig([]byte(gputest.Configs["qwen2"]))
 	r := &gputest.Reference{Config: config, Weights: smallTrain(t, 1, 10, nil)}
-	d, err := gpu.OpenSource(config, r, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
 	text := []int32{0, 2, 4, 1, 3}
-	got, err := d.Logits(context.Background(), [][]int32{text}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e := relative(got[0], r.Forward(text, 0).Logits(len(text)-1)); e > tolerance {
+	got, want := residuals(t, config, r, 1, len(text), text), r.Forward(text, 0)
+	last := config.Layers - 1
+	if e := relative(got[last][4*config.Hidden:], want.Residual[last][4]); e > tolerance {
 		t.Errorf("relative difference %.1e", e)
 	}
 }
 
 func TestTrainRefuses(t *testing.T) {
 	config, _ := arch.ParseConfig([]byte(gputest.Configs["llama"]))
-	o := gpu.DefaultTrain()
+	o := DefaultTrain()
 	o.Steps = 1
 	short := func(int) []int32 { return []int32{1, 2, 3} }
-	if _, err := gpu.Train(context.Background(), config, o, short, nil); err == nil {
+	if _, err := Train(context.Background(), config, o, short, nil); err == nil {
 		t.Error("a batch of three tokens was accepted")
 	}
 	o.Steps = 0
-	if _, err := gpu.Train(context.Background(), config, o, short, nil); err == nil {
+	if _, err := Train(context.Background(), config, o, short, nil); err == nil {
 		t.Error("no steps were accepted")
 	}
+}
+
+func logSoftmax(x []float64, i int) float64 {
+	top := slices.Max(x)
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(v - top)
+	}
+	return x[i] - top - math.Log(sum)
+}
+
+// gradient returns the mean loss of rows of tokens and its gradient by every stored tensor,
+// at the weights of src.
+func gradient(c *arch.Config, src arch.Source, rows, length int, tokens []int32) (float64, map[string][]float32, error) {
+	o := DefaultTrain()
+	o.Rows, o.Length, o.Steps = rows, length, 1
+	t, err := newTrainer(c, o)
+	if err != nil {
+		return 0, nil, err
+	}
+	weights, err := loadWeights(t.dev, src, t.params)
+	if err != nil {
+		return 0, nil, err
+	}
+	p, err := t.dev.newProgram("gradient", func(in []*node) []*node {
+		tape := newTape()
+		w := bind(t.params, in[1:])
+		out := []*node{t.loss(tape, w, in[0])}
+		for _, x := range in[1:] {
+			out = append(out, tape.grads[x])
+		}
+		return out
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	call := &call{dev: t.dev}
+	call.ints(func(x []int32) { copy(x, tokens) }, rows, length+1)
+	call.keep(weights...)
+	out, err := call.run(p)
+	if err != nil {
+		return 0, nil, err
+	}
+	var loss float64
+	err = read(out[0], func(x []float32) { loss = float64(x[0]) })
+	t.state = out[1:]
+	grads, err2 := t.tensors()
+	return loss, grads, firstError(err, err2)
 }

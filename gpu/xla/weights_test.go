@@ -1,9 +1,7 @@
-package gpu
+package xla
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
 
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -11,27 +9,12 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// loadWeights reads every param, several at a time, directly into the device's memory where
-// the device shares it. A tied head of a configuration is read from the embedding's tensor.
+// loadWeights reads every param.
 func loadWeights(dev *device, src arch.Source, params []arch.Param) ([]*tensors.Tensor, error) {
 	out := make([]*tensors.Tensor, len(params))
-	errs := make([]error, len(params))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(4, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := range next {
-				out[i], errs[i] = loadParam(dev, src, params[i])
-			}
-		})
-	}
 	for i := range params {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
+		var err error
+		if out[i], err = loadParam(dev, src, params[i]); err != nil {
 			return nil, err
 		}
 	}

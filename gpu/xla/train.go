@@ -1,4 +1,4 @@
-package gpu
+package xla
 
 import (
 	"context"
@@ -97,7 +97,7 @@ func newTrainer(c *arch.Config, o TrainOptions) (*trainer, error) {
 	if o.Steps < 1 || o.Rows < 1 || o.Length < 1 || !(o.Rate > 0) || !(o.Clip > 0) {
 		return nil, fmt.Errorf("steps, rows, length, rate and clip must be positive: %+v", o)
 	}
-	dev, err := openDevice("cpu")
+	dev, err := openDevice()
 	if err != nil {
 		return nil, err
 	}
