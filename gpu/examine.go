@@ -5,6 +5,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/cpu"
 )
 
 // Examine checks a checkpoint's configuration and tensors as [Open] does, but reads no tensor. It returns
@@ -14,6 +15,16 @@ func Examine(c *checkpoint.Checkpoint) (notes []string, err error) {
 		return nil, fmt.Errorf("open model %s: %w", c.Name(), err)
 	}
 	return notes, nil
+}
+
+// WeightBytes is about how many bytes the weights of a checkpoint take when it is open: they stay as they
+// are stored.
+func WeightBytes(c *checkpoint.Checkpoint) (int, error) {
+	config, _, err := examine(c)
+	if err != nil {
+		return 0, fmt.Errorf("open model %s: %w", c.Name(), err)
+	}
+	return cpu.Size(config, c), nil
 }
 
 func examine(c *checkpoint.Checkpoint) (*arch.Config, []string, error) {

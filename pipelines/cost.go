@@ -146,8 +146,8 @@ func (e *Experiment) personaSize() transforms.ReadingSize {
 // processBytes is what the process takes without any model: the program, Beam, texts and vocabularies.
 const processBytes = 128 << 20
 
-// memory is about how many bytes are in memory at once where most are: the weights in float32 of the models
-// that are open side by side, what the stage at work takes, and what the collector leaves for later.
+// memory is about how many bytes are in memory at once where most are: the weights of the models that are open
+// side by side, what the stage at work takes, and what the collector leaves for later.
 func (e *Experiment) memory(plan *Plan) int {
 	missing, most := plan.missing(), 0
 	open := map[transforms.Model]bool{}
@@ -176,9 +176,9 @@ func (e *Experiment) memory(plan *Plan) int {
 // weights is the size of a model's weights in memory.
 func (e *Experiment) weights(m transforms.Model) int {
 	if m == e.Source.Model {
-		return 4 * e.Source.shape.Parameters()
+		return e.Source.weights
 	}
-	return 4 * e.Target.shape.Parameters()
+	return e.Target.weights
 }
 
 // missing lists the stages that are to be computed.

@@ -69,6 +69,7 @@ func TestMemoryIsOfTheModelsSideBySide(t *testing.T) {
 	e := small().experiment(t)
 	e.Source.shape, e.Target.shape = shape(40), shape(20)
 	source, target := 4*e.Source.shape.Parameters(), 4*e.Target.shape.Parameters()
+	e.Source.weights, e.Target.weights = source, target
 	plan, err := e.Plan(t.Context(), cache.NewMemory())
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ type Side struct {
 	name       string       // "source" or "target"
 	configured string       // the model as the configuration names it
 	shape      *arch.Config // nil if its files were not found
+	weights    int          // bytes of its weights in memory, in float32 if they are not there
 }
 
 // blocks is how many the model has, 0 if that is not known.
@@ -153,6 +154,7 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 		return err
 	}
 	s.Shape = transforms.ShapeOf(s.shape)
+	s.weights = 4 * s.shape.Parameters()
 	if missing := c.MissingShards(); len(missing) > 0 {
 		if metadataOnly {
 			s.Digest = "weights missing"
@@ -165,6 +167,9 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 	}
 	notes, err := gpu.Examine(c)
 	if err != nil {
+		return err
+	}
+	if s.weights, err = gpu.WeightBytes(c); err != nil {
 		return err
 	}
 	for _, note := range notes {

@@ -31,20 +31,9 @@ type Work struct {
 	Bytes    float64 // of memory beside the weights of the model
 }
 
-// overhead is by how much the products of a model take longer than one large product of their widths does
-// alone: most are narrower, each waits for what comes before it, and short texts are padded. It is fitted on
-// the embedded pair and on SmolLM2-135M with Gemma 3 270M in both directions, on two cores with AVX-512;
-// BENCHMARKS.md has what came of it.
-func (p Pace) overhead() float64 {
-	if p == Reading {
-		return 2
-	}
-	return 1.2
-}
-
 // Seconds is how long the work takes at a speed.
 func (w Work) Seconds(s gpu.Speed) float64 {
-	products := w.Pace.overhead() * s.Product * w.Products
+	products := s.Product * w.Products
 	if w.Rows > 0 {
 		products += s.Weight * w.Products / float64(w.Rows)
 	}
@@ -89,54 +78,51 @@ func ShapeOf(c *arch.Config) Shape {
 	return Shape{Hidden: c.Hidden, Inner: c.Inner, Layers: c.Layers, Heads: c.Heads, QueryDim: c.QueryDim(), KVDim: c.KVDim(), Vocab: c.Vocab}
 }
 
-// block is the products and elements of one token in one block that looks at so many others. The factors
-// of the elements count the operations of the graph: norms, sums and steering on the residual stream, the
-// gate, turning and copying of heads, mask and softmax.
-func (s Shape) block(context int) (products, elements float64) {
-	heads := s.QueryDim + 2*s.KVDim
-	products = float64(s.Hidden*heads + s.QueryDim*s.Hidden + 3*s.Hidden*s.Inner + 2*s.QueryDim*context)
-	elements = float64(16*s.Hidden + 12*s.Inner + 12*heads + 10*s.Heads*context)
-	return products, elements
+// block is the products of one token in one block that looks at so many others. What is done by elements
+// is in the device's measured speed.
+func (s Shape) block(context int) float64 {
+	return float64(s.Hidden*(s.QueryDim+2*s.KVDim) + s.QueryDim*s.Hidden + 3*s.Hidden*s.Inner + 2*s.QueryDim*context)
 }
 
-// head is the output matrix, and what is done with the logits of one token.
-func (s Shape) head() (products, elements float64) {
-	return float64(s.Hidden * s.Vocab), 4 * float64(s.Vocab)
-}
+// head is the products of the output matrix for one token.
+func (s Shape) head() float64 { return float64(s.Hidden * s.Vocab) }
+
+// line is the bytes that a token takes on its way through a forward pass.
+func (s Shape) line() int { return 4 * (3*s.Hidden + 2*s.Inner + 2*s.QueryDim + 2*s.KVDim) }
+
+// keys is the bytes of the keys and values of so many tokens of a text, kept in pages.
+func (s Shape) keys(tokens int) int { return 4 * 2 * s.Layers * s.KVDim * (tokens + pageTokens) }
 
 // reading is the work of reading tokens of texts of a length up to the end of a number of blocks.
 func (s Shape) reading(tokens, length, blocks int) Work {
-	p, e := s.block(length)
-	n := float64(tokens * blocks)
-	rows := min(tokens, batchRows)
-	return Work{Pace: Reading, Products: n * p, Rows: rows, Elements: n * e, Lanes: batchLanes,
-		Bytes: float64(2 * rows * 4 * (12*s.Hidden + 6*s.Inner + 2*s.QueryDim))}
+	rows := max(min(tokens, batchRows), 1)
+	return Work{Pace: Reading, Products: float64(tokens*blocks) * s.block(length), Rows: rows, Bytes: float64(rows * s.line())}
 }
 
-// writing is the work of continuing texts by so many tokens each.
+// writing is the work of continuing texts by so many tokens each. Of each token the logits are searched, and
+// those that are not negligible weighed.
 func (s Shape) writing(texts, prompt, tokens int) Work {
-	p, e := s.block(prompt + tokens)
-	hp, he := s.head()
-	n := float64(texts * tokens)
-	return Work{Pace: Writing, Products: n * (p*float64(s.Layers) + hp), Rows: max(texts, 1), Elements: n * (e*float64(s.Layers) + he/2), Lanes: 1,
-		Bytes: float64(4 * texts * (2*s.Vocab + 4*s.Layers*s.KVDim*(prompt+tokens)))}
+	n, rows := float64(texts*tokens), max(min(texts, writtenRows), 1)
+	return Work{Pace: Writing, Products: n * (s.block(prompt+tokens)*float64(s.Layers) + s.head()), Rows: rows,
+		Elements: n * float64(4*s.Vocab+16*min(s.Vocab, weighed)), Lanes: rows,
+		Bytes: float64(rows * (4*s.Vocab + s.line() + s.keys(prompt+tokens)))}
 }
 
 // scoring is the work of reading texts and the likelihoods of their tokens.
 func (s Shape) scoring(texts, prompt, tokens int) Work {
 	w := s.reading(texts*tokens, prompt+tokens, s.Layers)
-	hp, he := s.head()
 	n := float64(texts * tokens)
-	w.Pace, w.Products, w.Elements = Scoring, w.Products+n*hp, w.Elements+n*he
-	w.Bytes += float64(2*min(headBytes, 4*headLines*s.Vocab) + 4*texts*4*s.Layers*s.KVDim*(prompt+tokens))
+	w.Pace, w.Products = Scoring, w.Products+n*s.head()
+	w.Elements, w.Lanes = 2*n*float64(s.Vocab), w.Rows
+	w.Bytes += float64((w.Rows/max(tokens, 1) + 1) * s.keys(prompt+tokens))
 	return w
 }
 
 const (
-	batchRows  = 2048     // tokens that a device reads at once, about
-	batchLanes = 4        // batches that it has under way
-	headBytes  = 64 << 20 // of logits that there are at once, at most
-	headLines  = 512      // and of how many tokens
+	batchRows   = 2048 // tokens that a device reads at once, about
+	writtenRows = 256  // texts that it continues at once
+	pageTokens  = 32   // tokens whose keys are kept together
+	weighed     = 4096 // tokens of a vocabulary, about, whose probability counts when one is drawn
 )
 
 // tokensOf is about how many tokens a text has: vocabularies of English take some four bytes in each.
@@ -153,12 +139,9 @@ func meanTokens(texts []string) int {
 
 // A ReadingSize is what a model reads of texts.
 type ReadingSize struct {
-	Tokens int `json:"tokens"` // in all, about, padding included
+	Tokens int `json:"tokens"` // in all, about
 	Length int `json:"length"` // of one text
 }
-
-// paddedTo is the multiple to which the lengths of texts are padded.
-const paddedTo = 16
 
 // SizeOf is what is read of texts that are like these, as many as give n pairs, or all of them if n is 0.
 func SizeOf(texts []string, positions string, n int) ReadingSize {
@@ -166,7 +149,7 @@ func SizeOf(texts []string, positions string, n int) ReadingSize {
 	texts = texts[:min(len(texts), enough)]
 	tokens, pairs := 0, 0
 	for _, t := range texts {
-		tokens += (tokensOf(t) + paddedTo - 1) / paddedTo * paddedTo
+		tokens += tokensOf(t)
 		if positions == "last" {
 			pairs++
 		} else {

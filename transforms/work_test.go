@@ -100,7 +100,7 @@ func TestWorkGrowsWithWhatMakesIt(t *testing.T) {
 func TestSizeOfTexts(t *testing.T) {
 	texts := slices.Repeat([]string{"one two three four five six"}, 50) // 4 word ends from the third on
 	last, ends, all := SizeOf(texts, "last", 100), SizeOf(texts, "word_ends", 100), SizeOf(texts, "last", 0)
-	if last.Tokens != 4*ends.Tokens || all.Tokens != 50*16 || last.Length != 16 {
+	if last.Tokens != 4*ends.Tokens || all.Tokens != 50*8 || last.Length != 8 {
 		t.Errorf("last %+v, word ends %+v, all %+v", last, ends, all)
 	}
 	if got := SizeOf(nil, "last", 10); got.Tokens != 0 {
