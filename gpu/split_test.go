@@ -11,8 +11,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
-// akin are n rows of which most begin with the same tokens: some prompts are equal, some go on from
-// others, and texts are steered in every way.
+// akin are n rows that begin with the same eight tokens, most with more: some prompts are equal, some go
+// on from others, and texts are steered in every way.
 func akin(r *gputest.Reference, n int) []gpu.Row {
 	stem := r.Text(14, 77)
 	rows := variedRows(r, n, 9)
@@ -21,9 +21,11 @@ func akin(r *gputest.Reference, n int) []gpu.Row {
 		case 0, 1:
 			rows[i].Prompt = slices.Concat(stem, r.Text(1+i%3*9, uint64(i%3)))
 		case 2:
-			rows[i].Prompt = stem[:9+i%4]
+			rows[i].Prompt = stem[:11+i%4]
 		case 3:
 			rows[i].Prompt = rows[i-1].Prompt
+		case 4:
+			rows[i].Prompt = slices.Concat(stem[:8], rows[i].Prompt)
 		}
 	}
 	return rows

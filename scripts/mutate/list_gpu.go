@@ -3,7 +3,7 @@ package main
 // Models: where activations are read, where steering acts, and how tokens are chosen.
 var gpuMutants = []Mutant{
 	{Name: "gpu/sites in the order of layers", File: "gpu/capture.go",
-		Old: `engine.Place{Token: p, Layer: s.Layer}`, New: `engine.Place{Token: p, Layer: sites[0].Layer}`,
+		Old: `engine.Place{Token: p, Layer: s.Layer}`, New: `engine.Place{Token: p, Layer: min(s.Layer, sites[0].Layer)}`,
 		Wrong: "every layer that is asked for is the first", Tests: "TestResidualsAreTheReferences"},
 	{Name: "gpu/captures in the wrong order", File: "gpu/capture.go",
 		Old: `out[from+i] = append(out[from+i], x...)`, New: `out[from+len(results)-1-i] = append(out[from+len(results)-1-i], x...)`,
@@ -27,8 +27,8 @@ var gpuMutants = []Mutant{
 		Old: `uint64(r.Class(len(prompt), d.config.MaxPositions))`, New: `uint64(len(r.Type))`,
 		Wrong: "positions turn as those of another prompt", Tests: "TestPromptsThatEncodePositionsOtherwise"},
 	{Name: "gpu/long texts go on as short ones", File: "gpu/generate.go",
-		Old: `len(w.out[i].Tokens)+w.d.config.EncodedAlike(n)`, New: `len(w.out[i].Tokens)+w.d.config.EncodedAlike(n+1)`,
-		Wrong: "tokens beyond the trained length turn as those before", Tests: "TestGreedyIsTheReferences"},
+		Old: `len(w.out[i].Tokens)+w.d.config.EncodedAlike(n)`, New: `len(w.out[i].Tokens)+w.d.config.EncodedAlike(n+w.d.config.MaxPositions)`,
+		Wrong: "tokens beyond the trained length turn as those before", Tests: "TestCachedIsUncached|TestParityWithTransformers"},
 	{Name: "gpu/a likelihood of the token before", File: "gpu/nll.go",
 		Old: `next: c, last: last}`, New: `next: slices.Concat(c[:1], c[:n-1]), last: last}`,
 		Wrong: "the likelihood is not of the token that was written", Tests: "TestScoreIsTheReferences"},
