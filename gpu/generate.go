@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -118,7 +117,7 @@ func (w *writer) start(i, n int) {
 }
 
 // step runs tokens of as many rows as a batch may have and chooses a token for each whose text is complete.
-// It returns the rows that had no such luck, then those that were chosen for.
+// It returns the rows that still wait, then those that were chosen for.
 func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, err error) {
 	var items []engine.Item
 	var of []int // the item of each row in chosen
@@ -145,7 +144,12 @@ func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, e
 	}
 	errs := make([]error, len(chosen))
 	parallel(len(chosen), func(j int) { errs[j] = w.choose(chosen[j], results[of[j]].Logits[0]) })
-	return waiting, chosen, errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil { // of one row: a broken model breaks all in the same way
+			return nil, nil, err
+		}
+	}
+	return waiting, chosen, nil
 }
 
 // choose appends a token to a row, or ends it.
