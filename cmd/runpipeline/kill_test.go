@@ -222,6 +222,25 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 	}
 }
 
+// TestInterruptEndsAMeasurement wherever it is, and does not speak of work that is kept.
+func TestInterruptEndsAMeasurement(t *testing.T) {
+	c := process(t, t.TempDir())
+	c.Args = append(c.Args[:1], "bench", "-model", "tiny:llama", "-repeat", "1000")
+	lines := bufio.NewScanner(startHeard(t, c))
+	for lines.Scan() && lines.Text() != "round 2 of 1000" {
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	if err := c.Wait(); c.ProcessState.ExitCode() != exitInterrupted || last != "runpipeline: interrupted" {
+		t.Errorf("an interrupted measurement ended with %v (%d) and the line %q", err, c.ProcessState.ExitCode(), last)
+	}
+}
+
 // TestInterruptsAreHeardWhileNothingRuns interrupts a conversation that waits for a line: once for the
 // end of the command, twice for its end at once.
 func TestInterruptsAreHeardWhileNothingRuns(t *testing.T) {

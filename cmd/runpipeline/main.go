@@ -7,6 +7,7 @@
 //	runpipeline check   sanity checks on the configured models, one PASS or FAIL line each
 //	runpipeline probe   tokens, residual norms, next tokens and a continuation of one model
 //	runpipeline steer   generate from one model with a vector added, once or interactively
+//	runpipeline bench   how fast a model runs here: tokens a second, beside the machine's own peak
 //	runpipeline show    a stored artifact as text
 //	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
 //	runpipeline transfer carry a vector of your own across a stored or exported map
@@ -82,6 +83,7 @@ var commands = []command{
 	{"check", "sanity checks on the configured models, one PASS or FAIL line each", checkCommand},
 	{"probe", "tokens, residual norms, next tokens and a continuation of one model", probeCommand},
 	{"steer", "generate from one model with a vector added, once or interactively", steerCommand},
+	{"bench", "how fast a model runs here: tokens a second, beside the machine's own peak", benchCommand},
 	{"show", "a stored artifact as text; without a name, the list of them", showCommand},
 	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
 	{"transfer", "carry a vector of your own across a stored or exported map", transferCommand},
@@ -203,6 +205,9 @@ func (a *app) manual(w io.Writer) {
 // errDiffers is a verification that was carried out and came out wrong.
 var errDiffers = errors.New("differs")
 
+// errNothingKept is an interrupt of a command that has nothing to go on from.
+var errNothingKept = errors.New("interrupted")
+
 // errUsage is a mistake in flags or arguments that has been reported already.
 var errUsage = errors.New("usage")
 
@@ -210,6 +215,10 @@ var errUsage = errors.New("usage")
 func (a *app) exit(ctx context.Context, err error) int {
 	code, hint := exitCode(ctx, err)
 	if err == nil || errors.Is(err, errUsage) || errors.Is(err, flag.ErrHelp) {
+		return code
+	}
+	if code == exitInterrupted && errors.Is(err, errNothingKept) {
+		fmt.Fprintln(a.stderr, "runpipeline: interrupted")
 		return code
 	}
 	if code == exitInterrupted {

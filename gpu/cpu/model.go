@@ -80,26 +80,40 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 }
 
 // WeightBytes is the memory that a model's weights will take, known before they are read.
-func WeightBytes(c *arch.Config, src arch.Source) int {
-	sum := 0
+func WeightBytes(c *arch.Config, src arch.Source) (bytes int) {
 	for _, p := range c.Params() {
-		if p.Kind == arch.Vector {
-			sum += 4 * p.Size()
-			continue
-		}
-		width := p.Dims[0]
-		if p.Kind == arch.Table {
-			width = p.Dims[1]
-		}
-		for _, r := range p.Parts {
-			if f := formatOf(src, []rows{{r.Tensor, r.From, r.N}}); f != nil {
-				sum += padded(r.N) / panel * f.size(width)
-			} else {
-				sum += 4 * padded(r.N) * width
-			}
+		bytes += paramBytes(p, src)
+	}
+	return bytes
+}
+
+// TokenBytes is how much of it a pass of one token reads: all but the table of embeddings, of which it needs
+// a row, unless that is the output matrix too.
+func TokenBytes(c *arch.Config, src arch.Source) (bytes int) {
+	for _, p := range c.Params() {
+		if p.Name != arch.Embed || c.Tied {
+			bytes += paramBytes(p, src)
 		}
 	}
-	return sum
+	return bytes
+}
+
+func paramBytes(p arch.Param, src arch.Source) (bytes int) {
+	if p.Kind == arch.Vector {
+		return 4 * p.Size()
+	}
+	width := p.Dims[0]
+	if p.Kind == arch.Table {
+		width = p.Dims[1]
+	}
+	for _, r := range p.Parts {
+		if f := formatOf(src, []rows{{r.Tensor, r.From, r.N}}); f != nil {
+			bytes += padded(r.N) / panel * f.size(width)
+		} else {
+			bytes += 4 * padded(r.N) * width
+		}
+	}
+	return bytes
 }
 
 // Config is the model's architecture; it must not be changed.

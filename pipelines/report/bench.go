@@ -1,0 +1,46 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/persona-transfer/runpipeline/pipelines"
+)
+
+// Bench prints how fast a model runs, for a terminal of so many columns; 0: for no terminal.
+func Bench(w io.Writer, b *pipelines.Bench, columns int) error {
+	p := &printer{w: w, width: columns}
+	p.columns([][]string{
+		{"model", fmt.Sprintf("%s (%s), %d blocks, %.4g million parameters; a pass of one token reads %s of weights", b.Model, b.Digest, b.Layers, float64(b.Parameters)/1e6, pipelines.Size(b.TokenBytes))},
+		{"device", fmt.Sprintf("%s, kernels %s, %d cores", b.Device, b.Kernels, b.Cores)},
+		{"peak", fmt.Sprintf("%.1f GFLOP/s in float32 products; memory: %.1f GB/s read, %.1f GB/s copied", b.PeakGFLOPs, b.PeakRead, b.PeakCopied)},
+	})
+	p.line("")
+	rows := [][]string{{"work", "texts × tokens", "seconds", "tokens/s", "best", "of the peak"}}
+	for _, x := range b.Work {
+		row := []string{x.Name, "", fmt.Sprintf("%.3f", x.Median), "", "", ""}
+		if x.Texts > 0 {
+			row[1] = fmt.Sprintf("%d × %d", x.Texts, x.Tokens)
+			row[3], row[4] = perSecond(x.Rate), perSecond(x.Best)
+		}
+		switch {
+		case x.Read > 0:
+			row[5] = fmt.Sprintf("%.0f%% (%.1f GB/s of weights)", 100*x.OfReading, x.Read)
+		case x.GFLOPs > 0:
+			row[5] = fmt.Sprintf("%.0f%% (%.1f GFLOP/s)", 100*x.OfPeak, x.GFLOPs)
+		}
+		rows = append(rows, row)
+	}
+	p.columns(rows)
+	p.line("")
+	p.line("captured, and steered, after block %d of 0 to %d; seconds and tokens/s are the median of %d, best is the fastest", b.Layer, b.Layers-1, b.Repeat)
+	return p.err
+}
+
+// perSecond writes a rate with three digits at least.
+func perSecond(x float64) string {
+	if x < 100 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
+}
