@@ -82,6 +82,7 @@ func TestNoSourceReachesTheTerminal(t *testing.T) {
 		"runner":                {"run", "-runner", hostile},
 		"trace":                 {"run", "-config", "small.json", "-cache", "cache", "-trace", hostile + "/t"},
 		"output folder":         {"run", "-config", "small.json", "-cache", "cache", "-set", "output_dir=small.json/" + hostile},
+		"model of bench":        {"bench", "-model", hostile + ".gguf", "-device", hostile},
 	} {
 		for _, stdin := range []string{"", "x " + hostile + "\n/" + hostile + "\n"} {
 			var out, errs bytes.Buffer
