@@ -58,7 +58,7 @@ func newDecoder(config *arch.Config, src arch.Source, deviceName string) (*Decod
 	if _, err := config.CheckTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	d := &Decoder{config: config, bytes: cpu.Size(config, src)}
+	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src)}
 	hold(d.bytes)
 	var err error
 	if d.engine, err = openEngine(deviceName, config, src); err != nil {

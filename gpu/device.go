@@ -66,6 +66,14 @@ func take(ctx context.Context) (free func(), err error) {
 	}
 }
 
+// takeDevice is take for a device that is named.
+func takeDevice(ctx context.Context, name string) (free func(), err error) {
+	if _, err := DeviceFor(name); err != nil {
+		return nil, err
+	}
+	return take(ctx)
+}
+
 // parallel runs f(0) … f(n-1) on all cores.
 func parallel(n int, f func(i int)) {
 	workers := min(n, runtime.GOMAXPROCS(0))

@@ -24,7 +24,7 @@ func WeightBytes(c *checkpoint.Checkpoint) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open model %s: %w", c.Name(), err)
 	}
-	return cpu.Size(config, c), nil
+	return cpu.WeightBytes(config, c), nil
 }
 
 func examine(c *checkpoint.Checkpoint) (*arch.Config, []string, error) {

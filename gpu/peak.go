@@ -23,10 +23,7 @@ func (p Peak) Max(q Peak) Peak {
 // MeasurePeak measures it in about half a second.
 func MeasurePeak(ctx context.Context, deviceName string) (p Peak, err error) {
 	wrap := func(err error) (Peak, error) { return Peak{}, fmt.Errorf("measure the device's peak: %w", err) }
-	if _, err := DeviceFor(deviceName); err != nil {
-		return wrap(err)
-	}
-	free, err := take(ctx)
+	free, err := takeDevice(ctx, deviceName)
 	if err != nil {
 		return wrap(err)
 	}

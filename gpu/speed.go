@@ -33,10 +33,7 @@ const (
 // be ten times wrong.
 func MeasureSpeed(ctx context.Context, deviceName string, in, out int) (Speed, error) {
 	wrap := func(err error) (Speed, error) { return Speed{}, fmt.Errorf("measure the device's speed: %w", err) }
-	if _, err := DeviceFor(deviceName); err != nil {
-		return wrap(err)
-	}
-	free, err := take(ctx)
+	free, err := takeDevice(ctx, deviceName)
 	if err != nil {
 		return wrap(err)
 	}

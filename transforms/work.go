@@ -67,25 +67,22 @@ type Shape struct {
 	Hidden   int `json:"hidden"`
 	Inner    int `json:"inner"`
 	Layers   int `json:"layers"`
-	Heads    int `json:"heads"`
 	QueryDim int `json:"query_dim"`
 	KVDim    int `json:"kv_dim"`
 	Vocab    int `json:"vocab"`
+	Block    int `json:"block"` // weights in the products of a block
+	Head     int `json:"head"`  // and of the output matrix
 }
 
 // ShapeOf takes the sizes from an architecture.
 func ShapeOf(c *arch.Config) Shape {
-	return Shape{Hidden: c.Hidden, Inner: c.Inner, Layers: c.Layers, Heads: c.Heads, QueryDim: c.QueryDim(), KVDim: c.KVDim(), Vocab: c.Vocab}
+	return Shape{Hidden: c.Hidden, Inner: c.Inner, Layers: c.Layers, QueryDim: c.QueryDim(), KVDim: c.KVDim(), Vocab: c.Vocab,
+		Block: c.BlockWeights(), Head: c.HeadWeights()}
 }
 
 // block is the products of one token in one block that looks at so many others. What is done by elements
 // is in the device's measured speed.
-func (s Shape) block(context int) float64 {
-	return float64(s.Hidden*(s.QueryDim+2*s.KVDim) + s.QueryDim*s.Hidden + 3*s.Hidden*s.Inner + 2*s.QueryDim*context)
-}
-
-// head is the products of the output matrix for one token.
-func (s Shape) head() float64 { return float64(s.Hidden * s.Vocab) }
+func (s Shape) block(context int) float64 { return float64(s.Block + 2*s.QueryDim*context) }
 
 // line is the bytes that a token takes on its way through a forward pass.
 func (s Shape) line() int { return 4 * (3*s.Hidden + 2*s.Inner + 2*s.QueryDim + 2*s.KVDim) }
@@ -103,7 +100,7 @@ func (s Shape) reading(tokens, length, blocks int) Work {
 // those that are not negligible weighed.
 func (s Shape) writing(texts, prompt, tokens int) Work {
 	n, rows := float64(texts*tokens), max(min(texts, writtenRows), 1)
-	return Work{Pace: Writing, Products: n * (s.block(prompt+tokens)*float64(s.Layers) + s.head()), Rows: rows,
+	return Work{Pace: Writing, Products: n * (s.block(prompt+tokens)*float64(s.Layers) + float64(s.Head)), Rows: rows,
 		Elements: n * float64(4*s.Vocab+16*min(s.Vocab, weighed)), Lanes: rows,
 		Bytes: float64(rows * (4*s.Vocab + s.line() + s.keys(prompt+tokens)))}
 }
@@ -112,7 +109,7 @@ func (s Shape) writing(texts, prompt, tokens int) Work {
 func (s Shape) scoring(texts, prompt, tokens int) Work {
 	w := s.reading(texts*tokens, prompt+tokens, s.Layers)
 	n := float64(texts * tokens)
-	w.Pace, w.Products = Scoring, w.Products+n*s.head()
+	w.Pace, w.Products = Scoring, w.Products+n*float64(s.Head)
 	w.Elements, w.Lanes = 2*n*float64(s.Vocab), w.Rows
 	w.Bytes += float64((w.Rows/max(tokens, 1) + 1) * s.keys(prompt+tokens))
 	return w

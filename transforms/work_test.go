@@ -10,14 +10,15 @@ import (
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // someSpeed is round: a tenth of a nanosecond for each product, one for each element.
 var someSpeed = gpu.Speed{Weight: 1e-10, Product: 1e-11, Element: 1e-9, Cores: 2}
 
 var (
-	smallShape = Shape{Hidden: 512, Inner: 1536, Layers: 12, Heads: 8, QueryDim: 512, KVDim: 128, Vocab: 32_000}
-	bigShape   = Shape{Hidden: 2048, Inner: 6144, Layers: 24, Heads: 32, QueryDim: 2048, KVDim: 512, Vocab: 128_000}
+	smallShape = ShapeOf(&arch.Config{Hidden: 512, Inner: 1536, Layers: 12, Heads: 8, KVHeads: 2, HeadDim: 64, Vocab: 32_000})
+	bigShape   = ShapeOf(&arch.Config{Hidden: 2048, Inner: 6144, Layers: 24, Heads: 32, KVHeads: 8, HeadDim: 64, Vocab: 128_000})
 )
 
 // TestEveryKindHasWork: a kind that forgets its work would make a bar that stands still and a plan that is

@@ -79,7 +79,8 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 	return m, nil
 }
 
-// WeightBytes is the memory that a model's weights will take, known before they are read.
+// WeightBytes is the memory that a model's weights will take, known before they are read: as much as in their
+// file, but for types that are widened and for panels that are filled up.
 func WeightBytes(c *arch.Config, src arch.Source) (bytes int) {
 	for _, p := range c.Params() {
 		bytes += paramBytes(p, src)
@@ -126,26 +127,6 @@ func (m *Model) Close() error {
 	m.blocks, m.norm, m.embed, m.head = nil, nil, nil, nil
 	m.rooms, m.space, m.pool.free = nil, space{}, nil
 	return nil
-}
-
-// Size is about how many bytes a model's weights take: as many as in their file, but for types that are
-// widened.
-func Size(c *arch.Config, src arch.Source) (bytes int) {
-	for _, p := range c.Params() {
-		outputs := 0
-		for _, part := range p.Parts {
-			outputs += part.N
-		}
-		for _, part := range p.Parts {
-			n := p.Size() / outputs * part.N
-			if f := formatOf(src, []rows{{part.Tensor, part.From, part.N}}); f != nil && p.Kind != arch.Vector {
-				bytes += n / f.layout.Block * f.layout.Bytes
-			} else {
-				bytes += 4 * n
-			}
-		}
-	}
-	return bytes
 }
 
 // A reader makes weights of params; the first error sticks.

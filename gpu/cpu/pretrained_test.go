@@ -44,7 +44,7 @@ func openPretrained(t testing.TB, name string) *Model {
 // is not compared.
 func TestPretrainedGreedyEqualsTransformers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("reads two models of hundreds of megabytes")
 	}
 	data, err := os.ReadFile(filepath.Join("..", "testdata", "pretrained.json"))
 	if err != nil {
