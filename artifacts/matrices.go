@@ -34,15 +34,6 @@ func (m *Matrices) Block(name string) *Matrix {
 	return nil
 }
 
-// Number returns the value of a 1 × 1 block; ok is false if there is none of that name.
-func (m *Matrices) Number(name string) (v float64, ok bool) {
-	b := m.Block(name)
-	if b == nil || len(b.Data) != 1 {
-		return 0, false
-	}
-	return b.Data[0], true
-}
-
 // Add appends a block. Data is kept, not copied.
 func (m *Matrices) Add(name string, rows, cols int, data []float64) {
 	m.Blocks = append(m.Blocks, Matrix{name, rows, cols, data})

@@ -2,7 +2,6 @@ package gpu_test
 
 import (
 	"context"
-	"encoding/json"
 	"io/fs"
 	"math"
 	"os"
@@ -12,38 +11,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
-
-// parity is what testdata/make_parity.py writes.
-type parity struct {
-	Texts  []string  `json:"texts"` // of fixtures whose model has a tokenizer
-	Layer  int       `json:"layer"`
-	Vector []float32 `json:"vector"`
-	Cases  []struct {
-		Tokens          []int32     `json:"tokens"`
-		Residual        [][]float64 `json:"residual"`
-		Logits          []float64   `json:"logits"`
-		SteeredResidual [][]float64 `json:"steered_residual"`
-		SteeredLogits   []float64   `json:"steered_logits"`
-		Greedy          []int32     `json:"greedy"`
-		Margins         []float64   `json:"margins"`
-		Steered         []int32     `json:"steered"`
-		SteeredMargins  []float64   `json:"steered_margins"`
-	} `json:"cases"`
-}
-
-func readParity(t *testing.T, path string) *parity {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p parity
-	if err := json.Unmarshal(data, &p); err != nil {
-		t.Fatal(err)
-	}
-	return &p
-}
 
 // openParity opens a fixture's model; nothing ends its texts.
 func openParity(t *testing.T, fsys fs.FS, name string) *gpu.Decoder {
@@ -78,12 +47,12 @@ func TestParityWithTransformers(t *testing.T) {
 	for _, path := range folders {
 		dir := filepath.Dir(path)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			checkParity(t, openParity(t, os.DirFS(dir), dir), readParity(t, path))
+			checkParity(t, openParity(t, os.DirFS(dir), dir), gputest.ReadParity(t, path))
 		})
 	}
 }
 
-func checkParity(t *testing.T, d *gpu.Decoder, p *parity) {
+func checkParity(t *testing.T, d *gpu.Decoder, p *gputest.Parity) {
 	t.Helper()
 	push := []gpu.Push{{Site: gpu.Site{Layer: p.Layer}, Vector: p.Vector}}
 	for i := range p.Cases {
@@ -104,7 +73,7 @@ func seven(n int) []int {
 	return out
 }
 
-func checkForward(t *testing.T, d *gpu.Decoder, p *parity, batch []int, push []gpu.Push) {
+func checkForward(t *testing.T, d *gpu.Decoder, p *gputest.Parity, batch []int, push []gpu.Push) {
 	t.Helper()
 	ctx := context.Background()
 	var sites []gpu.Site
@@ -153,7 +122,7 @@ func checkForward(t *testing.T, d *gpu.Decoder, p *parity, batch []int, push []g
 	}
 }
 
-func checkGreedy(t *testing.T, d *gpu.Decoder, p *parity, batch []int, push []gpu.Push) {
+func checkGreedy(t *testing.T, d *gpu.Decoder, p *gputest.Parity, batch []int, push []gpu.Push) {
 	t.Helper()
 	var rows []gpu.Row
 	for j, i := range batch {

@@ -2,14 +2,12 @@ package gpu_test
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
 // tie is the margin below which two correct programs may choose differently.
@@ -19,36 +17,11 @@ const tie = 1e-3
 // models. After a step whose margin is below tie, which is logged, the rest is not compared.
 func TestPretrainedGreedyEqualsTransformers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("reads two models of hundreds of megabytes")
 	}
-	folder := os.Getenv("PERSONA_MODELS")
-	if folder == "" {
-		folder = filepath.Join("..", "models")
-	}
-	data, err := os.ReadFile(filepath.Join("testdata", "pretrained.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fixture struct {
-		Models map[string][]struct {
-			Prompt, Tokens []int32
-			Margins        []float64
-		}
-	}
-	if err := json.Unmarshal(data, &fixture); err != nil {
-		t.Fatal(err)
-	}
-	for name, rows := range fixture.Models {
+	for name, rows := range gputest.ReadPretrained(t, filepath.Join("testdata", "pretrained.json")) {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(folder, name)
-			if _, err := os.Stat(path); err != nil {
-				t.Skip("run scripts/fetch-models.sh to test the pretrained models")
-			}
-			c, err := checkpoint.Open(context.Background(), path, checkpoint.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := gputest.OpenPretrained(t, filepath.Join("..", "models"), name)
 			d, err := gpu.Open(c, nil, "cpu")
 			if err != nil {
 				t.Fatal(err)

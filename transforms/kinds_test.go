@@ -14,6 +14,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
@@ -51,16 +52,9 @@ func scoredTexts(t *testing.T, m Model, texts []kindOfText) []artifacts.Score {
 // the model says.
 func TestPretrainedLikelihoodsOfKinds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("reads a model of hundreds of megabytes")
 	}
-	folder := os.Getenv("PERSONA_MODELS")
-	if folder == "" {
-		folder = filepath.Join("..", "models")
-	}
-	model := filepath.Join(folder, "gemma-3-270m.Q4_K_M.gguf")
-	if _, err := os.Stat(model); err != nil {
-		t.Skip("run scripts/fetch-models.sh to test the pretrained models")
-	}
+	model := gputest.Pretrained(t, filepath.Join("..", "models"), "gemma-3-270m.Q4_K_M.gguf")
 	path := filepath.Join("trial", "testdata", "kinds.jsonl")
 	data, err := os.ReadFile(path)
 	if err != nil {

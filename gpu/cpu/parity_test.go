@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,24 +10,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
-
-// parity is what ../testdata/make_parity.py writes.
-type parity struct {
-	Layer  int       `json:"layer"`
-	Vector []float32 `json:"vector"`
-	Cases  []struct {
-		Tokens          []int32     `json:"tokens"`
-		Residual        [][]float64 `json:"residual"`
-		Logits          []float64   `json:"logits"`
-		SteeredResidual [][]float64 `json:"steered_residual"`
-		SteeredLogits   []float64   `json:"steered_logits"`
-		Greedy          []int32     `json:"greedy"`
-		Margins         []float64   `json:"margins"`
-		Steered         []int32     `json:"steered"`
-		SteeredMargins  []float64   `json:"steered_margins"`
-	} `json:"cases"`
-}
 
 // TestParityWithTransformers is the promise for every family: residuals after every block within 1e-4,
 // logits within 1e-3, greedy texts identical but after a step whose margin is below 1e-3; plain and
@@ -41,14 +24,7 @@ func TestParityWithTransformers(t *testing.T) {
 	for _, file := range files {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var p parity
-			if err := json.Unmarshal(data, &p); err != nil {
-				t.Fatal(err)
-			}
+			p := gputest.ReadParity(t, file)
 			f, err := checkpoint.OpenFS(os.DirFS(dir), dir)
 			if err != nil {
 				t.Fatal(err)
@@ -63,14 +39,14 @@ func TestParityWithTransformers(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, steered := range []bool{false, true} {
-				checkParity(t, m, &p, steered)
+				checkParity(t, m, p, steered)
 			}
 		})
 	}
 }
 
 // checkParity follows the greedy texts; the first step is also compared in full.
-func checkParity(t *testing.T, m *Model, p *parity, steered bool) {
+func checkParity(t *testing.T, m *Model, p *gputest.Parity, steered bool) {
 	t.Helper()
 	var batch []engine.Item
 	for _, c := range p.Cases {

@@ -1,33 +1,18 @@
 package cpu
 
 import (
-	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
 // openPretrained loads one of the models that scripts/fetch-models.sh fetches.
 func openPretrained(t testing.TB, name string) *Model {
 	t.Helper()
-	folder := os.Getenv("PERSONA_MODELS")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "models")
-	}
-	path := filepath.Join(folder, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("run scripts/fetch-models.sh to test the pretrained models")
-	}
-	f, err := checkpoint.Open(context.Background(), path, checkpoint.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := gputest.OpenPretrained(t, filepath.Join("..", "..", "models"), name)
 	c, err := arch.ParseConfig(f.Config())
 	if err != nil {
 		t.Fatal(err)
@@ -46,20 +31,7 @@ func TestPretrainedGreedyEqualsTransformers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads two models of hundreds of megabytes")
 	}
-	data, err := os.ReadFile(filepath.Join("..", "testdata", "pretrained.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fixture struct {
-		Models map[string][]struct {
-			Prompt, Tokens []int32
-			Margins        []float64
-		}
-	}
-	if err := json.Unmarshal(data, &fixture); err != nil {
-		t.Fatal(err)
-	}
-	for name, rows := range fixture.Models {
+	for name, rows := range gputest.ReadPretrained(t, filepath.Join("..", "testdata", "pretrained.json")) {
 		t.Run(name, func(t *testing.T) {
 			m := openPretrained(t, name)
 			batch := make([]engine.Item, len(rows))

@@ -6,34 +6,20 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
-// openReal opens the vocabulary of a pretrained model's file. The test is skipped if it is not
-// there: PERSONA_MODELS names the folder, models/ of this repository by default.
+// openReal opens the vocabulary of a pretrained model's file; the test is skipped if it is not there.
 func openReal(t testing.TB, name string) *tokenizer.Tokenizer {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("opens vocabularies of a quarter of a million tokens")
 	}
-	folder := os.Getenv("PERSONA_MODELS")
-	if folder == "" {
-		folder = "../../models"
-	}
-	path := filepath.Join(folder, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("%s is not there", name)
-	}
-	c, err := checkpoint.Open(t.Context(), path, checkpoint.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := gputest.OpenPretrained(t, "../../models", name)
 	v := c.GGUF()
 	tok, err := tokenizer.FromVocab(tokenizer.Vocab{
 		Model: v.Model, Pre: v.Pre, Tokens: v.Tokens, Scores: v.Scores, Types: v.Types, Merges: v.Merges,

@@ -1,0 +1,88 @@
+package gputest
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
+)
+
+// Parity is what gpu/testdata/make_parity.py writes of a tiny model: what transformers computes of some texts,
+// plain and with a vector added after a block at the last token.
+type Parity struct {
+	Texts  []string  `json:"texts"` // of fixtures whose model has a tokenizer
+	Layer  int       `json:"layer"`
+	Vector []float32 `json:"vector"`
+	Cases  []struct {
+		Tokens          []int32     `json:"tokens"`
+		Residual        [][]float64 `json:"residual"`
+		Logits          []float64   `json:"logits"`
+		SteeredResidual [][]float64 `json:"steered_residual"`
+		SteeredLogits   []float64   `json:"steered_logits"`
+		Greedy          []int32     `json:"greedy"`
+		Margins         []float64   `json:"margins"`
+		Steered         []int32     `json:"steered"`
+		SteeredMargins  []float64   `json:"steered_margins"`
+	} `json:"cases"`
+}
+
+// ReadParity reads a fixture.
+func ReadParity(t testing.TB, path string) *Parity {
+	t.Helper()
+	p := new(Parity)
+	readJSON(t, path, p)
+	return p
+}
+
+// A Greedy is a text that transformers continued greedily, with the margin of each choice.
+type Greedy struct {
+	Prompt, Tokens []int32
+	Margins        []float64
+}
+
+// ReadPretrained reads what gpu/testdata/make_pretrained.py wrote of the pretrained models, by their names.
+func ReadPretrained(t testing.TB, path string) map[string][]Greedy {
+	t.Helper()
+	var fixture struct{ Models map[string][]Greedy }
+	readJSON(t, path, &fixture)
+	return fixture.Models
+}
+
+func readJSON(t testing.TB, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatalf("read fixture %s: %v", path, err)
+	}
+}
+
+// Pretrained is where a model lies that scripts/fetch-models.sh fetched into the folder, or into that which
+// PERSONA_MODELS names. A test for which it is not there is skipped.
+func Pretrained(t testing.TB, folder, name string) string {
+	t.Helper()
+	if f := os.Getenv("PERSONA_MODELS"); f != "" {
+		folder = f
+	}
+	path := filepath.Join(folder, name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("run scripts/fetch-models.sh to test the pretrained models")
+	}
+	return path
+}
+
+// OpenPretrained opens it.
+func OpenPretrained(t testing.TB, folder, name string) *checkpoint.Checkpoint {
+	t.Helper()
+	c, err := checkpoint.Open(context.Background(), Pretrained(t, folder, name), checkpoint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
