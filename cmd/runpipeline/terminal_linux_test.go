@@ -204,24 +204,24 @@ func TestNarrowTerminals(t *testing.T) {
 		if text := on("plan"); !strings.Contains(text, "at its peak") || !strings.Contains(text, "on this machine") {
 			t.Errorf("plan on %d columns: %q", columns, text)
 		}
-		first := on("run", "-set", "max_new_tokens=60")
+		first := on("run", "-set", "max_new_tokens=60", "-set", "n_seeds=60")
 		if !regexp.MustCompile(`\d% generate [0-9]+/[0-9]+, about [0-9a-z ]+ left`).MatchString(first) || !strings.Contains(first, "verdict: ") {
 			t.Errorf("a run on %d columns: %q", columns, first)
 		}
-		if text := on("run", "-set", "max_new_tokens=60"); !strings.Contains(text, "verdict: ") || strings.Contains(text, eraseLine) {
+		if text := on("run", "-set", "max_new_tokens=60", "-set", "n_seeds=60"); !strings.Contains(text, "verdict: ") || strings.Contains(text, eraseLine) {
 			t.Errorf("a rerun on %d columns: %q", columns, text)
 		}
-		if text := on("show", "-set", "max_new_tokens=60"); !strings.Contains(text, "fit/map") {
+		if text := on("show", "-set", "max_new_tokens=60", "-set", "n_seeds=60"); !strings.Contains(text, "fit/map") {
 			t.Errorf("show on %d columns: %q", columns, text)
 		}
 		c := process(t, dir)
-		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60")
+		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60", "-set", "n_seeds=60")
 		plain, err := c.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
 		c = process(t, dir)
-		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60")
+		c.Args = append(c.Args[:1], "run", "-config", "small.json", "-cache", "cache", "-set", "max_new_tokens=60", "-set", "n_seeds=60")
 		c.Env = append(c.Env, fmt.Sprintf("COLUMNS=%d", columns))
 		if narrow, err := c.Output(); err != nil || string(narrow) != string(plain) {
 			t.Errorf("in a pipe COLUMNS=%d changes the table (%v)", columns, err)

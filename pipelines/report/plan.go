@@ -66,7 +66,7 @@ func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs p
 		out.Facts[f.Name] = f.Value
 	}
 	for _, s := range plan.Steps {
-		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why, Seconds: math.Round(10*costs.Of(s.Stage.Name)) / 10}
+		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why, Seconds: math.Round(1000*costs.Of(s.Stage.Name)) / 1000}
 		if s.State == pipelines.Hit || s.State == pipelines.Run {
 			one.Key = s.Key.String()
 		}
