@@ -13,7 +13,7 @@ const batchTokens = 2048
 
 // limitFor is the bound for a call of so many tokens. Few tokens are cut into several passes all the same,
 // as far as the matrix kernels stay well fed: a call tells how far it is between passes.
-func limitFor(tokens int) int { return max(128, min(batchTokens, tokens/8)) }
+func limitFor(tokens int) int { return max(512, min(batchTokens, tokens/8)) }
 
 // eachBatch cuts texts of given lengths into batches [from, to) in their order, of at most limitFor tokens or
 // one text each, and does something with each.

@@ -81,7 +81,8 @@ type writer struct {
 	until    []int // the number of a row's new tokens with which its sequence can go no further
 	sampling Sampling
 	sampler  *sampler
-	meter    *meter // of new tokens
+	logits   [][]float32 // of a step, [Vocab] each
+	meter    *meter      // of new tokens
 }
 
 // Bounds of the rows that are under way at a time: beyond manyRows a row costs as much in any batch, and
@@ -120,7 +121,6 @@ func (w *writer) start(i, n int) {
 // It returns the rows that still wait, then those that were chosen for.
 func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, err error) {
 	var items []engine.Item
-	var of []int // the item of each row in chosen
 	left := batchTokens
 	for _, i := range live {
 		if left == 0 {
@@ -134,16 +134,19 @@ func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, e
 			waiting = append(waiting, i)
 		} else {
 			it.Logits = []int{len(it.Tokens) - 1}
-			chosen, of = append(chosen, i), append(of, len(items))
+			if len(w.logits) == len(chosen) {
+				w.logits = append(w.logits, make([]float32, w.d.config.Vocab))
+			}
+			it.Into = w.logits[len(chosen) : len(chosen)+1]
+			chosen = append(chosen, i)
 		}
 		items = append(items, it)
 	}
-	results, err := w.d.engine.Forward(ctx, items)
-	if err != nil {
+	if _, err := w.d.engine.Forward(ctx, items); err != nil {
 		return nil, nil, err
 	}
 	errs := make([]error, len(chosen))
-	parallel(len(chosen), func(j int) { errs[j] = w.choose(chosen[j], results[of[j]].Logits[0]) })
+	parallel(len(chosen), func(j int) { errs[j] = w.choose(chosen[j], w.logits[j]) })
 	for _, err := range errs {
 		if err != nil { // of one row: a broken model breaks all in the same way
 			return nil, nil, err
@@ -155,7 +158,7 @@ func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, e
 // choose appends a token to a row, or ends it.
 func (w *writer) choose(i int, logits []float32) error {
 	r, o := &w.rows[i], &w.out[i]
-	token, margin, err := w.sampler.choose([][]float32{logits}, r.Noise, len(o.Tokens))
+	token, margin, err := w.sampler.choose(logits, r.Noise, len(o.Tokens))
 	if err != nil {
 		return fmt.Errorf("row %d: token %d: %w", i, len(o.Tokens), err)
 	}

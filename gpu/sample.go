@@ -57,67 +57,49 @@ func newSampler(s Sampling, ends []int32) *sampler {
 	return p
 }
 
-// spans shows f the logits that may be chosen, part by part; base is the id of a part's first.
-func (p *sampler) spans(logits [][]float32, f func(base int32, part []float32)) {
-	base := int32(0)
-	for _, block := range logits {
-		from, end := base, base+int32(len(block))
-		for _, id := range p.barred {
-			if id >= from && id < end {
-				f(from, block[from-base:id-base])
-				from = id + 1
-			}
-		}
-		f(from, block[from-base:])
-		base = end
-	}
-}
-
-// choose picks a token from logits given in blocks, and returns the margin between the best
-// and the second-best logit as well.
+// choose picks a token from logits, and returns the margin between the best and the second-best logit as
+// well if it is greedy. It may overwrite the logits.
 //
 // With a temperature it divides logits by it, keeps the TopK best, keeps of these the fewest
 // that reach TopP together, and takes the first token, in canonical order, at which the
 // running sum of probabilities exceeds the row's uniform number.
-func (p *sampler) choose(logits [][]float32, n Noise, step int) (token int32, margin float32, err error) {
-	best, top, second := p.best(logits)
-	if best < 0 || math.IsNaN(float64(top)) || math.IsInf(float64(top), 0) {
-		return 0, 0, fmt.Errorf("the largest logit is %g", top)
+func (p *sampler) choose(logits []float32, n Noise, step int) (token int32, margin float32, err error) {
+	for _, id := range p.barred {
+		if int(id) < len(logits) {
+			logits[id] = float32(math.Inf(-1))
+		}
 	}
 	if p.s.Temperature == 0 {
-		return best, top - second, nil
+		return greedy(logits)
 	}
 	d := p.pool.Get().(*shortlist)
 	defer p.pool.Put(d)
-	d.start(top, p.s.Temperature)
-	if p.s.TopK > 0 {
-		d.weighBest(p, logits, p.s.TopK)
-	} else {
-		d.weighAll(p, logits)
+	if err := d.weighAll(logits, p.s.Temperature); err != nil {
+		return 0, 0, err
 	}
-	return d.draw(p.s.TopP, n.Uniform(step)), top - second, nil
+	if p.s.TopK > 0 {
+		d.keepBest(logits, p.s.TopK)
+	} else {
+		d.keepHeavy(logits, p.s.TopP)
+	}
+	return d.draw(p.s.TopP, n.Uniform(step)), 0, nil
 }
 
-// best finds the largest logit, the smallest id among equals, and the second largest; NaN if one of
-// the logits is.
-func (p *sampler) best(logits [][]float32) (id int32, top, second float32) {
-	top, second = float32(math.Inf(-1)), float32(math.Inf(-1))
-	id = -1
-	nan := false
-	p.spans(logits, func(base int32, part []float32) {
-		for i, v := range part {
-			switch {
-			case v > top:
-				id, top, second = base+int32(i), v, top
-			case v > second:
-				second = v
-			case v != v:
-				nan = true
-			}
+// greedy finds the largest logit, the smallest id among equals, and its distance to the second largest.
+func greedy(logits []float32) (id int32, margin float32, err error) {
+	top, second := float32(math.Inf(-1)), float32(math.Inf(-1))
+	for i, v := range logits {
+		switch {
+		case v > top:
+			id, top, second = int32(i), v, top
+		case v > second:
+			second = v
+		case v != v:
+			return 0, 0, fmt.Errorf("a logit is not a number")
 		}
-	})
-	if nan {
-		top = float32(math.NaN())
 	}
-	return id, top, second
+	if math.IsInf(float64(top), 0) {
+		return 0, 0, fmt.Errorf("the largest logit is %g", top)
+	}
+	return id, top - second, nil
 }

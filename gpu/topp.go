@@ -1,8 +1,11 @@
 package gpu
 
 import (
+	"fmt"
 	"math"
 	"slices"
+
+	"github.com/persona-transfer/runpipeline/gpu/cpu"
 )
 
 // A candidate is a token with its weight, its probability times a constant.
@@ -23,72 +26,107 @@ func before(a, b candidate) int {
 }
 
 // A shortlist is the candidates for one token, as top-k and top-p leave them, and what is drawn from them.
+// The vocabulary is gone through in parts: most hold no token that can be drawn.
 type shortlist struct {
-	top     float32
-	inverse float32 // 1/temperature
-	list    []candidate
-	sorted  []candidate
-	sum     float64
+	top         float32
+	temperature float64
+	inverse     float32 // 1/temperature
+	sum         float64 // of all weights
+	tops        []float32
+	weights     []float32
+	list        []candidate
+	sorted      []candidate
 }
 
-func (d *shortlist) start(top float32, temperature float64) {
-	// A temperature too small for float32 would make 0·∞ of the best token.
-	d.top, d.inverse, d.sum = top, min(float32(1/temperature), math.MaxFloat32), 0
-	d.list = d.list[:0]
-}
+const (
+	vocabPart = 1024
 
-// negligible is the exponent below which a token's weight counts as zero: the best one's
-// times e⁻³⁶ is less than the rounding of a sum.
-const negligible = -36
-
-// add weighs a token.
-func (d *shortlist) add(v float32, id int32) {
-	if x := (v - d.top) * d.inverse; x > negligible {
-		w := expNegative(x)
-		d.sum += float64(w)
-		d.list = append(d.list, candidate{v, w, id})
-	}
-}
+	// negligible is the exponent below which a part of the vocabulary weighs nothing: the best token's weight
+	// times e⁻³⁶ is less than the rounding of a sum.
+	negligible = -36
+)
 
 // weighAll weighs every token.
-func (d *shortlist) weighAll(p *sampler, logits [][]float32) {
-	p.spans(logits, func(base int32, part []float32) {
-		for i, v := range part {
-			d.add(v, base+int32(i))
-		}
-	})
-}
-
-// weighBest weighs the k best tokens: it keeps up to 2k and drops the worse half when full.
-func (d *shortlist) weighBest(p *sampler, logits [][]float32, k int) {
-	k = min(k, math.MaxInt32)
-	kept := d.sorted[:0]
-	floor := float32(math.Inf(-1))
-	p.spans(logits, func(base int32, part []float32) {
-		for i, v := range part {
-			if v <= floor {
-				continue
-			}
-			kept = append(kept, candidate{v, 0, base + int32(i)})
-			if len(kept) >= 2*k {
-				slices.SortFunc(kept, before)
-				kept = kept[:k]
-				floor = kept[k-1].logit
-			}
-		}
-	})
-	slices.SortFunc(kept, before)
-	for _, c := range kept[:min(k, len(kept))] {
-		d.add(c.logit, c.id)
+func (d *shortlist) weighAll(logits []float32, temperature float64) error {
+	d.tops = d.tops[:0]
+	for part := range slices.Chunk(logits, vocabPart) {
+		d.tops = append(d.tops, cpu.Largest(part))
 	}
-	d.sorted = kept
+	d.top = slices.Max(d.tops)
+	if math.IsInf(float64(d.top), 0) {
+		return fmt.Errorf("the largest logit is %g", d.top)
+	}
+	// A temperature too small for float32 would make 0·∞ of the best token.
+	d.temperature, d.inverse, d.sum = temperature, min(float32(1/temperature), math.MaxFloat32), 0
+	d.weights = slices.Grow(d.weights[:0], len(logits))[:len(logits)]
+	for i, top := range d.tops {
+		from, to := i*vocabPart, min((i+1)*vocabPart, len(logits))
+		if (top-d.top)*d.inverse > negligible {
+			d.sum += float64(cpu.Weigh(d.weights[from:to], logits[from:to], d.top, d.inverse))
+		} else if clear(d.weights[from:to]); slices.ContainsFunc(logits[from:to], isNaN) {
+			d.sum = math.NaN()
+		}
+	}
+	if math.IsNaN(d.sum) {
+		return fmt.Errorf("a logit is not a number")
+	}
+	return nil
 }
 
-// draw finds the token of the uniform number u.
+func isNaN(v float32) bool { return v != v }
+
+// keepBest leaves the k most probable tokens: it keeps up to 2k and drops the worse half when full.
+func (d *shortlist) keepBest(logits []float32, k int) {
+	k = min(k, len(logits))
+	kept := d.list[:0]
+	floor := float32(math.Inf(-1))
+	half := func() {
+		slices.SortFunc(kept, before)
+		kept = kept[:min(k, len(kept))]
+	}
+	for i, v := range logits {
+		if v <= floor || d.weights[i] == 0 {
+			continue
+		}
+		kept = append(kept, candidate{v, d.weights[i], int32(i)})
+		if len(kept) >= 2*k {
+			half()
+			floor = kept[k-1].logit
+		}
+	}
+	half()
+	d.list, d.sum = kept, 0
+	for _, c := range kept {
+		d.sum += float64(c.weight)
+	}
+}
+
+// keepHeavy leaves the tokens that top-p can keep: n tokens each lighter than (1−p)·sum/n weigh less than
+// 1−p together, so that the others reach p without them. Without top-p it leaves all.
+func (d *shortlist) keepHeavy(logits []float32, topP float64) {
+	floor := float32(math.Inf(-1))
+	if topP > 0 && topP < 1 {
+		floor = float32(float64(d.top) + d.temperature*math.Log((1-topP)*d.sum/float64(len(logits)+1)))
+	}
+	d.list = d.list[:0]
+	for i, top := range d.tops {
+		if top < floor {
+			continue
+		}
+		from := i * vocabPart
+		for j, v := range logits[from:min(from+vocabPart, len(logits))] {
+			if v >= floor && d.weights[from+j] > 0 {
+				d.list = append(d.list, candidate{v, d.weights[from+j], int32(from + j)})
+			}
+		}
+	}
+}
+
+// draw finds the token of the uniform number u: of the fewest that reach topP together, the first in
+// canonical order at which the running sum of probabilities exceeds u.
 func (d *shortlist) draw(topP, u float64) int32 {
 	total := d.sum
 	if topP > 0 && topP < 1 {
-		d.dropLight(topP)
 		var run float64
 		n := 0
 		d.canonical(func(c candidate) bool {
@@ -106,19 +144,6 @@ func (d *shortlist) draw(topP, u float64) int32 {
 		return run <= u*total
 	})
 	return last.id
-}
-
-// dropLight drops tokens that top-p cannot keep: n tokens each lighter than (1−p)·sum/n weigh
-// less than 1−p together, so the others reach p without them.
-func (d *shortlist) dropLight(topP float64) {
-	cut := float32((1 - topP) * d.sum / float64(len(d.list)+1))
-	kept := d.list[:0]
-	for _, c := range d.list {
-		if c.weight >= cut {
-			kept = append(kept, c)
-		}
-	}
-	d.list = kept
 }
 
 // groups is how many groups of like probability canonical tells apart.
@@ -159,13 +184,4 @@ func (d *shortlist) canonical(f func(candidate) bool) {
 // group is the number of halvings from the best token's weight to a candidate's.
 func (d *shortlist) group(c candidate) int {
 	return min(groups-1, int((d.top-c.logit)*d.inverse*math.Log2E))
-}
-
-// expNegative is eˣ for −87 < x ≤ 0 to seven digits: Cephes' expf (Moshier 1989), three times
-// as fast as math.Exp.
-func expNegative(x float32) float32 {
-	n := float32(int32(x*math.Log2E - 0.5))
-	g := x - n*0.693359375 + n*2.12194440e-4
-	p := ((((1.9875691500e-4*g+1.3981999507e-3)*g+8.3334519073e-3)*g+4.1665795894e-2)*g+1.6666665459e-1)*g + 5.0000001201e-1
-	return math.Float32frombits(uint32(127+int32(n))<<23) * (p*g*g + g + 1)
 }

@@ -71,6 +71,14 @@ func (m *Model) checkItem(it *engine.Item) error {
 			return fmt.Errorf("the residual of token %d after block %d: the item has %d tokens, the model %d blocks", p.Token, p.Layer, n, c.Layers)
 		}
 	}
+	if it.Into != nil && len(it.Into) != len(it.Logits) {
+		return fmt.Errorf("logits after %d tokens into %d places", len(it.Logits), len(it.Into))
+	}
+	for _, to := range it.Into {
+		if len(to) != c.Vocab {
+			return fmt.Errorf("logits into a place of %d values, the vocabulary has %d", len(to), c.Vocab)
+		}
+	}
 	for _, t := range it.Logits {
 		if t < 0 || t >= n {
 			return fmt.Errorf("the logits after token %d of %d", t, n)

@@ -27,8 +27,8 @@ func (p *pass) multiply(m int, products ...product) {
 			tall = tallWidened
 		}
 	}
-	blocks := (m + tall - 1) / tall
-	p.c.each(blocks*panels, func(s *scratch, t int) {
+	n := (m + tall - 1) / tall * panels
+	run := func(s *scratch, t int) {
 		from, at := t/panels*tall, t%panels
 		i := 0
 		for at >= products[i].w.count() {
@@ -46,6 +46,17 @@ func (p *pass) multiply(m int, products ...product) {
 		q.w.multiply(p.k, s, c, ldc, q.a[from*q.lda:], q.lda, to-from, at)
 		if q.done != nil {
 			q.done(s, c, at, from, to)
+		}
+	}
+	if m > few {
+		p.c.each(n, run)
+		return
+	}
+	// A thread that reads weights faster than it multiplies should read on in memory.
+	together := max(1, n/(4*p.c.threads))
+	p.c.each((n+together-1)/together, func(s *scratch, group int) {
+		for t := group * together; t < min(n, (group+1)*together); t++ {
+			run(s, t)
 		}
 	})
 }

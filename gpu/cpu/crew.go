@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -78,18 +77,16 @@ func (c *crew) work(s *scratch) {
 	}
 }
 
-// patience is how often a condition is looked at before its thread sleeps: some tens of microseconds.
-const patience = 1 << 13
+// patience is how often a condition is looked at before its thread sleeps: some fifty microseconds.
+const patience = 1 << 11
 
 // until waits for a condition that changed announces.
 func (c *crew) until(met func() bool) {
-	for i := range patience {
+	for range patience {
 		if met() {
 			return
 		}
-		if i%64 == 63 {
-			runtime.Gosched()
-		}
+		pause()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

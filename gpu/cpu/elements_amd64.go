@@ -10,7 +10,7 @@ func squaresAVX2(sum *[16]float32, x *float32, n uintptr)
 func mostAVX2(top *[16]float32, x *float32, n uintptr)
 
 //go:noescape
-func expsAVX2(sum *[16]float32, x *float32, n uintptr, top float32)
+func expsAVX2(sum *[16]float32, x *float32, n uintptr, top, s float32)
 
 //go:noescape
 func addAVX2(y, x *float32, n uintptr)
@@ -49,12 +49,12 @@ func mostVector(top *[16]float32, x []float32) {
 	most(top, x[n:])
 }
 
-func expsVector(sum *[16]float32, x []float32, top float32) {
+func expsVector(sum *[16]float32, x []float32, top, s float32) {
 	n := len(x) &^ 15
 	if n > 0 {
-		expsAVX2(sum, &x[0], uintptr(n), top)
+		expsAVX2(sum, &x[0], uintptr(n), top, s)
 	}
-	exps(sum, x[n:], top)
+	exps(sum, x[n:], top, s)
 }
 
 func addVector(y, x []float32) {

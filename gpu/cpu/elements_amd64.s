@@ -102,12 +102,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func expsAVX2(sum *[16]float32, x *float32, n uintptr, top float32)
-TEXT ·expsAVX2(SB), NOSPLIT, $0-28
+// func expsAVX2(sum *[16]float32, x *float32, n uintptr, top, s float32)
+TEXT ·expsAVX2(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	VBROADCASTSS top+24(FP), Y15
+	VBROADCASTSS s+28(FP), Y14
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 loop:
@@ -115,6 +116,8 @@ loop:
 	VMOVUPS 32(SI), Y3
 	VSUBPS Y15, Y2, Y2
 	VSUBPS Y15, Y3, Y3
+	VMULPS Y14, Y2, Y2
+	VMULPS Y14, Y3, Y3
 	EXP(Y2, Y4, Y5, Y6, Y10)
 	EXP(Y3, Y7, Y8, Y9, Y11)
 	VMOVUPS Y2, (SI)

@@ -38,9 +38,9 @@ func most(top *[16]float32, x []float32) {
 	}
 }
 
-func exps(sum *[16]float32, x []float32, top float32) {
+func exps(sum *[16]float32, x []float32, top, s float32) {
 	for i, v := range x {
-		x[i] = exp(v - top)
+		x[i] = exp(float32((v - top) * s))
 		sum[i%16] += x[i]
 	}
 }

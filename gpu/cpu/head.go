@@ -97,30 +97,12 @@ func (p *pass) likelihoods(which []int, x []float32) {
 	}
 }
 
-// NLL is −log p of a token under logits of the model, with the bits that [Item.Next] gives it: what was
-// generated need not be scored again.
-func (m *Model) NLL(logits []float32, token int32) float32 {
-	var tops, sums []float32
-	var line [vocabPart]float32
-	for from := 0; from < len(logits); from += vocabPart {
-		n := copy(line[:], logits[from:])
-		top, sum := m.kernels.distances(line[:n])
-		tops, sums = append(tops, top), append(sums, sum)
-	}
-	return negativeLog(tops, sums, logits[token])
-}
-
 // distances returns the largest of some logits and the sum of exp of their distances to it, which take
 // their place.
 func (k *kernels) distances(x []float32) (top, sum float32) {
+	top = k.top(x)
 	var lanes [16]float32
-	for i := range lanes {
-		lanes[i] = float32(math.Inf(-1))
-	}
-	k.most(&lanes, x)
-	top = largest(&lanes)
-	lanes = [16]float32{}
-	k.exps(&lanes, x, top)
+	k.exps(&lanes, x, top, 1)
 	return top, total(&lanes)
 }
 

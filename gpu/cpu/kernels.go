@@ -14,9 +14,9 @@ type kernels struct {
 	//	a [m, k], a row every lda   b [k, 32]   c [m, 32], a row every ldc
 	product func(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool)
 
-	squares func(sum *[16]float32, x []float32)              // sum[i%16] += x[i]²
-	most    func(top *[16]float32, x []float32)              // top[i%16] = the larger of it and x[i]
-	exps    func(sum *[16]float32, x []float32, top float32) // x = exp(x−top), sum[i%16] += x[i]
+	squares func(sum *[16]float32, x []float32)                 // sum[i%16] += x[i]²
+	most    func(top *[16]float32, x []float32)                 // top[i%16] = the larger of it and x[i]
+	exps    func(sum *[16]float32, x []float32, top, s float32) // x = exp((x−top)·s), sum[i%16] += x[i]
 
 	add      func(y, x []float32)                  // y += x
 	scale    func(y []float32, s float32)          // y *= s

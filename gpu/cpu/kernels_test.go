@@ -131,7 +131,7 @@ func TestElementsAreTheTwins(t *testing.T) {
 			k.most(&s, x)
 			return s
 		},
-		"exps":     func(k *kernels, x, _, _, _ []float32) (s [16]float32) { s[3] = .5; k.exps(&s, x, 1.25); return s },
+		"exps":     func(k *kernels, x, _, _, _ []float32) (s [16]float32) { s[3] = .5; k.exps(&s, x, 1.25, .7); return s },
 		"add":      func(k *kernels, x, y, _, _ []float32) (s [16]float32) { k.add(x, y); return s },
 		"scale":    func(k *kernels, x, _, _, _ []float32) (s [16]float32) { k.scale(x, .3); return s },
 		"norm":     func(k *kernels, x, y, z, _ []float32) (s [16]float32) { k.norm(x, y, z, 1.7); return s },

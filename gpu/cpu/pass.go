@@ -121,10 +121,14 @@ func (p *pass) plan(i int) {
 		p.wants[w.Layer] = append(p.wants[w.Layer], want{t.from + w.Token, dst})
 		t.last = max(t.last, w.Layer)
 	}
-	for _, at := range it.Logits {
-		dst := make([]float32, padded(p.m.config.Vocab))
-		out.Logits = append(out.Logits, dst[:p.m.config.Vocab])
-		p.heads = append(p.heads, headRow{row: t.from + at, logits: dst})
+	out.Logits = it.Into
+	if it.Into == nil {
+		for range it.Logits {
+			out.Logits = append(out.Logits, make([]float32, p.m.config.Vocab))
+		}
+	}
+	for i, at := range it.Logits {
+		p.heads = append(p.heads, headRow{row: t.from + at, logits: out.Logits[i]})
 	}
 	if it.Next != nil {
 		out.NLL = make([]float32, len(it.Next))

@@ -34,8 +34,13 @@ func total(lanes *[16]float32) float32 {
 	return lanes[0]
 }
 
-// largest is the maximum of 16 lanes.
-func largest(lanes *[16]float32) float32 {
+// top is the largest of some values, −∞ if there is none; what is not a number is passed over.
+func (k *kernels) top(x []float32) float32 {
+	var lanes [16]float32
+	for i := range lanes {
+		lanes[i] = float32(math.Inf(-1))
+	}
+	k.most(&lanes, x)
 	top := lanes[0]
 	for _, v := range lanes[1:] {
 		top = max(top, v)

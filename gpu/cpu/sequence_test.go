@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
@@ -74,12 +75,36 @@ func TestWideModels(t *testing.T) {
 		if e := relative(got.Logits[i], logits); !(e < 1e-5) {
 			t.Errorf("logits after token %d: relative difference %.1e", i, e)
 		}
-		if again := m.NLL(got.Logits[i], it.Next[i]); again != got.NLL[i] {
-			t.Errorf("−log p after token %d is %g in the pass, %g from its logits", i, got.NLL[i], again)
-		}
 		if nll := logSum(logits) - logits[it.Next[i]]; !(math.Abs(float64(got.NLL[i])-nll) < 1e-5*max(1, nll)) {
 			t.Errorf("−log p after token %d is %g, want %g", i, got.NLL[i], nll)
 		}
+	}
+}
+
+// TestWeighing holds the weights and sums that sampling uses to their definition.
+func TestWeighing(t *testing.T) {
+	logits, weights := make([]float32, 999), make([]float32, 999)
+	rng := rand.New(rand.NewPCG(1, 3))
+	for i := range logits {
+		logits[i] = float32(10 * rng.NormFloat64())
+	}
+	top := Largest(logits)
+	if top != slices.Max(logits) {
+		t.Errorf("the largest is %g, want %g", top, slices.Max(logits))
+	}
+	sum, want := float64(Weigh(weights, logits, top, 2.5)), 0.
+	for i, v := range logits {
+		w := math.Exp((float64(v) - float64(top)) * 2.5)
+		if want += w; math.Abs(float64(weights[i])-w) > 1e-5*w+1e-37 {
+			t.Fatalf("weight %d of %g is %g, want %g", i, v, weights[i], w)
+		}
+	}
+	if math.Abs(sum-want) > 1e-6*want {
+		t.Errorf("the sum is %g, want %g", sum, want)
+	}
+	logits[500] = float32(math.NaN())
+	if sum := Weigh(weights, logits, top, 1); sum == sum {
+		t.Errorf("with a logit that is not a number the sum is %g", sum)
 	}
 }
 

@@ -4,6 +4,10 @@
 // one chain along K for each of 32 outputs, as in product_avx512_amd64.s. A permutation of a table makes a
 // float32 of four bits; d·q is exact, so that adding m to it with one rounding is what the decoder does.
 
+// AHEAD fetches what is needed soon: with several threads each sees so little of a matrix in one go that
+// the processor does not foresee it.
+#define AHEAD(off) PREFETCHT0 off(SI)
+
 // NIBBLE is the k-th of 32 inputs: p and q hold its four bits of 16 outputs each, from bit shift.
 #define NIBBLE(p, q, shift, x) \
 	VPSRLD       $shift, p, Z2 \
@@ -44,6 +48,16 @@ TEXT ·singleQ4_1AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 loop:
+	AHEAD(2048)
+	AHEAD(2112)
+	AHEAD(2176)
+	AHEAD(2240)
+	AHEAD(2304)
+	AHEAD(2368)
+	AHEAD(2432)
+	AHEAD(2496)
+	AHEAD(2560)
+	AHEAD(2624)
 	VCVTPH2PS (SI), Z8
 	VCVTPH2PS 32(SI), Z9
 	VCVTPH2PS 64(SI), Z10
@@ -87,6 +101,8 @@ block:
 	ADDQ $64, SI
 	MOVQ $8, DX
 four:
+	AHEAD(2048)
+	AHEAD(2112)
 	BYTES(0, 0)
 	BYTES(32, 4)
 	BYTES(64, 8)

@@ -48,6 +48,9 @@ type Item struct {
 	Residuals []Place // where the residual stream is wanted, edits included
 	Logits    []int   // after which of Tokens logits are wanted
 
+	// Into, if not nil, is where Logits go, [Vocab] each: memory of the caller that he uses again.
+	Into [][]float32
+
 	// Next, if not nil, has for each of Tokens the one whose likelihood after it is wanted, −1 for none.
 	Next []int32
 }

@@ -1,0 +1,4 @@
+package cpu
+
+// pause tells the processor that its thread waits in a loop.
+func pause()
