@@ -39,7 +39,7 @@ type shortlist struct {
 }
 
 const (
-	vocabPart = 1024
+	vocabPart = 256
 
 	// negligible is the exponent below which a part of the vocabulary weighs nothing: the best token's weight
 	// times e⁻³⁶ is less than the rounding of a sum.

@@ -42,6 +42,9 @@ func product6x16(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc
 func product3x32(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc, more uintptr)
 
 //go:noescape
+func product2x32(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc, more uintptr)
+
+//go:noescape
 func product1x32(a *float32, lda uintptr, b *float32, k uintptr, c *float32, ldc, more uintptr)
 
 // checkProduct panics unless the slices hold what a product reads and writes.
@@ -94,7 +97,9 @@ func productAVX2(c []float32, ldc int, a []float32, lda int, b []float32, m, k i
 	for ; m-i >= 3; i += 3 {
 		product3x32(&a[i*lda], la, &b[0], n, &c[i*ldc], lc, on)
 	}
-	for ; m-i >= 1; i++ {
+	if m-i == 2 {
+		product2x32(&a[i*lda], la, &b[0], n, &c[i*ldc], lc, on)
+	} else if m-i == 1 {
 		product1x32(&a[i*lda], la, &b[0], n, &c[i*ldc], lc, on)
 	}
 }

@@ -26,9 +26,10 @@ type Model struct {
 	pool  pool // of pages
 	ropes ropes
 
-	mu    sync.Mutex // held by the forward pass that runs
-	rooms []scratch
-	space space
+	small  bool       // every core can go through all weights
+	mu     sync.Mutex // held by the forward pass that runs
+	rooms  []scratch  // of each thread
+	spaces []space
 }
 
 // A block is one transformer block.
@@ -41,6 +42,9 @@ type block struct {
 	activate          func(gate, up []float32)
 	window, rope      int
 }
+
+// smallModel is how many weights are read so fast that every core can do it for itself.
+const smallModel = 1 << 22
 
 // Options say how a model is computed, not what: results are the same.
 type Options struct {
@@ -55,7 +59,8 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 	if m.threads < 1 {
 		m.threads = runtime.GOMAXPROCS(0)
 	}
-	m.rooms = make([]scratch, m.threads)
+	m.rooms, m.spaces = make([]scratch, m.threads), make([]space, m.threads)
+	m.small = c.Parameters() <= smallModel
 	m.pool.size = m.pageSize()
 	m.ropes.c = c
 	crew := newCrew(m.threads, m.rooms)
@@ -125,7 +130,7 @@ func (m *Model) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.blocks, m.norm, m.embed, m.head = nil, nil, nil, nil
-	m.rooms, m.space, m.pool.free = nil, space{}, nil
+	m.rooms, m.spaces, m.pool.free = nil, nil, nil
 	return nil
 }
 

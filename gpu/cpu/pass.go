@@ -66,15 +66,15 @@ type space struct {
 	xs, hs, qs, ks, vs, atts, acts, ys []float32
 }
 
-// newPass prepares a batch that was checked.
-func (m *Model) newPass(items []engine.Item) *pass {
-	p := &pass{m: m, k: m.kernels, items: items, results: make([]engine.Result, len(items)), texts: make([]text, len(items)),
-		wants: make([][]want, m.config.Layers), edits: make([][]edit, m.config.Layers), space: &m.space}
+// newPass prepares items for some threads.
+func (m *Model) newPass(items []engine.Item, results []engine.Result, rooms []scratch, s *space) *pass {
+	p := &pass{m: m, k: m.kernels, items: items, results: results, texts: make([]text, len(items)),
+		wants: make([][]want, m.config.Layers), edits: make([][]edit, m.config.Layers), space: s}
 	for i := range items {
 		p.add(i)
 	}
 	p.place = make([]int32, len(p.rows))
-	p.c = newCrew(m.threads, m.rooms)
+	p.c = newCrew(len(rooms), rooms)
 	return p
 }
 
