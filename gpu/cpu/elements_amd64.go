@@ -13,6 +13,9 @@ func mostAVX2(top *[16]float32, x *float32, n uintptr)
 func expsAVX2(sum *[16]float32, x *float32, n uintptr, top, s float32)
 
 //go:noescape
+func distancesAVX2(x *float32, n uintptr) (top, sum float32)
+
+//go:noescape
 func addAVX2(y, x *float32, n uintptr)
 
 //go:noescape
@@ -33,28 +36,42 @@ func softcapAVX2(x *float32, n uintptr, limit, inverse float32)
 //go:noescape
 func rotateAVX2(a, b, cos, sin *float32, n uintptr)
 
-func squaresVector(sum *[16]float32, x []float32) {
+func squaresVector(x []float32) float32 {
+	var lanes [16]float32
 	n := len(x) &^ 15
 	if n > 0 {
-		squaresAVX2(sum, &x[0], uintptr(n))
+		squaresAVX2(&lanes, &x[0], uintptr(n))
 	}
-	squares(sum, x[n:])
+	squares(&lanes, x[n:])
+	return total(&lanes)
 }
 
-func mostVector(top *[16]float32, x []float32) {
+func largestVector(x []float32) float32 {
+	lanes := none
 	n := len(x) &^ 15
 	if n > 0 {
-		mostAVX2(top, &x[0], uintptr(n))
+		mostAVX2(&lanes, &x[0], uintptr(n))
 	}
-	most(top, x[n:])
+	most(&lanes, x[n:])
+	return largest(&lanes)
 }
 
-func expsVector(sum *[16]float32, x []float32, top, s float32) {
+func expsVector(x []float32, top, s float32) float32 {
+	var lanes [16]float32
 	n := len(x) &^ 15
 	if n > 0 {
-		expsAVX2(sum, &x[0], uintptr(n), top, s)
+		expsAVX2(&lanes, &x[0], uintptr(n), top, s)
 	}
-	exps(sum, x[n:], top, s)
+	exps(&lanes, x[n:], top, s)
+	return total(&lanes)
+}
+
+func distancesVector(x []float32) (top, sum float32) {
+	if n := len(x); n > 0 && n%16 == 0 {
+		return distancesAVX2(&x[0], uintptr(n))
+	}
+	top = largestVector(x)
+	return top, expsVector(x, top, 1)
 }
 
 func addVector(y, x []float32) {

@@ -27,6 +27,7 @@
 #define T0 ·constants+672(SB)
 #define TWO ·constants+704(SB)
 #define SIZE ·constants+736(SB)
+#define NONE ·constants+768(SB)
 
 // EXP is x = exp(x); n, p, t and m are overwritten. The minimum is its first operand, as Go writes them,
 // where one is not a number; m is all ones unless x is below the least exponent.
@@ -129,6 +130,60 @@ loop:
 	JNZ  loop
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func distancesAVX2(x *float32, n uintptr) (top, sum float32)
+// What mostAVX2 and expsAVX2 do one after the other, with the trees of B2.
+TEXT ·distancesAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), DX
+	MOVQ SI, DI
+	MOVQ DX, CX
+	VMOVUPS NONE, Y0
+	VMOVAPS Y0, Y1
+largest:
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y3, Y1
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ  largest
+	VMAXPS Y0, Y1, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS X0, X1, X0
+	VPERMILPS $0x4e, X0, X1
+	VMAXPS X0, X1, X0
+	VPERMILPS $0xb1, X0, X1
+	VMAXPS X0, X1, X0
+	VMOVSS X0, top+16(FP)
+	VBROADCASTSS X0, Y15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ DX, CX
+weigh:
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VSUBPS Y15, Y2, Y2
+	VSUBPS Y15, Y3, Y3
+	EXP(Y2, Y4, Y5, Y6, Y10)
+	EXP(Y3, Y7, Y8, Y9, Y11)
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	VADDPS Y2, Y0, Y0
+	VADDPS Y3, Y1, Y1
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JNZ  weigh
+	VADDPS Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0x4e, X0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0xb1, X0, X1
+	VADDPS X1, X0, X0
+	VMOVSS X0, sum+20(FP)
 	VZEROUPPER
 	RET
 

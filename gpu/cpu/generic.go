@@ -5,8 +5,20 @@ import "math"
 // genericKernels define what the others compute, to the bit. A conversion to float32 around a product
 // keeps compilers from fusing it with an addition.
 var genericKernels = kernels{
-	name: "generic", product: productGeneric, squares: squares, most: most, exps: exps,
-	add: add, scale: scale, norm: norm, silu: silu, geluTanh: geluTanh, softcap: softcap, rotate: rotate,
+	name: "generic", product: productGeneric,
+	squares: func(x []float32) float32 {
+		var lanes [16]float32
+		squares(&lanes, x)
+		return total(&lanes)
+	},
+	largest: func(x []float32) float32 {
+		lanes := none
+		most(&lanes, x)
+		return largest(&lanes)
+	},
+	exps:      expsGeneric,
+	distances: distancesGeneric,
+	add:       add, scale: scale, norm: norm, silu: silu, geluTanh: geluTanh, softcap: softcap, rotate: rotate,
 }
 
 func productGeneric(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool) {
@@ -22,6 +34,27 @@ func productGeneric(c []float32, ldc int, a []float32, lda int, b []float32, m, 
 			}
 		}
 	}
+}
+
+// none are 16 lanes of a maximum before the first value.
+var none = func() (lanes [16]float32) {
+	for i := range lanes {
+		lanes[i] = float32(math.Inf(-1))
+	}
+	return
+}()
+
+func expsGeneric(x []float32, top, s float32) float32 {
+	var lanes [16]float32
+	exps(&lanes, x, top, s)
+	return total(&lanes)
+}
+
+func distancesGeneric(x []float32) (top, sum float32) {
+	lanes := none
+	most(&lanes, x)
+	top = largest(&lanes)
+	return top, expsGeneric(x, top, 1)
 }
 
 func squares(sum *[16]float32, x []float32) {

@@ -97,15 +97,6 @@ func (p *pass) likelihoods(which []int, x []float32) {
 	}
 }
 
-// distances returns the largest of some logits and the sum of exp of their distances to it, which take
-// their place.
-func (k *kernels) distances(x []float32) (top, sum float32) {
-	top = k.top(x)
-	var lanes [16]float32
-	k.exps(&lanes, x, top, 1)
-	return top, total(&lanes)
-}
-
 // negativeLog is log Σ sumₜ·exp(topₜ) − logit.
 func negativeLog(tops, sums []float32, logit float32) float32 {
 	top := tops[0]

@@ -14,9 +14,13 @@ type kernels struct {
 	//	a [m, k], a row every lda   b [k, 32]   c [m, 32], a row every ldc
 	product func(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool)
 
-	squares func(sum *[16]float32, x []float32)                 // sum[i%16] += x[i]²
-	most    func(top *[16]float32, x []float32)                 // top[i%16] = the larger of it and x[i]
-	exps    func(sum *[16]float32, x []float32, top, s float32) // x = exp((x−top)·s), sum[i%16] += x[i]
+	squares func(x []float32) (sum float32)                 // Σ x[i]² (B2)
+	largest func(x []float32) (top float32)                 // of x, −∞ if it is empty; what is no number is passed over
+	exps    func(x []float32, top, s float32) (sum float32) // x = exp((x−top)·s), and Σ x[i] (B2)
+
+	// distances returns the largest of some values and the sum of exp of their distances to it, which take
+	// their place.
+	distances func(x []float32) (top, sum float32)
 
 	add      func(y, x []float32)                  // y += x
 	scale    func(y []float32, s float32)          // y *= s

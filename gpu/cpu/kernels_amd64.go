@@ -14,7 +14,7 @@ func vectorKernels() []*kernels {
 		return nil
 	}
 	k := kernels{
-		name: "avx2", product: productAVX2, squares: squaresVector, most: mostVector, exps: expsVector,
+		name: "avx2", product: productAVX2, squares: squaresVector, largest: largestVector, exps: expsVector, distances: distancesVector,
 		add: addVector, scale: scaleVector, norm: normVector, silu: siluVector, geluTanh: geluTanhVector,
 		softcap: softcapVector, rotate: rotateVector, widen: vectorWiden,
 	}
@@ -107,11 +107,11 @@ func productAVX2(c []float32, ldc int, a []float32, lda int, b []float32, m, k i
 // constants are those of exp.go, each in 8 lanes, in the order of the names in elements_amd64.s.
 //
 //lint:ignore U1000 read by elements_amd64.s
-var constants = func() (out [24][8]float32) {
-	for i, v := range [24]float32{
+var constants = func() (out [25][8]float32) {
+	for i, v := range [25]float32{
 		expMost, expLeast, expLog2, expHigh, expLow, exp5, exp4, exp3, exp2, exp1, exp0, 1,
 		math.Float32frombits(127), math.Float32frombits(1 << 31), geluCubic, geluInner,
-		tanhSmall, tanh4, tanh3, tanh2, tanh1, tanh0, 2, math.Float32frombits(1<<31 - 1),
+		tanhSmall, tanh4, tanh3, tanh2, tanh1, tanh0, 2, math.Float32frombits(1<<31 - 1), float32(math.Inf(-1)),
 	} {
 		for l := range out[i] {
 			out[i][l] = v

@@ -123,15 +123,13 @@ func TestProductsAreOneChain(t *testing.T) {
 // numbers of every kind.
 func TestElementsAreTheTwins(t *testing.T) {
 	operations := map[string]func(k *kernels, x, y, z, w []float32) [16]float32{
-		"squares": func(k *kernels, x, _, _, _ []float32) (s [16]float32) { k.squares(&s, x); return s },
-		"most": func(k *kernels, x, _, _, _ []float32) (s [16]float32) {
-			for i := range s {
-				s[i] = float32(math.Inf(-1))
-			}
-			k.most(&s, x)
+		"squares": func(k *kernels, x, _, _, _ []float32) (s [16]float32) { s[0] = k.squares(x); return s },
+		"largest": func(k *kernels, x, _, _, _ []float32) (s [16]float32) { s[0] = k.largest(x); return s },
+		"exps":    func(k *kernels, x, _, _, _ []float32) (s [16]float32) { s[0] = k.exps(x, 1.25, .7); return s },
+		"distances": func(k *kernels, x, _, _, _ []float32) (s [16]float32) {
+			s[0], s[1] = k.distances(x)
 			return s
 		},
-		"exps":     func(k *kernels, x, _, _, _ []float32) (s [16]float32) { s[3] = .5; k.exps(&s, x, 1.25, .7); return s },
 		"add":      func(k *kernels, x, y, _, _ []float32) (s [16]float32) { k.add(x, y); return s },
 		"scale":    func(k *kernels, x, _, _, _ []float32) (s [16]float32) { k.scale(x, .3); return s },
 		"norm":     func(k *kernels, x, y, z, _ []float32) (s [16]float32) { k.norm(x, y, z, 1.7); return s },

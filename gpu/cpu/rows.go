@@ -4,9 +4,7 @@ import "math"
 
 // rmsNorm is RMSNorm of n values, y = x/√(mean x² + ε)·gain (Zhang & Sennrich 2019, arXiv:1910.07467).
 func (k *kernels) rmsNorm(y, x, gain []float32, n int, eps float64) {
-	var sum [16]float32
-	k.squares(&sum, x[:n])
-	inverse := 1 / math.Sqrt(float64(total(&sum))/float64(n)+eps)
+	inverse := 1 / math.Sqrt(float64(k.squares(x[:n]))/float64(n)+eps)
 	k.norm(y[:n], x[:n], gain[:n], float32(inverse))
 }
 
@@ -34,13 +32,8 @@ func total(lanes *[16]float32) float32 {
 	return lanes[0]
 }
 
-// top is the largest of some values, −∞ if there is none; what is not a number is passed over.
-func (k *kernels) top(x []float32) float32 {
-	var lanes [16]float32
-	for i := range lanes {
-		lanes[i] = float32(math.Inf(-1))
-	}
-	k.most(&lanes, x)
+// largest is the maximum of 16 lanes.
+func largest(lanes *[16]float32) float32 {
 	top := lanes[0]
 	for _, v := range lanes[1:] {
 		top = max(top, v)

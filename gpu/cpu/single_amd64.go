@@ -14,6 +14,12 @@ func widenNibblesAVX512(scale, low *[panel]float32, dst *float32, src *byte, n, 
 //go:noescape
 func widenFoursAVX512(scale, low *[panel]float32, dst *float32, src *byte, table *[16]float32)
 
+//go:noescape
+func widenBytesAVX512(scale *[panel]float32, dst *float32, src *byte, n uintptr)
+
+//go:noescape
+func widenFifthAVX512(scale, low *[panel]float32, dst *float32, src, tops *byte, n, shift, first, offset uintptr)
+
 // nibbles are the values of four bits, signedNibbles those of Q4_0.
 var nibbles, signedNibbles = func() (plain, signed [16]float32) {
 	for i := range plain {
@@ -36,9 +42,26 @@ var wideSingle = map[string]func(c, a []float32, src []byte){
 	},
 }
 
-// wideWiden is vectorWiden with 512 bits for the types of four bits.
+// wideWiden is vectorWiden with 512 bits for the types that files of our models have most.
 var wideWiden = func() map[string]func(dst []float32, src []byte) {
 	out := maps.Clone(vectorWiden)
+	out["Q8_0"] = func(dst []float32, src []byte) {
+		var scale [panel]float32
+		for ; len(dst) > 0; dst, src = dst[32*panel:], src[34*panel:] {
+			_, _ = dst[:32*panel], src[:34*panel]
+			halves(&scale, src)
+			widenBytesAVX512(&scale, &dst[0], &src[2*panel], 32)
+		}
+	}
+	out["Q5_0"] = func(dst []float32, src []byte) {
+		var scale, low [panel]float32
+		for ; len(dst) > 0; dst, src = dst[32*panel:], src[22*panel:] {
+			_, _ = dst[:32*panel], src[:22*panel]
+			halves(&scale, src)
+			widenFifthAVX512(&scale, &low, &dst[0], &src[6*panel], &src[2*panel], 16, 0, 0, 16)
+			widenFifthAVX512(&scale, &low, &dst[16*panel], &src[6*panel], &src[2*panel], 16, 4, 16, 16)
+		}
+	}
 	out["Q4_0"] = func(dst []float32, src []byte) {
 		var scale, low [panel]float32
 		for ; len(dst) > 0; dst, src = dst[32*panel:], src[18*panel:] {
