@@ -89,6 +89,9 @@ func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench
 		return nil, missingModel(err)
 	}
 	defer c.Close()
+	if err := fits(ctx, o.Model, c, "the measurement", benchBytes); err != nil {
+		return nil, err
+	}
 	digest, err := c.Digest()
 	if err != nil {
 		return nil, missingModel(err)
@@ -298,6 +301,13 @@ func (m *benchmark) decoding(c *arch.Config, layer, batch int, prompt []int32) *
 }
 
 func nothing(context.Context) error { return nil }
+
+// benchBytes is the memory that the work takes: the longest pass, the most texts side by side, or the
+// measurement of the machine.
+func benchBytes(s transforms.Shape) int {
+	most := slices.Max(benchBatches)
+	return max(s.PassBytes(benchTexts*benchLength/8, 0, 0), s.PassBytes(most, most, 2*benchLength), cpu.PeakBytes)
+}
 
 // benchTextsOf draws texts of the vocabulary's tokens.
 func benchTextsOf(c *arch.Config, length int) [][]int32 {

@@ -23,6 +23,12 @@ type CheckResult struct {
 // Check runs the sanity checks on the experiment's models, calling report after each.
 func (e *Experiment) Check(ctx context.Context, report func(CheckResult)) error {
 	for _, s := range e.sides() {
+		n := Need{For: fewTexts, Weights: []ModelWeight{e.weightsOf(s.Model)}, Work: fewTextsBytes(s.Shape)}
+		if err := n.fits(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range e.sides() {
 		if err := e.checkModel(ctx, s.Model, s.Layer, report); err != nil {
 			return fmt.Errorf("check %s: %w", modelName(s.Ref), err)
 		}

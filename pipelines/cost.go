@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -141,44 +140,6 @@ func (e *Experiment) personaSize() transforms.ReadingSize {
 	size := transforms.SizeOf(texts, e.Positions, 0)
 	size.Tokens /= 2 * max(len(e.PersonaDatasets.Sets), 1)
 	return size
-}
-
-// processBytes is what the process takes without any model: the program, Beam, texts and vocabularies.
-const processBytes = 128 << 20
-
-// memory is about how many bytes are in memory at once where most are: the weights of the models that are open
-// side by side, what the stage at work takes, and what the collector leaves for later.
-func (e *Experiment) memory(plan *Plan) int {
-	missing, most := plan.missing(), 0
-	open := map[transforms.Model]bool{}
-	for i, s := range missing {
-		for _, m := range s.Models() {
-			open[m] = true
-		}
-		weights, work := 0, 0.
-		for m := range open {
-			weights += e.weights(m)
-		}
-		for unit := range s.Units {
-			work = max(work, s.Work(unit).Bytes)
-		}
-		alive := processBytes + weights + int(work)
-		most = max(most, alive+min(alive, gpu.Headroom(weights)))
-		for m := range open { // what nothing needs any more is closed
-			if !slices.ContainsFunc(missing[i+1:], func(s transforms.Stage) bool { return slices.Contains(s.Models(), m) }) {
-				delete(open, m)
-			}
-		}
-	}
-	return most
-}
-
-// weights is the size of a model's weights in memory.
-func (e *Experiment) weights(m transforms.Model) int {
-	if m == e.Source.Model {
-		return e.Source.weights
-	}
-	return e.Target.weights
 }
 
 // missing lists the stages that are to be computed.

@@ -74,7 +74,7 @@ func TestMemoryIsOfTheModelsSideBySide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := e.memory(plan); got < source+target || got > (source+target)*3/2 {
+	if got := e.need(plan).Total(); got < source+target || got > (source+target)*3/2 {
 		t.Errorf("both models: %s, want from %s to half as much again", Size(got), Size(source+target))
 	}
 	for i := range plan.Steps {
@@ -82,7 +82,7 @@ func TestMemoryIsOfTheModelsSideBySide(t *testing.T) {
 			plan.Steps[i].State = Hit
 		}
 	}
-	if got := e.memory(plan); got < target || got > target*2 {
+	if got := e.need(plan).Total(); got < target || got > target*2 {
 		t.Errorf("the target alone: %s, want from %s to twice as much", Size(got), Size(target))
 	}
 }

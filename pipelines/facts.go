@@ -53,7 +53,7 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 	if total := costs.Total(); total > 0 {
 		add("time", "about %s on this machine, as it is now%s", Roughly(total), byPace(costs))
 		add("work", "about %s floating-point operations in the models", count(operations(plan)))
-		add("memory", "about %s at its peak", Size(e.memory(plan)))
+		add("memory", "%s", e.memory(ctx, plan))
 	}
 	for _, text := range e.Doubts() {
 		add("note", "%s", text)
@@ -71,6 +71,16 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 		}
 	}
 	return facts, nil
+}
+
+// memory tells what the run takes, and that it is more than there is.
+func (e *Experiment) memory(ctx context.Context, plan *Plan) string {
+	n := e.need(plan)
+	text := fmt.Sprintf("about %s at its peak, in %s; weights are %s of it", Size(n.Total()), n.For, Size(n.weights()))
+	if there := transforms.Available(ctx); !there.Enough(n.Total()) {
+		text += fmt.Sprintf("; there are %s (%s), so a run here ends before it begins", Size(there.Bytes), there.Source)
+	}
+	return text
 }
 
 // power tells what an experiment of this size can show.

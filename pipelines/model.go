@@ -28,6 +28,9 @@ func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
 		return nil, missingModel(err)
 	}
 	defer c.Close()
+	if err := fits(ctx, ref, c, fewTexts, fewTextsBytes); err != nil {
+		return nil, err
+	}
 	d, err := gpu.Open(c, nil, device)
 	if err != nil {
 		return nil, missingModel(err)

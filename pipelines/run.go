@@ -84,6 +84,11 @@ func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	record := newRecord(plan)
 	if !plan.Done() {
+		if inProcess(o.Runner) { // elsewhere the workers see for themselves
+			if err := e.need(plan).fits(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if err := e.checkTexts(ctx); err != nil {
 			return nil, err
 		}

@@ -130,6 +130,7 @@ func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
 		if err != nil {
 			return nil, err
 		}
+		defer c.Close()
 		if digest, err := c.Digest(); err != nil {
 			return nil, err
 		} else if digest != m.Digest {
@@ -138,6 +139,9 @@ func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
 		t, err := openTokenizer(c, m.Date)
 		if err != nil {
 			return nil, fmt.Errorf("open model %s: %w", m.Ref, err)
+		}
+		if err := fits(ctx, c); err != nil {
+			return nil, err
 		}
 		return gpu.Open(c, t, m.Open)
 	})
@@ -171,7 +175,7 @@ func CloseModels() {
 func infrastructure(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
-		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale) || stopped(err)
+		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, gpu.ErrMemory) || errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale) || stopped(err)
 }
 
 // guard turns a panic of a unit, which is a bug, into an error that says where.

@@ -90,10 +90,16 @@ func (s Shape) line() int { return 4 * (3*s.Hidden + 2*s.Inner + 2*s.QueryDim + 
 // keys is the bytes of the keys and values of so many tokens of a text, kept in pages.
 func (s Shape) keys(tokens int) int { return 4 * 2 * s.Layers * s.KVDim * (tokens + pageTokens) }
 
+// PassBytes is the memory that a pass of so many tokens takes, beside the keys and logits of so many texts of a
+// length.
+func (s Shape) PassBytes(tokens, texts, length int) int {
+	return tokens*s.line() + texts*(4*s.Vocab+s.keys(length))
+}
+
 // reading is the work of reading tokens of texts of a length up to the end of a number of blocks.
 func (s Shape) reading(tokens, length, blocks int) Work {
 	rows := max(min(tokens, batchRows), 1)
-	return Work{Pace: Reading, Products: float64(tokens*blocks) * s.block(length), Rows: rows, Bytes: float64(rows * s.line())}
+	return Work{Pace: Reading, Products: float64(tokens*blocks) * s.block(length), Rows: rows, Bytes: float64(s.PassBytes(rows, 0, 0))}
 }
 
 // writing is the work of continuing texts by so many tokens each. Of each token the logits are searched, and
@@ -102,7 +108,7 @@ func (s Shape) writing(texts, prompt, tokens int) Work {
 	n, rows := float64(texts*tokens), max(min(texts, writtenRows), 1)
 	return Work{Pace: Writing, Products: n * (s.block(prompt+tokens)*float64(s.Layers) + float64(s.Head)), Rows: rows,
 		Elements: n * float64(4*s.Vocab+16*min(s.Vocab, weighed)), Lanes: rows,
-		Bytes: float64(rows * (4*s.Vocab + s.line() + s.keys(prompt+tokens)))}
+		Bytes: float64(s.PassBytes(rows, rows, prompt+tokens))}
 }
 
 // scoring is the work of reading texts and the likelihoods of their tokens.

@@ -20,7 +20,7 @@
 //	1    a stage failed; the message names it and the cause
 //	2    never chosen: the Go runtime crashed
 //	3    bad flag or configuration; nothing was run
-//	4    model or data missing
+//	4    model or data missing, or too little memory for it; nothing was begun
 //	5    stored bytes are damaged
 //	6    check found a difference: a line says FAIL
 //	130  interrupted; finished work is kept
@@ -66,6 +66,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr *screen
 	downloads      *downloads
+	available      func() pipelines.Memory // nil: what the system says
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends the one thing that an interrupt ends now instead of the command; nil: there is none
@@ -177,7 +178,11 @@ func (a *app) command(ctx context.Context, args []string) int {
 	}
 	for _, c := range commands {
 		if c.name == name {
-			err := c.run(pipelines.WithDownloads(ctx, a.downloads.progress), a, args)
+			ctx := pipelines.WithDownloads(ctx, a.downloads.progress)
+			if a.available != nil {
+				ctx = pipelines.WithMemory(ctx, a.available)
+			}
+			err := c.run(ctx, a, args)
 			a.downloads.end()
 			return a.exit(ctx, err)
 		}
@@ -199,7 +204,7 @@ func (a *app) manual(w io.Writer) {
 	new(runFlags).register(f)
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\nexit codes: 0 done; 1 a stage failed; 3 bad flag or configuration (nothing was run);")
-	fmt.Fprintln(w, "4 model or data missing; 5 stored bytes damaged; 6 check found a difference; 130 interrupted (finished work is kept)")
+	fmt.Fprintln(w, "4 model or data missing, or too little memory; 5 stored bytes damaged; 6 check found a difference; 130 interrupted (finished work is kept)")
 }
 
 // errDiffers is a verification that was carried out and came out wrong.
@@ -233,6 +238,7 @@ func (a *app) exit(ctx context.Context, err error) int {
 }
 
 func exitCode(ctx context.Context, err error) (code int, hint string) {
+	var noRoom *pipelines.NoRoom
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitDone, ""
@@ -244,7 +250,9 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 		return exitDiffers, ""
 	case errors.Is(err, cache.ErrCorrupt):
 		return exitCorrupt, "delete the file that is named; the next run computes it again"
-	case errors.Is(err, pipelines.ErrMissing):
+	case errors.As(err, &noRoom):
+		return exitMissing, noRoom.Hint()
+	case errors.Is(err, pipelines.ErrMissing), errors.Is(err, pipelines.ErrMemory):
 		return exitMissing, ""
 	case errors.Is(err, pipelines.ErrNoScale):
 		return exitStage, "give other persona texts, at least 8 a side and positive ones that the target does not write by itself; -set primary.measure=coherence generates all the same"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -70,6 +71,18 @@ func spoil(folder string) error {
 	for i := 8 + int(binary.LittleEndian.Uint64(b)); i < len(b); i++ {
 		b[i] = 0xff
 	}
+	return os.WriteFile(path, b, 0o644)
+}
+
+// retype says of weights that are stored as one type that they are of another, whose name is not longer.
+func retype(folder, from, to string) error {
+	path := filepath.Join(folder, "model.safetensors")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	padding := strings.Repeat(" ", len(from)-len(to)) // the header keeps its length
+	b = bytes.ReplaceAll(b, fmt.Appendf(nil, `"dtype":%q,`, from), fmt.Appendf(nil, `"dtype":%q,%s`, to, padding))
 	return os.WriteFile(path, b, 0o644)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/pipelines"
 	"github.com/persona-transfer/runpipeline/transforms/judge/judgetest"
 )
 
@@ -28,10 +29,12 @@ import (
 //	model NAME FOLDER        copies a model of the embedded pair
 //	truncate FILE BYTES
 //	spoil FOLDER             makes every weight of a model NaN
+//	retype FOLDER FROM TO    says of weights stored as one type that they are of another
 //	addtoken FOLDER ID       gives its tokenizer a token of that number
 //	judge MANNER             starts a judge, or changes its manner: fair, plain, chatty, closed; $JUDGE is its address
 //	asked N [M]              how many questions it got since the last such line, at least and at most: texts may be alike
 //	setenv NAME VALUE
+//	memory MIB               how much there is for the commands that follow
 //	fill SHEET FILE          rates the texts of a sheet, each in another way
 //	[!] stored TEXT          whether it stands in a recipe or an output of the store
 //	long                     skips the rest with -short
@@ -85,6 +88,7 @@ type script struct {
 	stdout, stderr bytes.Buffer
 	judge          *judgetest.Server
 	asked          int
+	memory         *pipelines.Memory // nil: what the system says
 }
 
 func newScript(t *testing.T) *script {
@@ -200,6 +204,8 @@ func (s *script) do(name string, args []string, want bool) error {
 		return os.Truncate(args[0], int64(n))
 	case "spoil":
 		return spoil(args[0])
+	case "retype":
+		return retype(args[0], args[1], args[2])
 	case "judge":
 		return s.judgeIs(args[0])
 	case "asked":
@@ -213,6 +219,10 @@ func (s *script) do(name string, args []string, want bool) error {
 		}
 	case "fill":
 		return fillSheet(args[0], args[1])
+	case "memory":
+		mib, err := strconv.Atoi(args[0])
+		s.memory = &pipelines.Memory{Bytes: mib << 20, Source: "the script"}
+		return err
 	case "setenv":
 		s.t.Setenv(args[0], args[1])
 	case "stored":
@@ -233,6 +243,9 @@ func (s *script) runpipeline(args []string, want bool) error {
 	s.stderr.Reset()
 	a := newApp(bytes.NewReader(s.stdin), &s.stdout, &s.stderr)
 	s.stdin = nil
+	if there := s.memory; there != nil {
+		a.available = func() pipelines.Memory { return *there }
+	}
 	s.code = a.main(s.t.Context(), args)
 	if (s.code == 0) != want {
 		return fmt.Errorf("it exited with %d", s.code)

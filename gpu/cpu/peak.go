@@ -52,8 +52,10 @@ func filled(n int) []float32 {
 }
 
 const (
-	peakBytes = 256 << 20 // more than caches hold of it
-	peakPart  = 1 << 17   // values that a core takes at a time
+	// PeakBytes is the memory that PeakMemory reads and copies: more than caches hold of it.
+	PeakBytes = 256 << 20
+
+	peakPart  = 1 << 17 // values that a core takes at a time
 	peakTries = 3
 )
 
@@ -63,7 +65,7 @@ func PeakMemory(ctx context.Context) (read, copied float64, err error) {
 	rooms := make([]scratch, runtime.GOMAXPROCS(0))
 	crew := newCrew(len(rooms), rooms)
 	defer crew.dismiss()
-	values := make([]uint64, peakBytes/8)
+	values := make([]uint64, PeakBytes/8)
 	parts := len(values) / peakPart
 	part := func(i int) []uint64 { return values[i*peakPart : (i+1)*peakPart] }
 	crew.each(parts, func(_ *scratch, i int) {
@@ -75,7 +77,7 @@ func PeakMemory(ctx context.Context) (read, copied float64, err error) {
 	rate := func(tasks int, do func(i int)) float64 {
 		at := time.Now()
 		crew.each(tasks, func(_ *scratch, i int) { do(i) })
-		return peakBytes / time.Since(at).Seconds()
+		return PeakBytes / time.Since(at).Seconds()
 	}
 	for range peakTries {
 		if err := ctx.Err(); err != nil {
