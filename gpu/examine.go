@@ -1,7 +1,10 @@
 package gpu
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
@@ -40,12 +43,29 @@ func examine(c *checkpoint.Checkpoint) (*arch.Config, []string, error) {
 	}
 	config = config.Fitted(c.Tensors())
 	unused, err := config.CheckTensors(c.Tensors())
+	if err == nil {
+		err = c.CheckTypes(slices.Collect(maps.Keys(config.Tensors())))
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w%s", err, quantisedBy(c))
 	}
 	notes := c.Notes()
 	if len(unused) > 0 {
 		notes = append(notes, fmt.Sprintf("%d tensors that the model as its configuration describes it does not have are not read: %s", len(unused), arch.Some(unused)))
 	}
 	return config, notes, nil
+}
+
+// quantisedBy says of a model whose weights are not understood that its configuration names a way of
+// quantising them, which may be why.
+func quantisedBy(c *checkpoint.Checkpoint) string {
+	var config struct {
+		Quantization struct {
+			Method string `json:"quant_method"`
+		} `json:"quantization_config"`
+	}
+	if json.Unmarshal(c.Config(), &config) != nil || config.Quantization.Method == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (its configuration says that its weights are quantised by %.40q, which is not read)", config.Quantization.Method)
 }

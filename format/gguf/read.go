@@ -99,7 +99,7 @@ func (f *File) readMetadata(c *cursor, n int) error {
 
 // readEntries reads the descriptions; offsets count from the beginning of the values.
 func (f *File) readEntries(c *cursor, n int) error {
-	var refused []string
+	unknown := false
 	for range n {
 		e, err := readEntry(c)
 		if err != nil {
@@ -111,17 +111,32 @@ func (f *File) readEntries(c *cursor, n int) error {
 		f.index[e.Name] = len(f.Entries)
 		f.Entries = append(f.Entries, e)
 		if values, _ := e.Type.Block(); values == 0 {
-			refused = append(refused, fmt.Sprintf("%s (%s)", e.Name, e.Type))
+			unknown = true
 		}
 	}
-	if len(refused) > 0 {
-		const most = 20
-		if n := len(refused) - most; n > 0 {
-			refused = append(refused[:most], fmt.Sprintf("and %d more", n))
-		}
-		return fmt.Errorf("stored types that are not known: %s", strings.Join(refused, ", "))
+	if unknown {
+		return &UnknownTypes{f.Entries}
 	}
 	return nil
+}
+
+// UnknownTypes is the error of a file with tensors of types of which nobody says how their values lie, so
+// that no tensor can be found in it. Entries are all of its tensors, without places.
+type UnknownTypes struct{ Entries []Entry }
+
+// Error lists the tensors of such types.
+func (e *UnknownTypes) Error() string {
+	const most = 20
+	var names []string
+	for _, e := range e.Entries {
+		if values, _ := e.Type.Block(); values == 0 {
+			names = append(names, fmt.Sprintf("%s (%s)", e.Name, e.Type))
+		}
+	}
+	if n := len(names) - most; n > 0 {
+		names = append(names[:most], fmt.Sprintf("and %d more", n))
+	}
+	return "stored types that are not known: " + strings.Join(names, ", ")
 }
 
 func readEntry(c *cursor) (Entry, error) {

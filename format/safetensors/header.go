@@ -114,9 +114,31 @@ func readEntry(r *boundedjson.Reader, name string) (Entry, error) {
 	return e, err
 }
 
+// checkTypes lists the tensors of types that the format does not have.
+func checkTypes(entries []Entry) error {
+	const most = 20
+	var unknown []string
+	for _, e := range entries {
+		if _, ok := dtypes[e.DType]; !ok {
+			unknown = append(unknown, fmt.Sprintf("%q (%.100q)", e.Name, e.DType))
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	if n := len(unknown) - most; n > 0 {
+		unknown = append(unknown[:most], fmt.Sprintf("and %d more", n))
+	}
+	return fmt.Errorf("tensors of types that are not known: %s", strings.Join(unknown, ", "))
+}
+
 // checkLayout checks that entries fill exactly the size bytes after the header: no gap, no
 // overlap, nothing outside, and each as long as its type and shape say. It leaves them sorted by place.
 func checkLayout(entries []Entry, size int64) error {
+	if err := checkTypes(entries); err != nil {
+		return err
+	}
 	slices.SortFunc(entries, func(a, b Entry) int {
 		switch {
 		case a.Offset != b.Offset:

@@ -107,7 +107,7 @@ func TestBadGGUFIsRefused(t *testing.T) {
 		{"types that are not decoded", tensors(func(w *ggufWriter) {
 			w.tensor("blk.0.ffn_up.weight", 23, 256)
 			w.tensor("blk.0.ffn_gate.weight", 26, 8)
-		}), "stored types that are not supported: blk.0.ffn_up.weight (IQ4_XS), blk.0.ffn_gate.weight (I32)"},
+		}), "stored types that are not supported: I32 (blk.0.ffn_gate.weight), IQ4_XS (blk.0.ffn_up.weight); supported: F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, BF16"},
 		{"rope factors of another length", tensors(func(w *ggufWriter) { w.tensor("rope_freqs.weight", 0, 7) }), "for 2 frequencies"},
 		{"odd heads", tensors(func(w *ggufWriter) { w.tensor("blk.0.attn_k.weight", 0, 8, 6) }), "6 rows for 2 heads"},
 	}

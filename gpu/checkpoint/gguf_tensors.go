@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/persona-transfer/runpipeline/format/gguf"
@@ -17,6 +18,10 @@ type ggufHeader struct {
 func readGGUF(b *blob) (_ *ggufHeader, err error) {
 	defer recoverFault(b.name, &err)()
 	f, err := gguf.Read(b, b.size)
+	var unknown *gguf.UnknownTypes
+	if errors.As(err, &unknown) { // with all others that are not decoded
+		_, err = ggufTensors(b, unknown.Entries)
+	}
 	if err == nil {
 		err = checkLists(f.Metadata)
 	}
@@ -46,17 +51,17 @@ func checkLists(meta map[string]any) error {
 
 // ggufTensors returns the tensors of b, all of which must be of types that are decoded.
 func ggufTensors(b *blob, entries []gguf.Entry) ([]*tensor, error) {
-	var refused []string
+	var refused []*tensor
 	tensors := make([]*tensor, len(entries))
 	for i, e := range entries {
 		info := TensorInfo{Name: e.Name, DType: e.Type.String(), Shape: e.Shape}
 		tensors[i] = &tensor{TensorInfo: info, codec: ggufCodec(e.Type), blob: b, offset: e.Offset}
 		if tensors[i].foreign() {
-			refused = append(refused, fmt.Sprintf("%s (%s)", e.Name, e.Type))
+			refused = append(refused, tensors[i])
 		}
 	}
 	if len(refused) > 0 {
-		return nil, fmt.Errorf("stored types that are not supported: %s", some(refused))
+		return nil, fmt.Errorf("%s; %s", byType(refused), readTypes(true))
 	}
 	return tensors, nil
 }

@@ -56,10 +56,10 @@ func TestEveryTypeReadsAsPyTorchDoes(t *testing.T) {
 // What the format's reader refuses is told with the file's name.
 func TestDamagedWeightsAreRefusedByName(t *testing.T) {
 	for want, data := range map[string][]byte{
-		"too few":               nil,
-		"header of 1000":        binary.LittleEndian.AppendUint64(nil, 1000),
-		"after the last tensor": raw(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 9),
-		"is not supported":      raw(`{"w":{"dtype":"F9","shape":[8],"data_offsets":[0,8]}}`, 8),
+		"too few":                           nil,
+		"header of 1000":                    binary.LittleEndian.AppendUint64(nil, 1000),
+		"after the last tensor":             raw(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 9),
+		`not known: "v" ("F8"), "w" ("F9")`: raw(`{"w":{"dtype":"F9","shape":[8],"data_offsets":[0,8]},"v":{"dtype":"F8","shape":[8],"data_offsets":[8,16]}}`, 16),
 	} {
 		_, err := OpenFS(fstest.MapFS{configFile: {Data: []byte(`{}`)}, weightsFile: {Data: data}}, "folder")
 		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), weightsFile+": ") || !strings.Contains(err.Error(), want) {

@@ -77,7 +77,7 @@ func (t *tensor) storedRows(l Layout, from, n int, dst []byte) (err error) {
 // LayoutOf is the layout of a type by its name in a GGUF or safetensors file; false if it is not decoded.
 func LayoutOf(dtype string) (Layout, bool) {
 	c := plainCodec(dtype)
-	for t := range gguf.Type(64) { // beyond every type's number
+	for t := range gguf.Type(maxType) {
 		if c.decode == nil && t.String() == dtype {
 			c = ggufCodec(t)
 		}
