@@ -17,7 +17,8 @@ type blob struct {
 	modTime time.Time // of a real file
 	size    int64
 
-	data    []byte      // the whole content when it is mapped or in memory
+	data    []byte // the whole content when it is mapped or in memory
+	mapped  bool
 	r       io.ReaderAt // the content otherwise
 	release func() error
 }
@@ -88,7 +89,7 @@ func (b *blob) mapFile(f *os.File) error {
 		b.r = f
 		return nil
 	}
-	b.data, b.release = data, unmap
+	b.data, b.mapped, b.release = data, true, unmap
 	return f.Close()
 }
 
@@ -128,11 +129,18 @@ func (b *blob) ReadAt(p []byte, offset int64) (int, error) {
 	return n, nil
 }
 
+// forget takes what was read of a mapped file out of the process's memory.
+func (b *blob) forget() {
+	if b.mapped {
+		forget(b.data)
+	}
+}
+
 func (b *blob) close() error {
 	if b.release == nil {
 		return nil
 	}
 	release := b.release
-	b.release, b.data, b.r = nil, nil, nil
+	b.release, b.data, b.r, b.mapped = nil, nil, nil, false
 	return release()
 }

@@ -96,6 +96,17 @@ func (c *Checkpoint) File(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Forget takes what was read of the weights so far out of the process's memory, in which pages of mapped files
+// count as long as nobody needs it elsewhere. Whoever copies a model calls it between parts, so that the file and
+// the copy are not there side by side. Reading goes on as before.
+func (c *Checkpoint) Forget() {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, b := range c.blobs {
+		b.forget()
+	}
+}
+
 // Close releases the mappings. Reads that are under way finish first; later ones fail.
 func (c *Checkpoint) Close() error {
 	c.mu.Lock()

@@ -59,6 +59,9 @@ func (c *Checkpoint) Digest() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// digestPiece is how much of a mapped file is in the process's memory at a time while its digest is made.
+const digestPiece = 16 << 20
+
 // digest returns the SHA-256 of the file, from memory if it is known there.
 func (b *blob) digest() (_ string, err error) {
 	if known, ok := recallDigest(b); ok {
@@ -67,7 +70,12 @@ func (b *blob) digest() (_ string, err error) {
 	defer recoverFault(b.name, &err)()
 	h := sha256.New()
 	if b.r == nil {
-		h.Write(b.data)
+		for rest := b.data; len(rest) > 0; {
+			n := min(len(rest), digestPiece)
+			h.Write(rest[:n])
+			rest = rest[n:]
+			b.forget()
+		}
 	} else if n, err := io.Copy(h, io.NewSectionReader(b.r, 0, b.size)); err != nil {
 		return "", err
 	} else if n != b.size {

@@ -12,7 +12,8 @@
 //	C1  Every name, shape and layout is Hugging Face's, whatever the file. A consumer
 //	    never needs to know that a model came from GGUF.
 //	C2  Weights are never copied as a whole: files on disk are mapped, and rows are
-//	    converted from the mapping straight into the caller's slice.
+//	    converted from the mapping straight into the caller's slice. After [Checkpoint.Forget]
+//	    and [Checkpoint.Digest] none of the mapping is in the process's memory.
 //	C3  Whatever is read from a file is understood or refused with [ErrFormat]; oddities that
 //	    do no harm are in [Checkpoint.Notes]. Memory used while reading a header is bounded by a small
 //	    multiple of the header's real size, whatever lengths it claims.

@@ -12,5 +12,8 @@ func mmap(*os.File, int64) ([]byte, func() error, error) {
 	return nil, nil, errors.ErrUnsupported
 }
 
+// forget has nothing to do: nothing is mapped.
+func forget([]byte) {}
+
 // tryLock is not available here.
 func tryLock(*os.File) error { return errors.ErrUnsupported }

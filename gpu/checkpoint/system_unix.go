@@ -23,6 +23,12 @@ func mmap(f *os.File, size int64) ([]byte, func() error, error) {
 	return data, func() error { return unix.Munmap(data) }, nil
 }
 
+// forget takes the pages of a mapping out of the process. The system keeps what it has of the file as long as
+// it likes, and reading maps it again.
+func forget(mapping []byte) {
+	unix.Madvise(mapping, unix.MADV_DONTNEED) // where it fails, pages stay as they were
+}
+
 // tryLock takes an exclusive lock on f, as filelock does for Python; closing f lets go.
 func tryLock(f *os.File) error {
 	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {

@@ -144,7 +144,16 @@ func newMatrix(c *crew, src arch.Source, in int, stored []rows) (*matrix, error)
 		w.panels = make([]float32, padded(w.out)*in)
 	}
 	errs := make([]error, w.count())
-	c.each(w.count(), func(s *scratch, p int) { errs[p] = fill(s, src, part(stored, p*panel, panel), p) })
+	together := max(1, readTogether/(panel*in))
+	for from := 0; from < w.count(); from += together {
+		c.each(min(together, w.count()-from), func(s *scratch, i int) {
+			p := from + i
+			errs[p] = fill(s, src, part(stored, p*panel, panel), p)
+		})
+		if f, ok := src.(interface{ Forget() }); ok {
+			f.Forget()
+		}
+	}
 	for _, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("read a weight: %w", err)
@@ -152,6 +161,10 @@ func newMatrix(c *crew, src arch.Source, in int, stored []rows) (*matrix, error)
 	}
 	return w, nil
 }
+
+// readTogether is how many values are read before their source is told to forget them: at most as much of a
+// file is in memory beside its copy.
+const readTogether = 1 << 24
 
 // fill reads panel p from at most 32 rows.
 func (w *matrix) fill(s *scratch, src arch.Source, stored []rows, p int) error {

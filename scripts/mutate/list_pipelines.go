@@ -65,4 +65,7 @@ var pipelineMutants = []Mutant{
 	{Name: "gpu/only the innermost control group has a limit", File: "gpu/available.go",
 		Old: `for at := path.Clean("/" + group); ; at = path.Dir(at) {`, New: `for at := path.Clean("/" + group); ; at = "/" {`,
 		Wrong: "a run is killed by the limit of a group around its own", Tests: "TestAvailableIsTheLeastThatAnyoneLeaves"},
+	{Name: "cpu/a file stays in memory beside its copy", File: "gpu/cpu/matrix.go",
+		Old: `if f, ok := src.(interface{ Forget() }); ok {`, New: `if f, ok := src.(interface{ Forget() }); ok && false {`,
+		Wrong: "a model takes twice its file", Tests: "TestAFileIsNotThereBesideItsCopy"},
 }
