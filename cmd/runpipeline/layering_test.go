@@ -50,6 +50,7 @@ var layers = map[string][]string{
 	"scripts/mutate":      {},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 
+	"gpu/engine/enginetest":      {"gpu"},
 	"gpu/tokenizer/jinja":        {"golang.org/x/text/"},
 	"transforms/judge/judgetest": {},
 }

@@ -142,7 +142,7 @@ func (p *pass) plan(i int) {
 		t.last = p.m.config.Layers - 1
 	}
 	for _, e := range it.Edits {
-		if e.From < e.To && !zero(e.Vector) {
+		if e.From < e.To && !e.Zero() {
 			p.edits[e.Layer] = append(p.edits[e.Layer], edit{t.from + e.From, t.from + e.To, e.Vector})
 		}
 	}

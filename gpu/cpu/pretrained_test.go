@@ -6,6 +6,7 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/engine/enginetest"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -41,7 +42,7 @@ func TestPretrainedGreedyEqualsTransformers(t *testing.T) {
 			parted := make([]bool, len(rows))
 			compared := 0
 			for step := range rows[0].Tokens {
-				for i, got := range forward(t, m, batch...) {
+				for i, got := range enginetest.Forward(t, m, batch...) {
 					best := 0
 					for id, v := range got.Logits[0] {
 						if v > got.Logits[0][best] {

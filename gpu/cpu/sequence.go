@@ -105,12 +105,14 @@ func (m *Model) NewSequence(prompt int) engine.Sequence {
 // Len is the number of tokens so far.
 func (s *sequence) Len() int { return s.length }
 
-// Fork is a text that begins with the same tokens.
+// Fork is a text that begins with the same tokens. Pages that a pass reserved and did not fill, because it
+// was interrupted, are not shared: both would write to them.
 func (s *sequence) Fork() engine.Sequence {
 	out := &sequence{m: s.m, prompt: s.prompt, length: s.length, pages: make([][]*page, len(s.pages))}
+	filled := (s.length + pageTokens - 1) / pageTokens
 	for l, pages := range s.pages {
-		out.pages[l] = slices.Clone(pages)
-		for _, pg := range pages {
+		out.pages[l] = slices.Clone(pages[:filled])
+		for _, pg := range out.pages[l] {
 			s.m.pool.share(pg)
 		}
 	}

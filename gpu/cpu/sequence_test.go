@@ -9,33 +9,19 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/engine/enginetest"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
-// TestForksPart lets a text and its forks go different ways from the middle of a page, in one batch: each
-// is what it is alone, and what one writes no other sees.
-func TestForksPart(t *testing.T) {
+// TestForksSharePages counts the pages of a text and its forks, which part in the second.
+func TestForksSharePages(t *testing.T) {
 	r := reference(t, "gemma3")
 	m := loaded(t, r, best(), 2)
-	prompt := r.Text(37, 1)
-	first := m.NewSequence(len(prompt))
-	forward(t, m, engine.Item{Sequence: first, Tokens: prompt})
+	first := m.NewSequence(37)
+	enginetest.Forward(t, m, engine.Item{Sequence: first, Tokens: r.Text(37, 1)})
 	sequences := []engine.Sequence{first, first.Fork(), first.Fork()}
-	texts := make([][]int32, len(sequences))
-	for range 2 { // the second time the pages are already apart
-		var batch []engine.Item
-		for i, s := range sequences {
-			more := r.Text(3+2*i, uint64(len(texts[i])+10*i))
-			texts[i] = append(texts[i], more...)
-			batch = append(batch, engine.Item{Sequence: s, Tokens: more, Logits: []int{len(more) - 1}})
-		}
-		for i, got := range forward(t, m, batch...) {
-			whole := append(clone32(prompt), texts[i]...)
-			want := forward(t, m, engine.Item{Tokens: whole, Prompt: len(prompt), Logits: []int{len(whole) - 1}})
-			if err := same(got, want[0]); err != nil {
-				t.Errorf("fork %d of %d tokens: %v", i, sequences[i].Len(), err)
-			}
-		}
+	for i, s := range sequences {
+		enginetest.Forward(t, m, engine.Item{Sequence: s, Tokens: r.Text(5+i, 2)})
 	}
 	pages := len(m.pool.free)
 	for _, s := range sequences {
@@ -45,9 +31,12 @@ func TestForksPart(t *testing.T) {
 	if got, want := len(m.pool.free)-pages, (1+3)*r.Config.Layers; got != want {
 		t.Errorf("%d pages came back, want %d", got, want)
 	}
+	for _, pg := range m.pool.free {
+		if pg.uses != 0 {
+			t.Fatalf("a free page has %d uses", pg.uses)
+		}
+	}
 }
-
-func clone32(x []int32) []int32 { return append([]int32(nil), x...) }
 
 // TestWideModels is a model whose matrices are cut along K and whose vocabulary is cut into parts.
 func TestWideModels(t *testing.T) {
@@ -64,18 +53,18 @@ func TestWideModels(t *testing.T) {
 	}
 	m := loaded(t, r, best(), 2)
 	tokens := r.Text(6, 1)
-	it := everything(c, tokens)
+	it := enginetest.Everything(c, tokens)
 	it.Next = []int32{0, vocabPart - 1, vocabPart, 2*vocabPart + 76, 5, 2 * vocabPart}
-	got, want := forward(t, m, it)[0], r.Forward(tokens, 0)
+	got, want := enginetest.Forward(t, m, it)[0], r.Forward(tokens, 0)
 	for i := range tokens {
 		logits := want.Logits(i)
-		if e := relative(got.Residuals[i], want.Residual[0][i]); !(e < 1e-5) {
+		if e := enginetest.Relative(got.Residuals[i], want.Residual[0][i]); !(e < 1e-5) {
 			t.Errorf("residual of token %d: relative difference %.1e", i, e)
 		}
-		if e := relative(got.Logits[i], logits); !(e < 1e-5) {
+		if e := enginetest.Relative(got.Logits[i], logits); !(e < 1e-5) {
 			t.Errorf("logits after token %d: relative difference %.1e", i, e)
 		}
-		if nll := logSum(logits) - logits[it.Next[i]]; !(math.Abs(float64(got.NLL[i])-nll) < 1e-5*max(1, nll)) {
+		if nll := enginetest.LogSum(logits) - logits[it.Next[i]]; !(math.Abs(float64(got.NLL[i])-nll) < 1e-5*max(1, nll)) {
 			t.Errorf("−log p after token %d is %g, want %g", i, got.NLL[i], nll)
 		}
 	}
@@ -105,11 +94,5 @@ func TestWeighing(t *testing.T) {
 	logits[500] = float32(math.NaN())
 	if sum := Weigh(weights, logits, top, 1); sum == sum {
 		t.Errorf("with a logit that is not a number the sum is %g", sum)
-	}
-}
-
-func TestZeroVectors(t *testing.T) {
-	if minus := float32(math.Copysign(0, -1)); !zero([]float32{0, minus}) || zero([]float32{0, math.SmallestNonzeroFloat32}) {
-		t.Error("zero does not tell zeros of both signs from the smallest number")
 	}
 }

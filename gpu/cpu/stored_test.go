@@ -8,6 +8,7 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/engine/enginetest"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -138,7 +139,7 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 				t.Fatal(err)
 			}
 			tokens := s.Text(40, 1)
-			want := forward(t, plain, everything(c, tokens))[0]
+			want := enginetest.Forward(t, plain, enginetest.Everything(c, tokens))[0]
 			if v := want.Logits[39][0]; v-v != 0 {
 				t.Fatalf("%s of %v: a logit is %g: such weights compare nothing", family, dtypes, v)
 			}
@@ -147,13 +148,13 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := same(forward(t, m, everything(c, tokens))[0], want); err != nil {
+				if err := enginetest.Same(enginetest.Forward(t, m, enginetest.Everything(c, tokens))[0], want); err != nil {
 					t.Errorf("%s of %v, %s: %v", family, dtypes, k.name, err)
 				}
 				seq := m.NewSequence(len(tokens))
-				forward(t, m, engine.Item{Sequence: seq, Tokens: tokens[:39]})
-				got := forward(t, m, engine.Item{Sequence: seq, Tokens: tokens[39:], Logits: []int{0}})[0]
-				if err := same(got, engine.Result{Logits: want.Logits[39:]}); err != nil {
+				enginetest.Forward(t, m, engine.Item{Sequence: seq, Tokens: tokens[:39]})
+				got := enginetest.Forward(t, m, engine.Item{Sequence: seq, Tokens: tokens[39:], Logits: []int{0}})[0]
+				if err := enginetest.Same(got, engine.Result{Logits: want.Logits[39:]}); err != nil {
 					t.Errorf("%s of %v, %s: the last token: %v", family, dtypes, k.name, err)
 				}
 				if got := held(m); !(float64(got) < 1.02*float64(WeightBytes(c, s)) && float64(got) > .9*float64(WeightBytes(c, s))) {

@@ -4,13 +4,15 @@ package engine
 
 import (
 	"context"
+	"math"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // An Engine holds a decoder's weights and runs it. Any number of goroutines may use it. What an item
-// becomes depends on the item alone, to the last bit: not on what else is in its batch, nor on which
-// parts of a sequence were computed before.
+// becomes depends on the item alone: not on what else is in its batch, nor on which parts of a sequence
+// were computed before. The package of an engine says how closely, to the last bit or within rounding;
+// package enginetest holds it to that.
 type Engine interface {
 	// Config is the model's architecture; it must not be changed.
 	Config() *arch.Config
@@ -60,6 +62,17 @@ type Edit struct {
 	Layer    int
 	From, To int
 	Vector   []float32
+}
+
+// Zero reports whether adding the vector changes nothing. Engines do not add it then, so that it is no edit
+// to the last bit: −0 + 0 is 0.
+func (e Edit) Zero() bool {
+	for _, x := range e.Vector {
+		if math.Float32bits(x)<<1 != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // A Place is the residual stream of one of an item's tokens after a block.

@@ -9,6 +9,8 @@ var Configs = map[string]string{
 		"tie_word_embeddings": true, "eos_token_id": 2}`,
 	"llama1": `{"model_type": "llama", "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
 		"intermediate_size": 40, "max_position_embeddings": 128, "rms_norm_eps": 1e-6, "attention_bias": true, "mlp_bias": true}`,
+	"llama_gelu": `{"model_type": "llama", "hidden_act": "gelu", "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2,
+		"num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 128, "rms_norm_eps": 1e-6, "attention_bias": true, "mlp_bias": true}`,
 	"llama3": `{"model_type": "llama", "vocab_size": 128, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 16,
 		"num_key_value_heads": 2, "intermediate_size": 56, "max_position_embeddings": 256, "rms_norm_eps": 1e-5, "rope_theta": 500000,
 		"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 32}}`,
