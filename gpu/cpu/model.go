@@ -24,7 +24,7 @@ type Model struct {
 	head   *matrix // embed if the two are tied
 
 	pool  pool // of pages
-	ropes ropes
+	turns *arch.Turns
 
 	small  bool       // every core can go through all weights
 	mu     sync.Mutex // held by the forward pass that runs
@@ -62,7 +62,7 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 	m.rooms, m.spaces = make([]scratch, m.threads), make([]space, m.threads)
 	m.small = c.Parameters() <= smallModel
 	m.pool.size = m.pageSize()
-	m.ropes.c = c
+	m.turns = arch.NewTurns(c)
 	crew := newCrew(m.threads, m.rooms)
 	defer crew.dismiss()
 	r := &reader{crew: crew, src: src, params: map[string]arch.Param{}}

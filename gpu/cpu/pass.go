@@ -2,9 +2,7 @@ package cpu
 
 import (
 	"context"
-	"sync"
 
-	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
@@ -95,7 +93,7 @@ func (p *pass) add(i int) {
 	for j := range it.Tokens {
 		r := row{text: int32(i), at: int32(t.past + j)}
 		for e := range c.Ropes {
-			r.cos[e], r.sin[e] = p.m.ropes.at(e, prompt, t.past+j)
+			r.cos[e], r.sin[e] = p.m.turns.At(e, prompt, t.past+j)
 		}
 		p.rows = append(p.rows, r)
 	}
@@ -246,29 +244,4 @@ func (p *pass) lines(n int, do func(s *scratch, i int)) {
 			do(s, i)
 		}
 	})
-}
-
-// ropes holds the tables of cosines and sines, for each encoding and class of prompts.
-type ropes struct {
-	c *arch.Config
-
-	mu     sync.Mutex
-	tables map[[2]int]*arch.RopeTable
-}
-
-// at returns the cosines and sines of a position under encoding i.
-func (r *ropes) at(i, prompt, position int) (cos, sin []float32) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	rope := r.c.Ropes[i]
-	key := [2]int{i, rope.Class(prompt, r.c.MaxPositions)}
-	t := r.tables[key]
-	if t == nil {
-		if r.tables == nil {
-			r.tables = map[[2]int]*arch.RopeTable{}
-		}
-		t = rope.Table(key[1], r.c.MaxPositions)
-		r.tables[key] = t
-	}
-	return t.At(position)
 }

@@ -7,12 +7,15 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// attention is grouped-query attention.
+// attention is grouped-query attention over the earlier and the new tokens.
 //
 //	x [M, d]   → [M, H·h]
 func (f *forward) attention(l int, x *node) *node {
 	q, k, v := f.project(l, x)
-	scores := graph.Dot(q, k).General([]int{2}, []int{0}, []int{2}, []int{0}) // [B·K, G·S, S]
+	if f.past != nil {
+		k, v = f.past.extend(l, k, v)
+	}
+	scores := graph.Dot(q, k).General([]int{2}, []int{0}, []int{2}, []int{0}) // [B·K, G·S, T]
 	if f.c.AttnCap > 0 {
 		scores = softcap(scores, f.c.AttnCap)
 	}
@@ -117,21 +120,27 @@ func concat(axis int, parts ...*node) *node {
 // masked is added to a score that must not count: eˣ of it is 0 after any maximum is taken off.
 const masked = -1e9
 
-// causalMask lets position i see j ≤ i, and j > i − window if window > 0. [B·K, G·S, S].
-// Padding on the right needs no mask: it comes after every real token.
-func causalMask(g *graph.Graph, c *arch.Config, b, s, window int) *node {
-	flat := make([]float32, s*s)
-	for i := range s {
-		for j := range s {
-			if j > i || window > 0 && j <= i-window {
-				flat[i*s+j] = masked
+// fillMask fills a row's mask x [S, T]: new token i, at position past + i, sees positions up to its own, and
+// of these the last window ones if window > 0. Padding on the right needs no mask: it comes after every
+// real token.
+func fillMask(x []float32, past, t, window int) {
+	for i := range len(x) / t {
+		at := past + i
+		for j := range t {
+			if j > at || window > 0 && j <= at-window {
+				x[i*t+j] = masked
 			}
 		}
 	}
-	one := graph.Reshape(graph.Const(g, flat), 1, s, s)
-	parts := make([]*node, b*c.Heads)
+}
+
+// spreadMask is masks [B, S, T] for every head: [B·K, G·S, T].
+func spreadMask(c *arch.Config, x *node) *node {
+	d := x.Shape().Dimensions
+	x = graph.Reshape(x, d[0], 1, d[1], d[2])
+	parts := make([]*node, c.Heads)
 	for i := range parts {
-		parts[i] = one
+		parts[i] = x
 	}
-	return graph.Reshape(concat(0, parts...), b*c.KVHeads, c.Heads/c.KVHeads*s, s)
+	return graph.Reshape(concat(1, parts...), d[0]*c.KVHeads, c.Heads/c.KVHeads*d[1], d[2])
 }

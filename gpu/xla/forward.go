@@ -9,10 +9,10 @@ import (
 
 // node is a value of a graph. Letters of its shape, here and in the files that build graphs:
 //
-//	B  rows of a batch        S  tokens of a row           M  B·S, a token per line
+//	B  rows of a batch        S  new tokens of a row       M  B·S, a token per line
 //	d  Hidden                 f  Inner                     V  Vocab
 //	H  Heads                  K  KVHeads                   G  H/K, query heads per key head
-//	h  HeadDim
+//	h  HeadDim                T  positions that a token may look at
 type node = graph.Node
 
 // weights gives a graph's weights by the name of the param.
@@ -32,7 +32,7 @@ func (w weights) block(l int) func(name string) *node {
 	return func(name string) *node { return w[arch.BlockParam(l, name)] }
 }
 
-// A forward is one pass of M = B·S tokens of whole texts through the blocks.
+// A forward is one pass of M = B·S new tokens through the blocks.
 type forward struct {
 	c    *arch.Config
 	w    weights
@@ -40,8 +40,20 @@ type forward struct {
 
 	ropes []angles      // one per arch.Config.Ropes
 	logn  *node         // factor of q [M, 1]; nil: none
-	masks map[int]*node // by window: added to scores [B·K, G·S, S]
+	masks map[int]*node // by window: added to scores [B·K, G·S, T]
+	past  *past         // keys and values of the tokens before; nil: rows are whole texts, T is S
 	tape  *tape         // records how to go back; nil: no training
+}
+
+// embed is the residual stream [M, d] with which tokens [B, S] begin.
+func (f *forward) embed(tokens *node) *node {
+	table, lines := f.w[arch.Embed], graph.Reshape(tokens, f.b*f.s, 1)
+	x := graph.Gather(table, lines)
+	f.tape.embedded(x, table, lines)
+	if f.c.EmbedScale != 0 {
+		x = graph.MulScalar(x, float64(f.c.EmbedScale))
+	}
+	return x
 }
 
 // block runs block l on the residual stream x [M, d].

@@ -140,7 +140,8 @@ func (t *tape) project(f *forward, flat, q, k, v *node, rope angles) {
 	})
 }
 
-// embedded is the way back from x to the rows of table [V, d] that tokens [M, 1] name.
+// embedded is the way back from x to the rows of table [V, d] that tokens [M, 1] name. No family that can be
+// trained scales them.
 func (t *tape) embedded(x, table, tokens *node) {
 	t.on(x, func(v *node) {
 		zero := t.grads[table]

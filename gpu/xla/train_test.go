@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/engine/enginetest"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
@@ -126,9 +128,11 @@ func TestTrainedWeightsAreStoredAsTheyAreRead(t *testing.T) {
 	config, _ := arch.ParseConfig([]byte(gputest.Configs["qwen2"]))
 	r := &gputest.Reference{Config: config, Weights: smallTrain(t, 1, 10, nil)}
 	text := []int32{0, 2, 4, 1, 3}
-	got, want := residuals(t, config, r, 1, len(text), text), r.Forward(text, 0)
-	last := config.Layers - 1
-	if e := relative(got[last][4*config.Hidden:], want.Residual[last][4]); e > tolerance {
+	m := open(t, config, r)
+	defer m.Close()
+	last := engine.Place{Token: 4, Layer: config.Layers - 1}
+	got := enginetest.Forward(t, m, engine.Item{Tokens: text, Residuals: []engine.Place{last}})[0].Residuals[0]
+	if e := enginetest.Relative(got, r.Forward(text, 0).Residual[last.Layer][4]); !(e < 1e-5) {
 		t.Errorf("relative difference %.1e", e)
 	}
 }

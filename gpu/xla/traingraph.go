@@ -41,26 +41,25 @@ func (t *trainer) build(in []*graph.Node) []*graph.Node {
 func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 	c, b, s := t.c, tokens.Shape().Dimensions[0], t.o.Length
 	g := tokens.Graph()
-	seen := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s)), b*s, 1)
+	seen := graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s))
 	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
 	f := &forward{c: c, w: w, b: b, s: s, tape: tape, masks: map[int]*node{}}
 	for _, window := range c.WindowSizes() {
-		f.masks[window] = causalMask(g, c, b, s, window)
+		mask := make([]float32, b*s*s)
+		for row := range b {
+			fillMask(mask[row*s*s:][:s*s], 0, s, window)
+		}
+		f.masks[window] = spreadMask(c, graph.Reshape(graph.Const(g, mask), b, s, s))
 	}
 	for i := range c.Ropes {
 		cos, sin := anglesOf(c, i, b, s)
 		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
 	}
-	x := graph.Gather(w[arch.Embed], seen)
-	tape.embedded(x, w[arch.Embed], seen)
+	x := f.embed(seen)
 	for l := range c.Layers {
 		x = f.block(l, x)
 	}
-	head := w[arch.Embed]
-	if !c.Tied {
-		head = w[arch.Head]
-	}
-	loss := tape.crossEntropy(f.norm(x, w[arch.Norm]), head, next, t.o.Rows*s)
+	loss := tape.crossEntropy(f.norm(x, w[arch.Norm]), w[outputOf(c)], next, t.o.Rows*s)
 	tape.rewind()
 	return loss
 }

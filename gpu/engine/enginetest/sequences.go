@@ -103,18 +103,21 @@ func (l *lapse) Err() error {
 	return nil
 }
 
-// interrupted passes leave sequences as they were: they go on, and forks of them apart, as if nothing had
+// interrupted passes, wherever they are when their context ends, leave sequences as they were: they go on, and forks of them apart, as if nothing had
 // been tried.
 func (s *suite) interrupted(t *testing.T, m *model) {
 	prompt, lost := m.r.Text(30, 1), m.r.Text(50, 2)
-	for asked := range 2 {
+	for asked := 0; ; asked++ {
 		q := m.NewSequence(len(prompt))
 		Forward(t, m, engine.Item{Sequence: q, Tokens: prompt})
-		v := m.r.Vector(3, 1)
+		edits := []engine.Edit{{Layer: 0, To: 50, Vector: m.r.Vector(3, 1)}}
 		_, err := m.Forward(lapsing(asked), []engine.Item{
-			{Sequence: q, Tokens: lost, Edits: []engine.Edit{{Layer: 0, To: 50, Vector: v}}, Logits: []int{49}}, {Tokens: prompt, Logits: []int{0}}})
+			{Tokens: prompt, Logits: []int{0}}, {Sequence: q, Tokens: lost, Edits: edits, Logits: []int{49}}, {Sequence: m.NewSequence(1), Tokens: lost[:1]}})
 		if err == nil {
-			t.Fatalf("a pass whose context ends when it was asked %d times: no error", asked)
+			if q.Free(); asked == 0 {
+				t.Fatal("a pass whose context has ended: no error")
+			}
+			return
 		}
 		if q.Len() != len(prompt) {
 			t.Fatalf("after an error a sequence of %d tokens has %d", len(prompt), q.Len())

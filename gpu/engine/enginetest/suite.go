@@ -108,7 +108,7 @@ func reference(t testing.TB, family string) *gputest.Reference {
 // families are those that are tested: few with -short, which together have nearly all that families differ in.
 func families() []string {
 	if testing.Short() {
-		return []string{"gemma3", "llama", "phi3", "qwen"}
+		return []string{"gemma2", "gemma3", "llama", "phi3", "qwen"}
 	}
 	var out []string
 	for name := range gputest.Configs {

@@ -1,0 +1,25 @@
+package xla
+
+import (
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/engine/enginetest"
+)
+
+func open(t testing.TB, c *arch.Config, src arch.Source) engine.Engine {
+	t.Helper()
+	m, err := Load(c, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestEngine runs the suite of engines on the backend in Go.
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, open, enginetest.Options{Parity: "../testdata/parity"})
+}
+
+func FuzzEngine(f *testing.F) { enginetest.Fuzz(f, open, enginetest.Options{}) }

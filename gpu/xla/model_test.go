@@ -1,0 +1,93 @@
+package xla
+
+import (
+	"testing"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/engine/enginetest"
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
+)
+
+// model loads a random model of a family.
+func model(t testing.TB, family string) (*Model, *gputest.Reference) {
+	t.Helper()
+	c, err := arch.ParseConfig([]byte(gputest.Configs[family]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gputest.Model(c, 1)
+	m := open(t, c, r).(*Model)
+	t.Cleanup(func() { m.Close() })
+	return m, r
+}
+
+// TestBlocksThatAreNotNeededDoNotRun frees their weights, the last norm's and the output matrix: a program
+// that takes them fails.
+func TestBlocksThatAreNotNeededDoNotRun(t *testing.T) {
+	m, r := model(t, "qwen2")
+	tokens := r.Text(9, 1)
+	_, needed := m.body(0)
+	for _, w := range m.values {
+		used := false
+		for _, n := range needed {
+			used = used || n == w
+		}
+		if !used {
+			if err := w.FinalizeAll(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := enginetest.Forward(t, m, engine.Item{Tokens: tokens, Residuals: []engine.Place{{Token: 8, Layer: 0}}}, engine.Item{Tokens: tokens})[0]
+	if e := enginetest.Relative(got.Residuals[0], r.Forward(tokens, 0).Residual[0][8]); !(e < 1e-5) {
+		t.Errorf("relative difference %.1e", e)
+	}
+	if len(needed) >= len(m.values)/2 {
+		t.Errorf("%d of %d weights for one block of %d", len(needed), len(m.values), m.config.Layers)
+	}
+}
+
+// TestKeysAndValuesAreFreedWithTheirLastText follows a text's, which a fork has too.
+func TestKeysAndValuesAreFreedWithTheirLastText(t *testing.T) {
+	m, r := model(t, "llama")
+	first := m.NewSequence(5).(*sequence)
+	enginetest.Forward(t, m, engine.Item{Sequence: first, Tokens: r.Text(5, 1)})
+	old := first.kept.tensor
+	fork := first.Fork().(*sequence)
+	enginetest.Forward(t, m, engine.Item{Sequence: first, Tokens: r.Text(3, 2)})
+	if !old.Ok() {
+		t.Fatal("freed while a fork has them")
+	}
+	fork.Free()
+	if old.Ok() {
+		t.Error("kept after the fork was freed and the text went on")
+	}
+	last := first.kept.tensor
+	first.Free()
+	if last.Ok() {
+		t.Error("kept after the text was freed")
+	}
+}
+
+// TestTextsHaveFewShapes counts those of texts that are read in pieces of any length and continued token by
+// token: a program is compiled for each.
+func TestTextsHaveFewShapes(t *testing.T) {
+	m, _ := model(t, "llama")
+	seen := map[shape]bool{}
+	slots := 0
+	for past := range 1500 {
+		for _, n := range []int{1, 5, 77} {
+			s := shape{new: bucket(n, leastNew), past: slots, all: bucket(max(2, past+n), leastAll)}
+			seen[s] = true
+			if it := (engine.Item{Tokens: make([]int32, n)}); m.shapeOf(&it).all != s.new {
+				t.Fatalf("a text of %d tokens that is not kept looks at %d", n, m.shapeOf(&it).all)
+			}
+		}
+		slots = bucket(max(2, past+1), leastAll)
+	}
+	// Six sizes, three lengths of pieces, and each size is also the next one's past.
+	if len(seen) > 3*(7+7) {
+		t.Errorf("%d shapes", len(seen))
+	}
+}
