@@ -10,26 +10,68 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
+	"github.com/persona-transfer/runpipeline/gpu/xla"
 )
+
+// An opener opens a decoder on weights.
+type opener func(t testing.TB, config *arch.Config, src arch.Source) *gpu.Decoder
+
+// engines are what decoders run on. Results of the graphs depend on the batch within rounding, so that they are
+// compared with references and never with each other.
+var engines = map[string]opener{
+	"cpu": func(t testing.TB, config *arch.Config, src arch.Source) *gpu.Decoder {
+		t.Helper()
+		d, err := gpu.OpenSource(config, src, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	},
+	"xla": func(t testing.TB, config *arch.Config, src arch.Source) *gpu.Decoder {
+		t.Helper()
+		m, err := xla.Load(config.Fitted(src.Tensors()), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gpu.OpenEngine(m)
+	},
+}
+
+// eachEngine runs a test for every engine.
+func eachEngine(t *testing.T, f func(t *testing.T, open opener)) {
+	for name, open := range engines {
+		t.Run(name, func(t *testing.T) { f(t, open) })
+	}
+}
 
 // open makes a random model of a family and a decoder on it.
 func open(t testing.TB, family string) (*gpu.Decoder, *gputest.Reference) {
+	return openOn(t, engines["cpu"], family)
+}
+
+func openOn(t testing.TB, open opener, family string) (*gpu.Decoder, *gputest.Reference) {
 	t.Helper()
 	config, err := arch.ParseConfig([]byte(gputest.Configs[family]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := gputest.Model(config, 7)
-	d, err := gpu.OpenSource(config, r, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := open(t, config, r)
 	t.Cleanup(func() { d.Close() })
 	return d, r
 }
 
-// eachFamily runs a test for every family.
+// eachFamily runs a test for every family on gpu/cpu.
 func eachFamily(t *testing.T, f func(t *testing.T, d *gpu.Decoder, r *gputest.Reference)) {
+	eachFamilyOn(t, engines["cpu"], f)
+}
+
+// eachDecoder runs a test for every family on every engine.
+func eachDecoder(t *testing.T, f func(t *testing.T, d *gpu.Decoder, r *gputest.Reference)) {
+	eachEngine(t, func(t *testing.T, open opener) { eachFamilyOn(t, open, f) })
+}
+
+func eachFamilyOn(t *testing.T, open opener, f func(t *testing.T, d *gpu.Decoder, r *gputest.Reference)) {
 	var names []string
 	for name := range gputest.Configs {
 		names = append(names, name)
@@ -40,7 +82,7 @@ func eachFamily(t *testing.T, f func(t *testing.T, d *gpu.Decoder, r *gputest.Re
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			d, r := open(t, name)
+			d, r := openOn(t, open, name)
 			f(t, d, r)
 		})
 	}
@@ -61,7 +103,7 @@ func relative(got []float32, want []float64) float64 {
 const tolerance = 2e-5
 
 func TestResidualsAreTheReferences(t *testing.T) {
-	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
+	eachDecoder(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
 		var sites []gpu.Site
 		for l := range r.Config.Layers {
 			sites = append(sites, gpu.Site{Layer: l})
@@ -91,7 +133,7 @@ func TestResidualsAreTheReferences(t *testing.T) {
 }
 
 func TestLogitsAreTheReferences(t *testing.T) {
-	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
+	eachDecoder(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
 		texts := [][]int32{r.Text(1, 1), r.Text(12, 2), r.Text(33, 3)}
 		v := r.Vector(2, 4)
 		layer := r.Config.Layers - 2
@@ -116,7 +158,7 @@ func TestLogitsAreTheReferences(t *testing.T) {
 // TestGreedyIsTheReferences compares cached, steered decoding of a batch with decoding
 // without a cache, text by text.
 func TestGreedyIsTheReferences(t *testing.T) {
-	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
+	eachDecoder(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
 		const tokens = 10
 		rows, layer := greedyRows(r)
 		out, err := d.Generate(context.Background(), rows, gpu.Sampling{MaxNewTokens: tokens, StopAtEOS: true})
@@ -200,7 +242,7 @@ func referenceGreedy(r *gputest.Reference, row gpu.Row, _, tokens int) (out []in
 }
 
 func TestScoreIsTheReferences(t *testing.T) {
-	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
+	eachDecoder(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
 		var prompts, continuations [][]int32
 		for i := range 9 {
 			prompts = append(prompts, r.Text([]int{1, 6, 20}[i%3], uint64(i%3)))

@@ -1,9 +1,9 @@
 package gpu
 
 import (
-	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
-
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
 
 // OpenSource opens a decoder on weights that are not in a checkpoint.
@@ -14,6 +14,9 @@ func OpenSource(c *arch.Config, src arch.Source, tok *tokenizer.Tokenizer) (*Dec
 	}
 	return d, err
 }
+
+// OpenEngine makes a decoder without a tokenizer on an engine.
+func OpenEngine(e engine.Engine) *Decoder { return &Decoder{config: e.Config(), engine: e} }
 
 // ReadGeneration returns the ends that a generation_config.json names.
 func ReadGeneration(c *arch.Config, file func(name string) ([]byte, error)) ([]int32, error) {

@@ -158,7 +158,7 @@ func TestExtractInject(t *testing.T) {
 
 // TestCachedIsUncached follows a generated text with Logits, which has no cache.
 func TestCachedIsUncached(t *testing.T) {
-	eachFamily(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
+	eachDecoder(t, func(t *testing.T, d *gpu.Decoder, r *gputest.Reference) {
 		switch r.Config.Ropes[0].Type {
 		case "dynamic", "qwen":
 			t.Skip("positions turn by the length of the prompt, and Logits takes the whole text for the prompt")

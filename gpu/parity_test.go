@@ -15,7 +15,7 @@ import (
 )
 
 // openParity opens a fixture's model; nothing ends its texts.
-func openParity(t *testing.T, fsys fs.FS, name string) *gpu.Decoder {
+func openParity(t *testing.T, open opener, fsys fs.FS, name string) *gpu.Decoder {
 	t.Helper()
 	c, err := checkpoint.OpenFS(fsys, name)
 	if err != nil {
@@ -27,10 +27,7 @@ func openParity(t *testing.T, fsys fs.FS, name string) *gpu.Decoder {
 		t.Fatal(err)
 	}
 	config.EOS = nil
-	d, err := gpu.OpenSource(config, c, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := open(t, config, c)
 	t.Cleanup(func() { d.Close() })
 	return d
 }
@@ -44,12 +41,14 @@ func TestParityWithTransformers(t *testing.T) {
 	if err != nil || len(folders) < 18 {
 		t.Fatalf("%d fixtures: %v", len(folders), err)
 	}
-	for _, path := range folders {
-		dir := filepath.Dir(path)
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			checkParity(t, openParity(t, os.DirFS(dir), dir), gputest.ReadParity(t, path))
-		})
-	}
+	eachEngine(t, func(t *testing.T, open opener) {
+		for _, path := range folders {
+			dir := filepath.Dir(path)
+			t.Run(filepath.Base(dir), func(t *testing.T) {
+				checkParity(t, openParity(t, open, os.DirFS(dir), dir), gputest.ReadParity(t, path))
+			})
+		}
+	})
 }
 
 func checkParity(t *testing.T, d *gpu.Decoder, p *gputest.Parity) {
