@@ -16,7 +16,7 @@
 // A row is one text of Capture, Logits or NLL, or one row of Generate. What becomes of it is a function of
 // the model and of the row's own tokens, pushes and noise, to the last bit. It does not depend on the other
 // rows of a call or on how rows are spread over calls, nor on what was called before, the number of cores
-// or the instruction set: [engine.Engine] promises it, and gpu/cpu says how.
+// or the instruction set: gpu/cpu promises it and says how.
 //
 // Rows are cut into batches for speed alone. What prompts have in common is computed once and forked; rows
 // that end make room for others; long prompts are read in pieces.

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -35,16 +36,16 @@ func (s *suite) reference(t *testing.T, m *model) {
 func asReference(it engine.Item, at int, got engine.Result, want gputest.Pass) error {
 	for i, p := range it.Residuals {
 		if e := Relative(got.Residuals[i], want.Residual[p.Layer][at+p.Token]); !(e < tolerance) {
-			return fail("token %d after block %d: relative difference %.1e", at+p.Token, p.Layer, e)
+			return fmt.Errorf("token %d after block %d: relative difference %.1e", at+p.Token, p.Layer, e)
 		}
 	}
 	for i, token := range it.Logits {
 		if e := Relative(got.Logits[i], want.Logits(at+token)); !(e < tolerance) {
-			return fail("logits after token %d: relative difference %.1e", at+token, e)
+			return fmt.Errorf("logits after token %d: relative difference %.1e", at+token, e)
 		}
 	}
 	if len(got.NLL) != len(it.Next) {
-		return fail("%d likelihoods of %d tokens", len(got.NLL), len(it.Next))
+		return fmt.Errorf("%d likelihoods of %d tokens", len(got.NLL), len(it.Next))
 	}
 	for i, next := range it.Next {
 		nll := 0.0
@@ -53,7 +54,7 @@ func asReference(it engine.Item, at int, got engine.Result, want gputest.Pass) e
 			nll = LogSum(logits) - logits[next]
 		}
 		if e := math.Abs(float64(got.NLL[i]) - nll); !(e < tolerance*max(1, nll)) {
-			return fail("−log p after token %d is %g, want %g", at+i, got.NLL[i], nll)
+			return fmt.Errorf("−log p after token %d is %g, want %g", at+i, got.NLL[i], nll)
 		}
 	}
 	return nil

@@ -11,11 +11,12 @@ import (
 )
 
 // edits are added after their block, at their tokens and no others, all of them where several meet; nothing
-// is added by zero, and what is read at a site holds what was added there.
+// is added by zero, what is read at a site holds what was added there, and texts are edited apart.
 func (s *suite) edits(t *testing.T, m *model) {
 	tokens := m.r.Text(20, 1)
 	s.zeroEdit(t, m, tokens)
 	s.extractInject(t, m, tokens)
+	s.apart(t, m, tokens)
 	top := m.c.Layers - 1
 	v, w := m.r.Vector(2, 5), m.r.Vector(1, 6)
 	it := Everything(m.c, tokens,
@@ -33,6 +34,23 @@ func (s *suite) edits(t *testing.T, m *model) {
 		if err := asReference(plain, 0, got[i], m.r.Forward(tokens, 0)); err != nil {
 			t.Errorf("beside an edited text: %v", err)
 		}
+	}
+}
+
+// apart adds what is not finite to one text: those beside it are what they are without it.
+func (s *suite) apart(t *testing.T, m *model, tokens []int32) {
+	v := m.r.Vector(1, 7)
+	v[0], v[1] = float32(math.NaN()), float32(math.Inf(1))
+	plain := Everything(m.c, tokens)
+	want := Forward(t, m.twin, plain)[0]
+	got := Forward(t, m, plain, Everything(m.c, tokens, engine.Edit{Layer: 0, From: 0, To: len(tokens), Vector: v}), plain)
+	for _, i := range []int{0, 2} {
+		if err := s.same(got[i], want); err != nil {
+			t.Errorf("beside a text to which infinity was added: %v", err)
+		}
+	}
+	if x := got[1].Logits[0][0]; x == x {
+		t.Errorf("infinity was added, and a logit is %g", x)
 	}
 }
 

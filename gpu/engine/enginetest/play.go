@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,15 +10,13 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
-func fail(format string, args ...any) error { return fmt.Errorf(format, args...) }
-
-// games is how many sequences of bytes are played without a fuzzer, of 60 bytes each.
+// games is how many sequences of bytes are played without a fuzzer, of 150 bytes each.
 const games = 6
 
 // game is one of them.
 func game(i int) []byte {
 	rng := rand.New(rand.NewPCG(uint64(i), 99))
-	out := make([]byte, 60)
+	out := make([]byte, 150)
 	for j := range out {
 		out[j] = byte(rng.Uint32())
 	}
