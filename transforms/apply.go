@@ -1,11 +1,14 @@
 package transforms
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
+	"sync"
+	"sync/atomic"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	beamregister "github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -13,10 +16,11 @@ import (
 	"github.com/persona-transfer/runpipeline/cache"
 )
 
-// A UnitRef asks for one unit of a stage.
+// A UnitRef asks for neighbouring units of a stage.
 type UnitRef struct {
 	Stage  string
-	Index  int
+	Index  int // of the first
+	Count  int
 	Inputs []string // hexadecimal action keys of the manifests that the stage reads, in the order of Stage.Inputs
 }
 
@@ -87,9 +91,27 @@ func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit
 			return
 		}
 	}
-	for i := range fn.Stage.Units {
-		emit(UnitRef{Stage: fn.Stage.Name, Index: i, Inputs: inputs})
+	for i := 0; i < fn.Stage.Units; {
+		n := fn.Stage.together(i)
+		emit(UnitRef{Stage: fn.Stage.Name, Index: i, Count: n, Inputs: inputs})
+		i += n
 	}
+}
+
+// A worker that is asked for a few units has two of them at work: while one has the device, the other is
+// prepared or stored. Units that take much memory come alone.
+const (
+	fewUnits  = 4
+	atWork    = 2
+	lightUnit = 128 << 20 // bytes
+)
+
+// together is how many units from one on are asked for at a time.
+func (s Stage) together(first int) (n int) {
+	for n < fewUnits && first+n < s.Units && s.Work(first+n).Bytes <= lightUnit {
+		n++
+	}
+	return max(1, n)
 }
 
 // unitFn computes units. Beam ships it as JSON: the exported fields are all it knows.
@@ -98,7 +120,7 @@ type unitFn struct {
 	Stage Stage
 }
 
-// ProcessElement looks a unit up or computes it. A failure of the unit itself goes to the dead
+// ProcessElement looks units up or computes them. A failure of a unit itself goes to the dead
 // letters, so that the others go on; an interruption or a store that fails ends the run.
 func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(UnitDone), dead func(Failure)) error {
 	run := lookupRun(ctx, fn.Env.Run)
@@ -109,20 +131,44 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 	if err != nil {
 		return fn.Env.fail(run, err)
 	}
-	k := kinds[fn.Stage.Kind]
-	u := &Unit{Stage: fn.Stage, Index: ref.Index, Store: store, inputs: inputs, run: run}
-	key, err := guard(func() (cache.ActionKey, error) { return k.run(run.ctx, u, k.decode(fn.Stage.Settings)) })
-	if err != nil {
-		err = fmt.Errorf("%s, unit %d of %d: %w", fn.Stage.Name, ref.Index+1, fn.Stage.Units, err)
-		if run.ctx.Err() != nil || infrastructure(err) {
-			return fn.Env.fail(run, err)
-		}
-		run.keep(err)
-		dead(Failure{Stage: ref.Stage, Index: ref.Index, Error: err.Error()})
-		return nil
+	keys, errs := make([]cache.ActionKey, ref.Count), make([]error, ref.Count)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(atWork, ref.Count) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < ref.Count; i = int(next.Add(1)) - 1 {
+				u := &Unit{Stage: fn.Stage, Index: ref.Index + i, Store: store, inputs: inputs, run: run}
+				if keys[i], errs[i] = fn.unit(u); run.ctx.Err() != nil || infrastructure(errs[i]) {
+					next.Add(int64(ref.Count)) // the run ends: no further ones
+				}
+			}
+		})
 	}
-	done(UnitDone{Stage: ref.Stage, Index: ref.Index, Inputs: ref.Inputs, Key: key.String()})
+	wg.Wait()
+	for i, err := range errs {
+		index := ref.Index + i
+		switch {
+		case run.ctx.Err() != nil:
+			return fn.Env.fail(run, cmp.Or(err, run.ctx.Err()))
+		case infrastructure(err):
+			return fn.Env.fail(run, err)
+		case err != nil:
+			run.keep(err)
+			dead(Failure{Stage: ref.Stage, Index: index, Error: err.Error()})
+		default:
+			done(UnitDone{Stage: ref.Stage, Index: index, Inputs: ref.Inputs, Key: keys[i].String()})
+		}
+	}
 	return nil
+}
+
+func (fn *unitFn) unit(u *Unit) (cache.ActionKey, error) {
+	k := kinds[fn.Stage.Kind]
+	key, err := guard(func() (cache.ActionKey, error) { return k.run(u.run.ctx, u, k.decode(fn.Stage.Settings)) })
+	if err != nil {
+		err = fmt.Errorf("%s, unit %d of %d: %w", fn.Stage.Name, u.Index+1, fn.Stage.Units, err)
+	}
+	return key, err
 }
 
 // manifestFn commits a stage once all of its units are there.

@@ -258,7 +258,7 @@ func TestApplyStopsWhenTheRunIsCancelled(t *testing.T) {
 
 // TestReadyWaitsForEveryInput asks for the units of a stage with one, and with both of its inputs.
 func TestReadyWaitsForEveryInput(t *testing.T) {
-	fn := &readyFn{Stage: toyStage("c", 2, toy{}, "a", "b"), Known: map[string]string{"a": "1"}}
+	fn := &readyFn{Stage: toyStage("c", 6, toy{}, "a", "b"), Known: map[string]string{"a": "1"}}
 	ask := func(done ...StageDone) (refs []UnitRef) {
 		fn.ProcessElement(nil, func(d *StageDone) bool {
 			if len(done) == 0 {
@@ -273,8 +273,8 @@ func TestReadyWaitsForEveryInput(t *testing.T) {
 		t.Errorf("without b: %v, want no unit", refs)
 	}
 	refs := ask(StageDone{Stage: "b", Key: "2"}, StageDone{Stage: "b", Key: "2"})
-	if len(refs) != 2 || refs[1].Index != 1 || !slices.Equal(refs[1].Inputs, []string{"1", "2"}) {
-		t.Errorf("with b: %v, want two units that read 1 and 2", refs)
+	if len(refs) != 2 || refs[0].Count != 4 || refs[1].Index != 4 || refs[1].Count != 2 || !slices.Equal(refs[1].Inputs, []string{"1", "2"}) {
+		t.Errorf("with b: %v, want units 0 to 3, and 4 and 5, that read 1 and 2", refs)
 	}
 	if refs[0].Stage != "c" {
 		t.Errorf("units are of stage %q, want c", refs[0].Stage)
@@ -284,7 +284,7 @@ func TestReadyWaitsForEveryInput(t *testing.T) {
 // TestCodersRoundTrip holds the four element types to their own coders and to 1 KiB.
 func TestCodersRoundTrip(t *testing.T) {
 	keys := slices.Repeat([]string{cache.Sum(nil).String()}, 6)
-	ref, done := UnitRef{"generate", 9999, keys}, UnitDone{"generate", 9999, keys, keys[0]}
+	ref, done := UnitRef{"generate", 9999, 4, keys}, UnitDone{"generate", 9999, keys, keys[0]}
 	for _, c := range []struct {
 		name  string
 		trip  func() ([]byte, any, error)
