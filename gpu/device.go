@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/cpu"
@@ -53,13 +54,25 @@ func openEngine(deviceName string, c *arch.Config, src arch.Source) (engine.Engi
 // each other, and need the memory of both.
 var busy = make(chan struct{}, 1)
 
+// waitedKey is the key of a context's count of the time that calls waited for the device.
+type waitedKey struct{}
+
+// WithWaited gives a context whose calls, one at a time, add to waited how long they wait for the device.
+func WithWaited(ctx context.Context, waited *time.Duration) context.Context {
+	return context.WithValue(ctx, waitedKey{}, waited)
+}
+
 // take waits for the device; the caller must call the function it returns.
 func take(ctx context.Context) (free func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	select {
 	case busy <- struct{}{}:
+		if waited, ok := ctx.Value(waitedKey{}).(*time.Duration); ok {
+			*waited += time.Since(begun)
+		}
 		return func() { <-busy }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -197,6 +200,7 @@ func (u *Unit) batch(ctx context.Context, written, scored string, i int) (*artif
 func (j *jury) read(u *Unit) ([]trial.Row, *artifacts.Evaluation) {
 	var rows []trial.Row
 	samples := &artifacts.Evaluation{}
+	judged := j.judgeAll()
 	for i, b := range j.settings.Batches {
 		texts, scores := j.batches[i].texts, j.batches[i].scores
 		vector := ""
@@ -204,8 +208,9 @@ func (j *jury) read(u *Unit) ([]trial.Row, *artifacts.Evaluation) {
 			vector = o.Digest.String()
 		}
 		for _, p := range b.Personas(j.settings.Personas) {
-			for k, t := range texts.Rows {
-				s := j.judge(t, scores.Rows[k], p)
+			for k := range texts.Rows {
+				s := judged[i][0]
+				judged[i] = judged[i][1:]
 				s.Vector, s.Generations = vector, scores.Generations
 				for _, f := range j.further {
 					f.take(i, k, &s)
@@ -217,6 +222,25 @@ func (j *jury) read(u *Unit) ([]trial.Row, *artifacts.Evaluation) {
 		}
 	}
 	return rows, samples
+}
+
+// judgeAll judges the texts of each batch, persona by persona, on all cores.
+func (j *jury) judgeAll() [][]artifacts.Sample {
+	out := make([][]artifacts.Sample, len(j.batches))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, b := range j.batches {
+		group.Go(func() error {
+			for _, p := range j.settings.Batches[i].Personas(j.settings.Personas) {
+				for k, t := range b.texts.Rows {
+					out[i] = append(out[i], j.judge(t, b.scores.Rows[k], p))
+				}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // nothing fails
+	return out
 }
 
 // judge gathers everything about one text, seen as a text of a persona.

@@ -109,7 +109,8 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 		u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
 		return key, nil
 	}
-	products, err := compute(gpu.WithProgress(ctx, u.share))
+	var waited time.Duration
+	products, err := compute(gpu.WithWaited(gpu.WithProgress(ctx, u.share), &waited))
 	if err != nil {
 		return key, err
 	}
@@ -125,7 +126,7 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 	if err := u.Store.Commit(ctx, r, outputs); err != nil {
 		return key, err
 	}
-	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun)})
+	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun) - waited})
 	return key, nil
 }
 
@@ -150,9 +151,9 @@ type Event struct {
 	Key   cache.ActionKey
 	Hit   bool
 	Bytes int64
-	Took  time.Duration
-	Part  float64 // how much of a unit is done that is still at work, between 0 and 1; 0 at its end
-	Note  string  // a message without a unit's end: "loading gemma-3-270m"
+	Took  time.Duration // without the time for which another unit had the device
+	Part  float64       // how much of a unit is done that is still at work, between 0 and 1; 0 at its end
+	Note  string        // a message without a unit's end: "loading gemma-3-270m"
 
 	Warning bool // the note is one that even whoever asked for quiet must see
 }

@@ -112,6 +112,32 @@ type storedSource interface {
 	StoredRows(name string, from, n int, dst []byte) error
 }
 
+// A widened source has what a stored one has but for numbers of 16 bits, which are read as float32: a small
+// model multiplies few rows at a time with all of its weights, and would widen them each time.
+type widened struct {
+	arch.Source
+	stored storedSource
+}
+
+// Stored is as in [storedSource].
+func (w widened) Stored(name string) (checkpoint.Layout, bool) {
+	l, ok := w.stored.Stored(name)
+	return l, ok && l.Block > 1
+}
+
+// StoredRows is as in [storedSource].
+func (w widened) StoredRows(name string, from, n int, dst []byte) error {
+	return w.stored.StoredRows(name, from, n, dst)
+}
+
+// kept is the source of the weights as a model keeps them.
+func kept(c *arch.Config, src arch.Source) arch.Source {
+	if stored, ok := src.(storedSource); ok && isSmall(c) {
+		return widened{src, stored}
+	}
+	return src
+}
+
 // formatOf is the format in which stored rows can be kept, nil if they must be read as float32.
 func formatOf(src arch.Source, stored []rows) *format {
 	from, ok := src.(storedSource)

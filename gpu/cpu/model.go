@@ -43,8 +43,8 @@ type block struct {
 	window, rope      int
 }
 
-// smallModel is how many weights are read so fast that every core can do it for itself.
-const smallModel = 1 << 22
+// isSmall reports whether a model has so few weights that every core can go through all of them for itself.
+func isSmall(c *arch.Config) bool { return c.Parameters() <= 1<<22 }
 
 // Options say how a model is computed, not what: results are the same.
 type Options struct {
@@ -52,7 +52,7 @@ type Options struct {
 }
 
 // Load reads a model's weights. Configuration and tensors must fit ([arch.Config.CheckTensors]).
-func Load(c *arch.Config, src arch.Source, o Options) (*Model, error) { return load(c, src, o, best()) }
+func Load(c *arch.Config, src arch.Source, o Options) (*Model, error) { return load(c, kept(c, src), o, best()) }
 
 func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error) {
 	m := &Model{config: c, kernels: k, threads: o.Threads, blocks: make([]block, c.Layers)}
@@ -60,7 +60,7 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 		m.threads = runtime.GOMAXPROCS(0)
 	}
 	m.rooms, m.spaces = make([]scratch, m.threads), make([]space, m.threads)
-	m.small = c.Parameters() <= smallModel
+	m.small = isSmall(c)
 	m.pool.size = m.pageSize()
 	m.turns = arch.NewTurns(c)
 	crew := newCrew(m.threads, m.rooms)
@@ -86,7 +86,9 @@ func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error
 
 // WeightBytes is the memory that a model's weights will take, known before they are read: as much as in their
 // file, but for types that are widened and for panels that are filled up.
-func WeightBytes(c *arch.Config, src arch.Source) (bytes int) {
+func WeightBytes(c *arch.Config, src arch.Source) int { return weightBytes(c, kept(c, src)) }
+
+func weightBytes(c *arch.Config, src arch.Source) (bytes int) {
 	for _, p := range c.Params() {
 		bytes += paramBytes(p, src)
 	}
@@ -96,6 +98,7 @@ func WeightBytes(c *arch.Config, src arch.Source) (bytes int) {
 // TokenBytes is how much of it a pass of one token reads: all but the table of embeddings, of which it needs
 // a row, unless that is the output matrix too.
 func TokenBytes(c *arch.Config, src arch.Source) (bytes int) {
+	src = kept(c, src)
 	for _, p := range c.Params() {
 		if p.Name != arch.Embed || c.Tied {
 			bytes += paramBytes(p, src)

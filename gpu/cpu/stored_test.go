@@ -157,8 +157,8 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 				if err := enginetest.Same(got, engine.Result{Logits: want.Logits[39:]}); err != nil {
 					t.Errorf("%s of %v, %s: the last token: %v", family, dtypes, k.name, err)
 				}
-				if got := held(m); !(float64(got) < 1.02*float64(WeightBytes(c, s)) && float64(got) > .9*float64(WeightBytes(c, s))) {
-					t.Errorf("%s of %v: %d bytes of weights, foretold %d", family, dtypes, got, WeightBytes(c, s))
+				if got := held(m); !(float64(got) < 1.02*float64(weightBytes(c, s)) && float64(got) > .9*float64(weightBytes(c, s))) {
+					t.Errorf("%s of %v: %d bytes of weights, foretold %d", family, dtypes, got, weightBytes(c, s))
 				}
 				for _, w := range []*matrix{m.embed, m.blocks[0].q, m.blocks[1].down, m.blocks[1].up} {
 					if w.format == nil || w.panels != nil {
@@ -168,6 +168,29 @@ func TestStoredWeightsAreTheirFloat32(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestSmallModelsAreWidenedFromSixteenBits: numbers of 16 bits are kept as float32 in a small model, and
+// foretold so; quantised ones stay.
+func TestSmallModelsAreWidenedFromSixteenBits(t *testing.T) {
+	c, err := arch.ParseConfig([]byte(`{"model_type": "llama", "vocab_size": 64, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+		"intermediate_size": 64, "max_position_embeddings": 64, "tie_word_embeddings": true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dtype, wide := range map[string]bool{"BF16": true, "F16": true, "Q8_0": false} {
+		s := newStored(gputest.Model(c, 1), dtype)
+		m, err := Load(c, s, Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.blocks[0].gate.panels != nil; got != wide {
+			t.Errorf("%s is kept as float32: %t, want %t", dtype, got, wide)
+		}
+		if got, want := held(m), WeightBytes(c, s); float64(got) > 1.02*float64(want) || float64(got) < .9*float64(want) {
+			t.Errorf("%s: %d bytes of weights, foretold %d", dtype, got, want)
 		}
 	}
 }
