@@ -1,6 +1,7 @@
 package xla
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
@@ -20,6 +21,11 @@ func open(t testing.TB, c *arch.Config, src arch.Source) engine.Engine {
 // TestEngine runs the suite of engines on the backend in Go.
 func TestEngine(t *testing.T) {
 	enginetest.Run(t, open, enginetest.Options{Parity: "../testdata/parity"})
+}
+
+// TestPretrainedGreedyEqualsTransformers continues some prompts with each of the two pretrained models.
+func TestPretrainedGreedyEqualsTransformers(t *testing.T) {
+	enginetest.Pretrained(t, open, filepath.Join("..", "testdata", "pretrained.json"), filepath.Join("..", "..", "models"), 5)
 }
 
 func FuzzEngine(f *testing.F) { enginetest.Fuzz(f, open, enginetest.Options{}) }

@@ -103,15 +103,12 @@ func (f *follower) check(t *testing.T, i, step int, got engine.Result) {
 			t.Errorf("text of %d tokens, steered %t: block %d: relative difference %.1e", len(c.Tokens), f.steered, l, e)
 		}
 	}
-	best := 0
 	for id, v := range got.Logits[0] {
 		if step == 0 && !(math.Abs(float64(v)-logits[id]) < 1e-3) {
 			t.Fatalf("text of %d tokens, steered %t: logit %d is %g, want %g", len(c.Tokens), f.steered, id, v, logits[id])
 		}
-		if v > got.Logits[0][best] {
-			best = id
-		}
 	}
+	best := argmax(got.Logits[0])
 	if int32(best) == greedy[step] || f.parted[i] {
 		return
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
-// games is how many sequences of bytes are played without a fuzzer, of 150 bytes each.
-const games = 6
+// games is how many sequences of bytes are played without a fuzzer, of 100 bytes each.
+const games = 4
 
 // game is one of them.
 func game(i int) []byte {
 	rng := rand.New(rand.NewPCG(uint64(i), 99))
-	out := make([]byte, 150)
+	out := make([]byte, 100)
 	for j := range out {
 		out[j] = byte(rng.Uint32())
 	}
