@@ -51,7 +51,7 @@ var gpuMutants = []Mutant{
 		Old: `d.sorted[:n]...), run`, New: `d.sorted[:max(1, n-1)]...), run`,
 		Wrong: "the token that reaches p is not kept", Tests: "TestSampling"},
 	{Name: "gpu/top-p drops what it keeps", File: "gpu/topp.go",
-		Old: `(1 - topP) * d.sum / float64(len(d.list)+1)`, New: `topP * d.sum / float64(len(d.list)+1)`,
+		Old: `(1-topP)*d.sum/float64(len(logits)+1)`, New: `topP*d.sum/float64(len(logits)+1)`,
 		Wrong: "tokens inside of p are lost", Tests: "TestSampling"},
 	{Name: "gpu/top-k one more", File: "gpu/topp.go",
 		Old: `kept[:min(k, len(kept))]`, New: `kept[:min(k+1, len(kept))]`,
