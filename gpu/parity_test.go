@@ -37,12 +37,8 @@ func openParity(t *testing.T, open opener, fsys fs.FS, name string) *gpu.Decoder
 // below 1e-3; plain and steered, with padding and without (the text of 16 tokens), alone and
 // seven together.
 func TestParityWithTransformers(t *testing.T) {
-	folders, err := filepath.Glob("testdata/parity/*/parity.json")
-	if err != nil || len(folders) < 18 {
-		t.Fatalf("%d fixtures: %v", len(folders), err)
-	}
 	eachEngine(t, func(t *testing.T, open opener) {
-		for _, path := range folders {
+		for _, path := range gputest.ParityFiles(t, filepath.Join("testdata", "parity")) {
 			dir := filepath.Dir(path)
 			t.Run(filepath.Base(dir), func(t *testing.T) {
 				checkParity(t, openParity(t, open, os.DirFS(dir), dir), gputest.ReadParity(t, path))

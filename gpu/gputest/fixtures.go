@@ -29,6 +29,22 @@ type Parity struct {
 	} `json:"cases"`
 }
 
+// ParityFiles are the fixtures in a folder, one in the folder of each model: all 18 or more, or a few of them
+// with -short.
+func ParityFiles(t testing.TB, folder string) (files []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(folder, "*", "parity.json"))
+	if err != nil || len(all) < 18 {
+		t.Fatalf("%d fixtures in %s: %v", len(all), folder, err)
+	}
+	for _, file := range all {
+		if name := filepath.Base(filepath.Dir(file)); !testing.Short() || name == "gemma3" || name == "llama3" || name == "phi3_longrope" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 // ReadParity reads a fixture.
 func ReadParity(t testing.TB, path string) *Parity {
 	t.Helper()

@@ -17,17 +17,9 @@ import (
 // within 1e-3, greedy texts identical but after a step whose margin is below 1e-3; plain and steered, all
 // texts of a fixture in one batch.
 func (s *suite) parity(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(s.Parity, "*", "parity.json"))
-	if err != nil || len(files) < 18 {
-		t.Fatalf("%d fixtures in %s: %v", len(files), s.Parity, err)
-	}
-	for _, file := range files {
+	for _, file := range gputest.ParityFiles(t, s.Parity) {
 		dir := filepath.Dir(file)
-		name := filepath.Base(dir)
-		if testing.Short() && name != "gemma3" && name != "llama3" && name != "phi3_longrope" {
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
 			p := gputest.ReadParity(t, file)
 			f, err := checkpoint.OpenFS(os.DirFS(dir), dir)
 			if err != nil {
