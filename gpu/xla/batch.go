@@ -67,7 +67,7 @@ const (
 	leastRow = 8  // rows of a pass, lines that are read, rows of the table of edits
 )
 
-// Bounds of a pass: its tokens, padding included, and the values of its scores: 256 MiB.
+// Bounds of a pass of more than one row, padding included: its tokens, and the values of its scores, 256 MiB.
 const (
 	passTokens = 4096
 	passScores = 1 << 26
@@ -104,7 +104,7 @@ func (m *Model) passes(items []engine.Item) (out []*pass) {
 			continue
 		}
 		p := open[s]
-		if p == nil || len(p.which) >= max(1, min(passTokens/s.new, passScores/(m.config.Heads*s.new*s.all))) {
+		if p == nil || bucket(len(p.which)+1, leastRow) > min(passTokens/s.new, passScores/(m.config.Heads*s.new*s.all)) {
 			p = &pass{m: m, shape: s, items: items}
 			out, open[s] = append(out, p), p
 		}
