@@ -73,7 +73,7 @@ func TestSamplingIsItsDefinition(t *testing.T) {
 				logits[j] = logits[j-1] // ties
 			}
 		}
-		s := Sampling{Temperature: 0.2 + rng.Float64(), StopAtEOS: rng.IntN(2) == 0}
+		s := Sampling{Temperature: 0.2 + 4*rng.Float64(), StopAtEOS: rng.IntN(2) == 0}
 		if i%2 == 0 {
 			s.TopP = 0.3 + 0.7*rng.Float64()
 		}

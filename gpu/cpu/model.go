@@ -52,7 +52,9 @@ type Options struct {
 }
 
 // Load reads a model's weights. Configuration and tensors must fit ([arch.Config.CheckTensors]).
-func Load(c *arch.Config, src arch.Source, o Options) (*Model, error) { return load(c, kept(c, src), o, best()) }
+func Load(c *arch.Config, src arch.Source, o Options) (*Model, error) {
+	return load(c, kept(c, src), o, best())
+}
 
 func load(c *arch.Config, src arch.Source, o Options, k *kernels) (*Model, error) {
 	m := &Model{config: c, kernels: k, threads: o.Threads, blocks: make([]block, c.Layers)}
