@@ -4,29 +4,35 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
-// batchTokens bounds the new tokens of a forward pass: enough rows for the matrix kernels, and a few dozen
-// MiB of activations in models of a hundred million parameters.
-const batchTokens = 2048
+// Bounds of the new tokens of a forward pass: enough rows for the matrix kernels, a few dozen MiB of
+// activations in models of a hundred million parameters, and in larger ones so few rows that a pass ends
+// within seconds, since a call tells how far it is, and sees an interrupt, between passes.
+const (
+	mostTokens  = 2048
+	leastTokens = 512
+	passWork    = 1 << 38 // products with weights
+)
 
-// limitFor is the bound for a call of so many tokens. Few tokens are cut into several passes all the same,
-// as far as the matrix kernels stay well fed: a call tells how far it is between passes.
-func limitFor(tokens int) int { return max(512, min(batchTokens, tokens/8)) }
+// batchTokens bounds the new tokens of a forward pass of a model.
+func batchTokens(c *arch.Config) int {
+	return max(leastTokens, min(mostTokens, passWork/(c.Layers*c.BlockWeights()+c.HeadWeights())))
+}
 
-// eachBatch cuts texts of given lengths into batches [from, to) in their order, of at most limitFor tokens or
+// eachBatch cuts texts of given lengths into batches [from, to) in their order, of at most d.batch tokens or
 // one text each, and does something with each.
-func eachBatch(ctx context.Context, lengths []int, do func(from, to int) error) error {
+func (d *Decoder) eachBatch(ctx context.Context, lengths []int, do func(from, to int) error) error {
 	total := 0
 	for _, n := range lengths {
 		total += n
 	}
-	limit := limitFor(total)
 	m := newMeter(ctx, total)
 	for from := 0; from < len(lengths); {
 		to, n := from+1, lengths[from]
-		for to < len(lengths) && n+lengths[to] <= limit {
+		for to < len(lengths) && n+lengths[to] <= d.batch {
 			n += lengths[to]
 			to++
 		}
@@ -61,11 +67,11 @@ func (t *text) take(n int) engine.Item {
 
 // feed runs all tokens of texts, which must have some, long texts in pieces, and shows done what became of
 // each piece of text i.
-func (d *Decoder) feed(ctx context.Context, texts []text, limit int, done func(i int, piece engine.Item, r engine.Result)) error {
+func (d *Decoder) feed(ctx context.Context, texts []text, done func(i int, piece engine.Item, r engine.Result)) error {
 	for at := 0; at < len(texts); {
 		var items []engine.Item
 		var which []int
-		for left := limit; left > 0 && at < len(texts); {
+		for left := d.batch; left > 0 && at < len(texts); {
 			it := texts[at].take(left)
 			items, which = append(items, it), append(which, at)
 			left -= len(it.Tokens)

@@ -34,7 +34,7 @@ func (d *Decoder) CaptureSteered(ctx context.Context, tokens [][]int32, position
 	}
 	defer free()
 	out := make([][]float32, len(tokens))
-	err = eachBatch(ctx, lengths, func(from, to int) error {
+	err = d.eachBatch(ctx, lengths, func(from, to int) error {
 		items := make([]engine.Item, to-from)
 		for i := range items {
 			at := from + i

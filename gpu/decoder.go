@@ -18,6 +18,7 @@ type Decoder struct {
 	engine engine.Engine
 	notes  []string
 	bytes  int // of all weights
+	batch  int // new tokens of a forward pass at most
 
 	kept map[string]engine.Sequence // prefixes of the last call; belongs to the call that has the device
 }
@@ -58,7 +59,7 @@ func newDecoder(config *arch.Config, src arch.Source, deviceName string) (*Decod
 	if _, err := config.CheckTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src)}
+	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src), batch: batchTokens(config)}
 	hold(d.bytes)
 	var err error
 	if d.engine, err = openEngine(deviceName, config, src); err != nil {

@@ -121,7 +121,7 @@ func (w *writer) start(i, n int) {
 // It returns the rows that still wait, then those that were chosen for.
 func (w *writer) step(ctx context.Context, live []int) (waiting, chosen []int, err error) {
 	var items []engine.Item
-	left := batchTokens
+	left := w.d.batch
 	for _, i := range live {
 		if left == 0 {
 			waiting = append(waiting, i)

@@ -25,7 +25,7 @@ func (d *Decoder) Logits(ctx context.Context, tokens [][]int32, push [][]Push) (
 	}
 	defer free()
 	out := make([][]float32, len(tokens))
-	err = eachBatch(ctx, lengths, func(from, to int) error {
+	err = d.eachBatch(ctx, lengths, func(from, to int) error {
 		items := make([]engine.Item, to-from)
 		for i := range items {
 			at := from + i

@@ -39,7 +39,7 @@ func (d *Decoder) NLL(ctx context.Context, prompts, continuations [][]int32) ([]
 		return wrap(err)
 	}
 	m := newMeter(ctx, total)
-	err = d.feed(ctx, texts, limitFor(total), func(i int, piece engine.Item, r engine.Result) {
+	err = d.feed(ctx, texts, func(i int, piece engine.Item, r engine.Result) {
 		out[which[i]] = append(out[which[i]], r.NLL...)
 		if len(texts[i].tokens) == 0 {
 			texts[i].seq.Free()

@@ -98,7 +98,7 @@ func (d *Decoder) compute(ctx context.Context, list []prefix) error {
 		if n := common(group); len(group) > 1 && n >= fewShared {
 			first := group[0]
 			root := []text{{seq: first.seq, tokens: first.tokens[:n]}}
-			if err := d.feed(ctx, root, batchTokens, func(int, engine.Item, engine.Result) {}); err != nil {
+			if err := d.feed(ctx, root, func(int, engine.Item, engine.Result) {}); err != nil {
 				return err
 			}
 			for _, p := range group {
@@ -114,7 +114,7 @@ func (d *Decoder) compute(ctx context.Context, list []prefix) error {
 			rest = append(rest, p.text)
 		}
 	}
-	return d.feed(ctx, rest, batchTokens, func(int, engine.Item, engine.Result) {})
+	return d.feed(ctx, rest, func(int, engine.Item, engine.Result) {})
 }
 
 // common is the number of tokens with which all prefixes begin.

@@ -17,7 +17,7 @@ func TestCallsSayHowFarTheyAre(t *testing.T) {
 	var prompts, texts [][]int32
 	var last [][]int
 	var rows []gpu.Row
-	for i, n := range slices.Repeat([]int{5, 20, 40, 70, 100, 33, 9, 60, 12, 18}, 8) {
+	for i, n := range slices.Repeat([]int{5, 20, 40, 70, 100, 33, 9, 60, 12, 18}, 40) {
 		text := r.Text(n, uint64(i))
 		texts, last = append(texts, text), append(last, []int{n - 1})
 		prompts, rows = append(prompts, r.Text(4, uint64(i))), append(rows, gpu.Row{Prompt: text})

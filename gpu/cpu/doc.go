@@ -21,9 +21,16 @@
 // are computed in float64 and rounded once: there alone could a processor whose compiler fuses
 // operations differ, in the last bit.
 //
+// # Threads
+//
+// With rows enough for every core, a batch is cut into one pass for each, which share nothing but the
+// weights. Else one pass is for all: they share the columns of its products and the lines of everything
+// else, and meet after each.
+//
 // # Memory
 //
-// Weights rest as they are stored and are copied once, when a model is loaded; keys and values take
+// Weights rest as they are stored, those of 16 bits in small models as float32, and are copied once, when
+// a model is loaded; keys and values take
 // 8·KVHeads·HeadDim bytes for each block and token, in pages of 32 tokens that forks share. The residual
 // stream of a batch and what a block makes of it are kept from one pass to the next. A model is freed by
 // forgetting it.
