@@ -121,11 +121,22 @@ func (n Need) quantised() (bytes int) {
 	return bytes
 }
 
-// need is what a plan takes where it takes most: the weights of the models that are open side by side and
-// what the stage at work takes.
+// need is what a plan takes where it takes most.
 func (e *Experiment) need(plan *Plan) (most Need) {
+	for i, n := range e.needs(plan) {
+		if i == 0 || n.Total() > most.Total() {
+			most = n
+		}
+	}
+	return most
+}
+
+// needs are what the stages take that are missing: the weights of the models that are open side by side, what
+// these keep for their next work, as much as for the largest so far, and what the stage at work takes.
+func (e *Experiment) needs(plan *Plan) (needs []Need) {
 	missing := plan.missing()
 	var open []transforms.Model // in the order in which they are opened
+	kept := map[transforms.Model]int{}
 	for i, s := range missing {
 		for _, m := range s.Models() {
 			if !slices.Contains(open, m) {
@@ -133,22 +144,28 @@ func (e *Experiment) need(plan *Plan) (most Need) {
 			}
 		}
 		n := Need{For: "stage " + s.Name}
-		for _, m := range open {
-			n.Weights = append(n.Weights, e.weightsOf(m))
-		}
+		work := 0
 		for unit := range s.Units {
 			w := s.Work(unit)
-			n.Work = max(n.Work, int(w.Bytes))
+			work = max(work, int(w.Bytes))
 			n.Rows = w.Pace == transforms.Writing || w.Pace == transforms.Scoring
 		}
-		if n.Total() > most.Total() || most.For == "" {
-			most = n
+		for _, m := range s.Models() {
+			kept[m] = max(kept[m], work)
 		}
+		if len(s.Models()) == 0 {
+			n.Work = work
+		}
+		for _, m := range open {
+			n.Weights = append(n.Weights, e.weightsOf(m))
+			n.Work += kept[m]
+		}
+		needs = append(needs, n)
 		open = slices.DeleteFunc(open, func(m transforms.Model) bool { // what nothing needs any more is closed
 			return !slices.ContainsFunc(missing[i+1:], func(s transforms.Stage) bool { return slices.Contains(s.Models(), m) })
 		})
 	}
-	return most
+	return needs
 }
 
 // weightsOf is the size of a model's weights in memory.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms"
 )
@@ -97,7 +98,7 @@ func TestWhatWouldHelp(t *testing.T) {
 		"long texts that are read": {Need{For: "stage capture.source", Weights: seven(4 * gib), Work: 6 * gib}, "GOMEMLIMIT",
 			[]string{"raise GOMEMLIMIT"}, "n_seeds"},
 	} {
-		e := &NoRoom{c.n, Memory{gib, c.source}}
+		e := &NoRoom{c.n, Memory{Bytes: gib, Source: c.source}}
 		for _, want := range c.want {
 			if !strings.Contains(e.Hint(), want) {
 				t.Errorf("%s: %q, want %q", name, e.Hint(), want)
@@ -111,7 +112,7 @@ func TestWhatWouldHelp(t *testing.T) {
 	if got, want := many.Total(), 12*gib+processBytes+256<<20+6*gib/8; got != want {
 		t.Errorf("two models of 4 and 2 GiB and 6 GiB of work take %s, want %s", Size(got), Size(want))
 	}
-	e := &NoRoom{Need{For: "stage capture.source", Weights: seven(28e9)}, Memory{24 * gib, "the machine's memory"}}
+	e := &NoRoom{Need{For: "stage capture.source", Weights: seven(28e9)}, Memory{Bytes: 24 * gib, Source: "the machine's memory"}}
 	const want = "not enough memory: it takes about 29.7 GiB for stage capture.source: the weights of seven 26.1 GiB, everything else 3.63 GiB; there are 24 GiB (the machine's memory); no weights were read"
 	if e.Error() != want {
 		t.Errorf("got  %s\nwant %s", e, want)
@@ -133,5 +134,37 @@ func TestAWorkerSeesForItself(t *testing.T) {
 	_, err := e.Run(ctx, Options{Cache: dir, Runner: "direct"})
 	if !errors.Is(err, gpu.ErrMemory) || !strings.Contains(err.Error(), "open model tiny:llama: not enough memory: its weights are 1 MiB, there are 1 (a test)") {
 		t.Errorf("a worker without memory: %v", err)
+	}
+}
+
+// TestAnOpenModelKeepsItsWork: stages that work while a model is open that has read and written find less
+// memory by what it took for that, and by nothing once it is closed.
+func TestAnOpenModelKeepsItsWork(t *testing.T) {
+	e := small().experiment(t)
+	plan, err := e.Plan(t.Context(), cache.NewMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	needs := map[string]Need{}
+	for _, n := range e.needs(plan) {
+		needs[strings.TrimPrefix(n.For, "stage ")] = n
+	}
+	work := func(stage string) int {
+		s := plan.step(stage).Stage
+		most := 0.
+		for unit := range s.Units {
+			most = max(most, s.Work(unit).Bytes)
+		}
+		return int(most)
+	}
+	target := max(work("anchors"), work("anchors.score"))
+	if got := needs["yardstick"]; len(got.Weights) != 1 || got.Work != target {
+		t.Errorf("while the target waits: %v, of which work %d, want %d", got, got.Work, target)
+	}
+	if got, want := needs["gram"].Work, work("gram")+max(target, work("capture.target"))+work("capture.source"); got != want {
+		t.Errorf("while both wait: work %d, want %d", got, want)
+	}
+	if got := needs["evaluate"]; got.Weights != nil || got.Work != work("evaluate") {
+		t.Errorf("when both are closed: %v", got)
 	}
 }

@@ -107,7 +107,7 @@ func init() { register("evaluate", evaluateVersion, whole, evaluateWork, evaluat
 
 // evaluateWork is judging every text and the resamples of all.
 func evaluateWork(s Evaluate, _ int) Work {
-	return Work{Pace: Counting, Elements: 2e5 * float64(s.Texts)}
+	return Work{Pace: Counting, Elements: 5e7 + 4e5*float64(s.Texts)}
 }
 
 // evaluate makes "report" (JSON) and "rows" (one JSON line a text). It reads yardstick, generate, score,

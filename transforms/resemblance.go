@@ -44,7 +44,7 @@ func init() { register("resemblance", resemblanceVersion, many, resemblanceWork,
 
 // resemblanceWork is scoring each text and half of it again.
 func resemblanceWork(s Resemblance, _ int) Work {
-	return Work{Pace: Counting, Elements: 2e4 * float64(s.Pairs)}
+	return Work{Pace: Counting, Elements: 1e5 * float64(s.Pairs)}
 }
 
 // resemblance scores the texts for one persona. It reads pairs and trait.

@@ -21,7 +21,7 @@ const traitVersion = 5 // 5: every word once, a guard; 4: held-out logits of eve
 func init() { register("trait", traitVersion, many, traitWork, trait) }
 
 // traitWork is a logistic regression of a few hundred texts, whatever they are.
-func traitWork(Trait, int) Work { return Work{Pace: Counting, Elements: 3e7} }
+func traitWork(Trait, int) Work { return Work{Pace: Counting, Elements: 2e8} }
 
 // trait fits one scorer. A persona with fewer than trial.MinFewTexts gets an empty one: its trait is
 // missing.

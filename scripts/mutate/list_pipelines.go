@@ -68,4 +68,7 @@ var pipelineMutants = []Mutant{
 	{Name: "cpu/a file stays in memory beside its copy", File: "gpu/cpu/matrix.go",
 		Old: `if f, ok := src.(interface{ Forget() }); ok {`, New: `if f, ok := src.(interface{ Forget() }); ok && false {`,
 		Wrong: "a model takes twice its file", Tests: "TestAFileIsNotThereBesideItsCopy"},
+	{Name: "pipelines/a model that waits keeps nothing", File: "pipelines/memory.go",
+		Old: `n.Work += kept[m]`, New: `n.Work += 0 * kept[m]`,
+		Wrong: "a fit is killed beside the models that wait", Tests: "TestAnOpenModelKeepsItsWork"},
 }
