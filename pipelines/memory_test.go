@@ -132,7 +132,7 @@ func TestAWorkerSeesForItself(t *testing.T) {
 		return Memory{}
 	})
 	_, err := e.Run(ctx, Options{Cache: dir, Runner: "direct"})
-	if !errors.Is(err, gpu.ErrMemory) || !strings.Contains(err.Error(), "open model tiny:llama: not enough memory: its weights are 1 MiB, there are 1 (a test)") {
+	if !errors.Is(err, gpu.ErrMemory) || !strings.Contains(err.Error(), "open model tiny:llama: not enough memory: its weights are 3 MiB, there are 1 (a test)") {
 		t.Errorf("a worker without memory: %v", err)
 	}
 }
