@@ -36,18 +36,24 @@ def steering(model, layer, vector):
     """Adds vector to the last token after a block."""
 
     def steer(_, __, out):
-        h = (out[0] if isinstance(out, tuple) else out).clone()
+        h = out[0] if isinstance(out, tuple) else out
         h[:, -1] += vector
-        return (h,) + tuple(out[1:]) if isinstance(out, tuple) else h
 
     return model.model.layers[layer].register_forward_hook(steer)
 
 
 def sample(logits):
-    """One token a row, at temperature .8 and top-p .95."""
-    p, order = torch.softmax(logits.float() / 0.8, -1).sort(-1, descending=True)
-    p[p.cumsum(-1) - p > 0.95] = 0
-    return order.gather(1, torch.multinomial(p, 1))
+    """One token a row, at temperature .8 and top-p .95, without sorting the vocabulary: a draw from all tokens is
+    drawn again if those that are likelier than it have more than .95 already."""
+    p = torch.softmax(logits.float() / 0.8, -1)
+    tokens, rows = torch.multinomial(p, 1), torch.arange(len(p))
+    while len(rows):
+        some = p if len(rows) == len(p) else p[rows]
+        likelier = torch.where(some > some.gather(1, tokens[rows]), some, 0).sum(-1)
+        rows = rows[likelier > 0.95]
+        if len(rows):
+            tokens[rows] = torch.multinomial(p[rows], 1)
+    return tokens
 
 
 @torch.no_grad()
