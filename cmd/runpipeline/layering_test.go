@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"pipelines/report":    {"artifacts", "cache", "pipelines", "transforms", "gonum.org/v1/plot"},
 	"pipelines/sheet":     {"artifacts", "cache", "format/strictjson", "pipelines", "transforms"},
 	"pipelines":           {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
+	"scripts/growth":      {"format", "gpu", "pipelines", "transforms"},
 	"scripts/mutate":      {},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 
