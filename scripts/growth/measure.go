@@ -106,8 +106,7 @@ func watch(end <-chan struct{}, most chan<- uint64) {
 	for {
 		select {
 		case <-end:
-			alive()
-			most <- top
+			most <- max(top, alive())
 			return
 		default:
 			at := time.Now()
