@@ -16,7 +16,9 @@ func OpenSource(c *arch.Config, src arch.Source, tok *tokenizer.Tokenizer) (*Dec
 }
 
 // OpenEngine makes a decoder without a tokenizer on an engine.
-func OpenEngine(e engine.Engine) *Decoder { return &Decoder{config: e.Config(), engine: e, batch: batchTokens(e.Config())} }
+func OpenEngine(e engine.Engine) *Decoder {
+	return &Decoder{config: e.Config(), engine: e, batch: batchTokens(e.Config())}
+}
 
 // ReadGeneration returns the ends that a generation_config.json names.
 func ReadGeneration(c *arch.Config, file func(name string) ([]byte, error)) ([]int32, error) {
