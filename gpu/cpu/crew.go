@@ -7,21 +7,21 @@ import (
 
 // A crew is the threads of one forward pass. A pass has some hundred short jobs with little between
 // them: who waits stays awake for a while, since waking up costs more than a job of a small model takes,
-// and then sleeps, since whom it waits for may need the processor.
+// and then sleeps, since whom it waits for may need the processor. Nobody waits for a helper that has
+// nothing to do: on a busy machine it may be long until that one runs.
 type crew struct {
 	threads int
 	scratch []scratch // one for each thread
 
-	begun atomic.Int64 // jobs
-	busy  atomic.Int64 // helpers that have not finished the job
-	next  atomic.Int64 // task of the job
-	tasks int64
-	do    func(s *scratch, task int) // nil: helpers go home
-	gone  sync.WaitGroup
+	state atomic.Uint64 // number of the job, and in the lower half how many of its tasks nobody has taken
+	left  atomic.Int64  // tasks of the job that are not done
+	over  atomic.Bool   // helpers go home
+	tasks int
+	do    func(s *scratch, task int)
 
 	asleep atomic.Int64 // who waits for changed
 	mu     sync.Mutex
-	change sync.Cond // of begun or busy
+	change sync.Cond // of state, left or over
 }
 
 // newCrew starts the helpers; dismiss ends them.
@@ -29,7 +29,7 @@ func newCrew(threads int, rooms []scratch) *crew {
 	c := &crew{threads: threads, scratch: rooms}
 	c.change.L = &c.mu
 	for i := 1; i < threads; i++ {
-		c.gone.Go(func() { c.help(&c.scratch[i]) })
+		go c.help(&c.scratch[i])
 	}
 	return c
 }
@@ -42,38 +42,45 @@ func (c *crew) each(n int, do func(s *scratch, task int)) {
 		}
 		return
 	}
-	c.do, c.tasks = do, int64(n)
-	c.next.Store(0)
-	c.busy.Store(int64(c.threads - 1))
-	c.begun.Add(1)
+	c.do, c.tasks = do, n
+	c.left.Store(int64(n))
+	c.state.Store((c.state.Load()>>32+1)<<32 | uint64(uint32(n)))
 	c.changed()
 	c.work(&c.scratch[0])
-	c.until(func() bool { return c.busy.Load() == 0 })
+	c.until(func() bool { return c.left.Load() == 0 })
 }
 
 func (c *crew) dismiss() {
-	c.do = nil
-	c.begun.Add(1)
+	c.over.Store(true)
 	c.changed()
-	c.gone.Wait()
 }
 
 func (c *crew) help(s *scratch) {
-	for job := int64(1); ; job++ {
-		c.until(func() bool { return c.begun.Load() >= job })
-		if c.do == nil {
+	for {
+		c.until(func() bool { return uint32(c.state.Load()) != 0 || c.over.Load() })
+		if c.over.Load() {
 			return
 		}
 		c.work(s)
-		if c.busy.Add(-1) == 0 {
-			c.changed()
-		}
 	}
 }
 
+// work does tasks of the job until all are taken. Who has taken one keeps the job from ending: only then
+// may it look at what the job is.
 func (c *crew) work(s *scratch) {
-	for i := c.next.Add(1) - 1; i < c.tasks; i = c.next.Add(1) - 1 {
-		c.do(s, int(i))
+	for {
+		state := c.state.Load()
+		free := int(uint32(state))
+		if free == 0 {
+			return
+		}
+		if !c.state.CompareAndSwap(state, state-1) {
+			continue
+		}
+		c.do(s, c.tasks-free)
+		if c.left.Add(-1) == 0 {
+			c.changed()
+		}
 	}
 }
 
