@@ -20,7 +20,7 @@ func experimentQuantities() []quantity {
 		// Each prompt is continued, scored and probed under every condition. Everything else of an experiment is
 		// the same whatever the prompts: calibration texts, the fit, personas, anchors, reading the models. Texts
 		// of a unit are side by side, and all of them are in the report.
-		{varied: "prompts", work: "whole small experiment", sizes: []int{16, 32, 64, 128}, time: expectation{0, 1}, memory: expectation{0, 1}, open: experiment},
+		{varied: "prompts", work: "whole small experiment", sizes: []int{32, 64, 128, 256}, time: expectation{0, 1}, memory: expectation{0, 1}, open: experiment},
 		// Units follow one another; each shares its own work out.
 		{varied: "cores", work: fmt.Sprintf("whole small experiment, %d prompts", some), sizes: cores(), time: power(-1), memory: expectation{0, 1},
 			open: onCores(func(ctx context.Context) (*job, error) { return experiment(ctx, some) })},
