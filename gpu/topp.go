@@ -35,7 +35,9 @@ type shortlist struct {
 	tops        []float32
 	weights     []float32
 	list        []candidate
-	sorted      []candidate
+	sorted      []candidate // list by groups
+	ends        [groups]int // of each group in sorted
+	sums        [groups]float64
 }
 
 const (
@@ -125,63 +127,67 @@ func (d *shortlist) keepHeavy(logits []float32, topP float64) {
 // draw finds the token of the uniform number u: of the fewest that reach topP together, the first in
 // canonical order at which the running sum of probabilities exceeds u.
 func (d *shortlist) draw(topP, u float64) int32 {
-	total := d.sum
+	d.group()
+	kept, total := len(d.sorted), d.sum
 	if topP > 0 && topP < 1 {
-		var run float64
-		n := 0
-		d.canonical(func(c candidate) bool {
-			run += float64(c.weight)
-			n++
-			return run < topP*d.sum
-		})
-		d.list, total = append(d.list[:0], d.sorted[:n]...), run
+		kept, total = d.reach(topP*d.sum, len(d.sorted), true)
 	}
-	var run float64
-	var last candidate
-	d.canonical(func(c candidate) bool {
-		run += float64(c.weight)
-		last = c
-		return run <= u*total
-	})
-	return last.id
+	at, _ := d.reach(u*total, kept, false)
+	return d.sorted[at-1].id
 }
 
-// groups is how many groups of like probability canonical tells apart.
-const groups = 64
+// groups is how many groups of like probability are told apart, eight for each halving.
+const groups = 512
 
-// canonical shows the candidates to f in canonical order until it returns false, and leaves
-// those that it showed at the start of d.sorted. It sorts no more than it shows: candidates
-// are taken in groups of weights within a factor of two.
-func (d *shortlist) canonical(f func(candidate) bool) {
-	var ends [groups]int
+// group puts the candidates into d.sorted by groups of like weight, the heaviest first, and adds each group
+// up. Within a group they are in the order of their ids until somebody needs another.
+func (d *shortlist) group() {
+	d.ends, d.sums = [groups]int{}, [groups]float64{}
 	for _, c := range d.list {
-		ends[d.group(c)]++
+		g := d.groupOf(c)
+		d.ends[g]++
+		d.sums[g] += float64(c.weight)
 	}
 	var at [groups]int
 	for i := 1; i < groups; i++ {
-		at[i] = ends[i-1] // by now the sum of all groups before
-		ends[i] += at[i]
+		at[i] = d.ends[i-1] // by now the sum of all groups before
+		d.ends[i] += at[i]
 	}
 	d.sorted = slices.Grow(d.sorted[:0], len(d.list))[:len(d.list)]
 	for _, c := range d.list {
-		g := d.group(c)
+		g := d.groupOf(c)
 		d.sorted[at[g]] = c
 		at[g]++
 	}
+}
+
+// reach is how many of the first most candidates, in canonical order, it takes for their sum to exceed a
+// weight, or to be as large if that is enough, and that sum; all of them if it never does. Only the group
+// in which that happens is put in order.
+func (d *shortlist) reach(weight float64, most int, orEqual bool) (n int, sum float64) {
+	reached := func(sum float64) bool { return sum > weight || orEqual && sum == weight }
 	from := 0
-	for _, to := range ends {
+	for g, to := range d.ends {
+		if from == to {
+			continue
+		}
+		if sum+d.sums[g] < weight && to < most {
+			sum, from = sum+d.sums[g], to
+			continue
+		}
 		part := d.sorted[from:to]
 		slices.SortFunc(part, before)
-		for _, c := range part {
-			if !f(c) {
-				return
+		for i, c := range part {
+			if sum += float64(c.weight); reached(sum) || from+i+1 == most {
+				return from + i + 1, sum
 			}
 		}
 		from = to
 	}
+	return from, sum
 }
 
-// group is the number of halvings from the best token's weight to a candidate's.
-func (d *shortlist) group(c candidate) int {
-	return min(groups-1, int((d.top-c.logit)*d.inverse*math.Log2E))
+// groupOf is eight times the number of halvings from the best token's weight to a candidate's.
+func (d *shortlist) groupOf(c candidate) int {
+	return min(groups-1, int((d.top-c.logit)*d.inverse*(8*math.Log2E)))
 }
