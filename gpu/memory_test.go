@@ -152,6 +152,9 @@ func measured(t *testing.T, q gputest.Quantised) (m Measured, size int) {
 // fifth of it for what the collector leaves, and something for the work. Neither a second copy nor the mapping of the
 // file may be resident beside the weights.
 func TestAModelTakesTheMemoryOfItsFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short runs are also those under the race detector, which takes memory of its own")
+	}
 	m, size := measured(t, gputest.Quantised{Hidden: 1024, Inner: 2816, Layers: 12, Heads: 16, KVHeads: 4, Vocab: 32768})
 	if most := size + size/5 + 48<<20; m.Peak-m.Before > most {
 		t.Errorf("a file of %d bytes took %d, at most %d are to be", size, m.Peak-m.Before, most)
