@@ -59,8 +59,7 @@ func costsAt(plan *Plan, speed gpu.Speed) Costs {
 		if s.State != Run && s.State != Open {
 			continue
 		}
-		for i := range s.Stage.Units {
-			w := s.Stage.Work(i)
+		for _, w := range s.Stage.Works() {
 			costs[s.Stage.Name] = append(costs[s.Stage.Name], Cost{string(w.Pace), w.Seconds(speed)})
 		}
 	}
@@ -71,8 +70,8 @@ func costsAt(plan *Plan, speed gpu.Speed) Costs {
 func operations(plan *Plan) int {
 	products := 0.
 	for _, s := range plan.missing() {
-		for unit := range s.Units {
-			products += s.Work(unit).Products
+		for _, w := range s.Works() {
+			products += w.Products
 		}
 	}
 	return int(2 * products)

@@ -145,8 +145,7 @@ func (e *Experiment) needs(plan *Plan) (needs []Need) {
 		}
 		n := Need{For: "stage " + s.Name}
 		work := 0
-		for unit := range s.Units {
-			w := s.Work(unit)
+		for _, w := range s.Works() {
 			work = max(work, int(w.Bytes))
 			n.Rows = w.Pace == transforms.Writing || w.Pace == transforms.Scoring
 		}

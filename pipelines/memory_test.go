@@ -152,8 +152,8 @@ func TestAnOpenModelKeepsItsWork(t *testing.T) {
 	work := func(stage string) int {
 		s := plan.step(stage).Stage
 		most := 0.
-		for unit := range s.Units {
-			most = max(most, s.Work(unit).Bytes)
+		for _, w := range s.Works() {
+			most = max(most, w.Bytes)
 		}
 		return int(most)
 	}

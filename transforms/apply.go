@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"sync"
-	"sync/atomic"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	beamregister "github.com/apache/beam/sdks/v2/go/pkg/beam/register"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/persona-transfer/runpipeline/cache"
 )
@@ -91,8 +90,9 @@ func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit
 			return
 		}
 	}
+	work := fn.Stage.Works()
 	for i := 0; i < fn.Stage.Units; {
-		n := fn.Stage.together(i)
+		n := together(work[i:])
 		emit(UnitRef{Stage: fn.Stage.Name, Index: i, Count: n, Inputs: inputs})
 		i += n
 	}
@@ -106,9 +106,9 @@ const (
 	lightUnit = 128 << 20 // bytes
 )
 
-// together is how many units from one on are asked for at a time.
-func (s Stage) together(first int) (n int) {
-	for n < fewUnits && first+n < s.Units && s.Work(first+n).Bytes <= lightUnit {
+// together is how many of the units to come are asked for at a time.
+func together(work []Work) (n int) {
+	for n < min(fewUnits, len(work)) && work[n].Bytes <= lightUnit {
 		n++
 	}
 	return max(1, n)
@@ -132,19 +132,21 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 		return fn.Env.fail(run, err)
 	}
 	keys, errs := make([]cache.ActionKey, ref.Count), make([]error, ref.Count)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(atWork, ref.Count) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < ref.Count; i = int(next.Add(1)) - 1 {
-				u := &Unit{Stage: fn.Stage, Index: ref.Index + i, Store: store, inputs: inputs, run: run}
-				if keys[i], errs[i] = fn.unit(u); run.ctx.Err() != nil || infrastructure(errs[i]) {
-					next.Add(int64(ref.Count)) // the run ends: no further ones
-				}
+	group, going := errgroup.WithContext(run.ctx)
+	group.SetLimit(atWork)
+	for i := range ref.Count {
+		group.Go(func() error {
+			if going.Err() != nil { // the run ends: no further ones
+				return nil
 			}
+			keys[i], errs[i] = fn.unit(&Unit{Stage: fn.Stage, Index: ref.Index + i, Store: store, inputs: inputs, run: run})
+			if infrastructure(errs[i]) {
+				return errs[i]
+			}
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = group.Wait() // it is among errs
 	for i, err := range errs {
 		index := ref.Index + i
 		switch {

@@ -207,18 +207,14 @@ func (j *jury) read(u *Unit) ([]trial.Row, *artifacts.Evaluation) {
 		if o, ok := u.Input("vectors").Find(b.Condition + "/" + b.Persona); ok && b.Alpha != 0 {
 			vector = o.Digest.String()
 		}
-		for _, p := range b.Personas(j.settings.Personas) {
-			for k := range texts.Rows {
-				s := judged[i][0]
-				judged[i] = judged[i][1:]
-				s.Vector, s.Generations = vector, scores.Generations
-				for _, f := range j.further {
-					f.take(i, k, &s)
-				}
-				samples.Rows = append(samples.Rows, s)
-				rows = append(rows, trial.Row{Condition: s.Condition, Persona: p, Alpha: s.Alpha, Prompt: int(s.Prompt), Seed: int(s.Seed), Draw: int(s.Draw),
-					Trait: s.Trait, Coherence: s.Coherence, Collapsed: len(s.Collapse) > 0, Tokens: int(s.Tokens), Perplexity: s.Perplexity})
+		for n, s := range judged[i] {
+			s.Vector, s.Generations = vector, scores.Generations
+			for _, f := range j.further {
+				f.take(i, n%len(texts.Rows), &s)
 			}
+			samples.Rows = append(samples.Rows, s)
+			rows = append(rows, trial.Row{Condition: s.Condition, Persona: s.Persona, Alpha: s.Alpha, Prompt: int(s.Prompt), Seed: int(s.Seed), Draw: int(s.Draw),
+				Trait: s.Trait, Coherence: s.Coherence, Collapsed: len(s.Collapse) > 0, Tokens: int(s.Tokens), Perplexity: s.Perplexity})
 		}
 	}
 	return rows, samples

@@ -40,10 +40,14 @@ func (w Work) Seconds(s gpu.Speed) float64 {
 	return products + s.Element*w.Elements/float64(max(1, min(w.Lanes, s.Cores)))
 }
 
-// Work is what a unit of the stage has to do.
-func (s Stage) Work(unit int) Work {
+// Works is what each unit of the stage has to do.
+func (s Stage) Works() []Work {
 	k := kinds[s.Kind]
-	return k.work(k.decode(s.Settings), unit)
+	settings, out := k.decode(s.Settings), make([]Work, s.Units)
+	for i := range out {
+		out[i] = k.work(settings, i)
+	}
+	return out
 }
 
 // Models are those that units of the stage run, wherever its settings name them.

@@ -30,8 +30,8 @@ func TestEveryKindHasWork(t *testing.T) {
 		v.Elem().Set(reflect.ValueOf(s.settings))
 		fillSizes(v.Elem(), s.units)
 		stage := NewStage(kind, kind, v.Elem().Interface(), s.units, s.inputs...)
-		for unit := range s.units {
-			if w := stage.Work(unit); !(w.Seconds(someSpeed) > 0) || w.Pace == "" {
+		for unit, w := range stage.Works() {
+			if !(w.Seconds(someSpeed) > 0) || w.Pace == "" {
 				t.Errorf("unit %d of %s: %+v", unit, kind, w)
 			}
 		}

@@ -27,7 +27,6 @@ func (p *pass) multiply(m int, products ...product) {
 			tall = tallWidened
 		}
 	}
-	n := (m + tall - 1) / tall * panels
 	run := func(s *scratch, t int) {
 		from, at := t/panels*tall, t%panels
 		i := 0
@@ -48,12 +47,10 @@ func (p *pass) multiply(m int, products ...product) {
 			q.done(s, c, at, from, to)
 		}
 	}
-	if m > few {
-		p.c.each(n, run)
-		return
+	n, together := (m+tall-1)/tall*panels, 1
+	if m <= few { // a thread that reads weights faster than it multiplies should read on in memory
+		together = max(1, n/(4*p.c.threads))
 	}
-	// A thread that reads weights faster than it multiplies should read on in memory.
-	together := max(1, n/(4*p.c.threads))
 	p.c.each((n+together-1)/together, func(s *scratch, group int) {
 		for t := group * together; t < min(n, (group+1)*together); t++ {
 			run(s, t)

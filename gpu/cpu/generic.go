@@ -5,20 +5,8 @@ import "math"
 // genericKernels define what the others compute, to the bit. A conversion to float32 around a product
 // keeps compilers from fusing it with an addition.
 var genericKernels = kernels{
-	name: "generic", product: productGeneric,
-	squares: func(x []float32) float32 {
-		var lanes [16]float32
-		squares(&lanes, x)
-		return total(&lanes)
-	},
-	largest: func(x []float32) float32 {
-		lanes := none
-		most(&lanes, x)
-		return largest(&lanes)
-	},
-	exps:      expsGeneric,
-	distances: distancesGeneric,
-	add:       add, scale: scale, norm: norm, silu: silu, geluTanh: geluTanh, softcap: softcap, rotate: rotate,
+	name: "generic", product: productGeneric, squares: squaresGeneric, largest: largestGeneric, exps: expsGeneric,
+	distances: distancesGeneric, add: add, scale: scale, norm: norm, silu: silu, geluTanh: geluTanh, softcap: softcap, rotate: rotate,
 }
 
 func productGeneric(c []float32, ldc int, a []float32, lda int, b []float32, m, k int, more bool) {
@@ -44,6 +32,18 @@ var none = func() (lanes [16]float32) {
 	return
 }()
 
+func squaresGeneric(x []float32) float32 {
+	var lanes [16]float32
+	squares(&lanes, x)
+	return total(&lanes)
+}
+
+func largestGeneric(x []float32) float32 {
+	lanes := none
+	most(&lanes, x)
+	return largest(&lanes)
+}
+
 func expsGeneric(x []float32, top, s float32) float32 {
 	var lanes [16]float32
 	exps(&lanes, x, top, s)
@@ -51,9 +51,7 @@ func expsGeneric(x []float32, top, s float32) float32 {
 }
 
 func distancesGeneric(x []float32) (top, sum float32) {
-	lanes := none
-	most(&lanes, x)
-	top = largest(&lanes)
+	top = largestGeneric(x)
 	return top, expsGeneric(x, top, 1)
 }
 

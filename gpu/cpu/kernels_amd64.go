@@ -16,11 +16,11 @@ func vectorKernels() []*kernels {
 	k := kernels{
 		name: "avx2", product: productAVX2, squares: squaresVector, largest: largestVector, exps: expsVector, distances: distancesVector,
 		add: addVector, scale: scaleVector, norm: normVector, silu: siluVector, geluTanh: geluTanhVector,
-		softcap: softcapVector, rotate: rotateVector, widen: vectorWiden,
+		softcap: softcapVector, rotate: rotateVector, widen: bits256.widening(),
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL {
 		wide := k
-		wide.name, wide.product, wide.widen, wide.single = "avx512", productAVX512, wideWiden, wideSingle
+		wide.name, wide.product, wide.widen, wide.single = "avx512", productAVX512, bits512.widening(), wideSingle
 		out = append(out, &wide)
 	}
 	return append(out, &k)

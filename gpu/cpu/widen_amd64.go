@@ -24,12 +24,22 @@ func widenHigh(scale, low *[panel]float32, dst *float32, src, high *byte, n, shi
 //go:noescape
 func widenFifth(scale, low *[panel]float32, dst *float32, src, tops *byte, n, shift, first, offset uintptr)
 
-// vectorWiden widens whole blocks by the name of their type.
-var vectorWiden = map[string]func(dst []float32, src []byte){
-	"F16":  func(dst []float32, src []byte) { widenHalf(&dst[0], &src[:2*len(dst)][0], uintptr(len(dst))) },
-	"BF16": func(dst []float32, src []byte) { widenBrain(&dst[0], &src[:2*len(dst)][0], uintptr(len(dst))) },
-	"Q8_0": widenQ8_0, "Q4_0": widenQ4_0, "Q4_1": widenQ4_1, "Q5_0": widenQ5_0, "Q5_1": widenQ5_1,
-	"Q4_K": widenQ4_K, "Q5_K": widenQ5_K, "Q6_K": widenQ6_K,
+// A width is how wide the registers are of kernels that go through blocks alike.
+type width bool
+
+const (
+	bits256 width = false
+	bits512 width = true
+)
+
+// widening is what widens whole blocks, by the name of their type.
+func (w width) widening() map[string]func(dst []float32, src []byte) {
+	return map[string]func(dst []float32, src []byte){
+		"F16":  func(dst []float32, src []byte) { widenHalf(&dst[0], &src[:2*len(dst)][0], uintptr(len(dst))) },
+		"BF16": func(dst []float32, src []byte) { widenBrain(&dst[0], &src[:2*len(dst)][0], uintptr(len(dst))) },
+		"Q8_0": w.q8_0, "Q4_0": w.q4_0, "Q4_1": w.q4_1, "Q5_0": w.q5_0, "Q5_1": w.q5_1,
+		"Q4_K": w.q4_k, "Q5_K": w.q5_k, "Q6_K": w.q6_k,
+	}
 }
 
 // halves reads a float16 of each output.
@@ -43,52 +53,52 @@ func minima(dst *[panel]float32, src []byte) {
 	}
 }
 
-func widenQ8_0(dst []float32, src []byte) {
+func (w width) q8_0(dst []float32, src []byte) {
 	var scale [panel]float32
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[34*panel:] {
 		_, _ = dst[:32*panel], src[:34*panel]
 		halves(&scale, src)
-		widenBytes(&scale, &dst[0], &src[2*panel], 32)
+		w.bytes(&scale, &dst[0], &src[2*panel], 32)
 	}
 }
 
-func widenQ4_0(dst []float32, src []byte) {
+func (w width) q4_0(dst []float32, src []byte) {
 	var scale, low [panel]float32
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[18*panel:] {
 		_, _ = dst[:32*panel], src[:18*panel]
 		halves(&scale, src)
-		widenFours(&scale, &low, &dst[0], &src[2*panel], 8)
+		w.fours(&scale, &low, &dst[0], &src[2*panel], 8)
 	}
 }
 
-func widenQ4_1(dst []float32, src []byte) {
+func (w width) q4_1(dst []float32, src []byte) {
 	var scale, low [panel]float32
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[20*panel:] {
 		_, _ = dst[:32*panel], src[:20*panel]
 		halves(&scale, src)
 		minima(&low, src[2*panel:])
-		widenFours(&scale, &low, &dst[0], &src[4*panel], 0)
+		w.fours(&scale, &low, &dst[0], &src[4*panel], 0)
 	}
 }
 
-func widenQ5_0(dst []float32, src []byte) {
+func (w width) q5_0(dst []float32, src []byte) {
 	var scale, low [panel]float32
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[22*panel:] {
 		_, _ = dst[:32*panel], src[:22*panel]
 		halves(&scale, src)
-		widenFifth(&scale, &low, &dst[0], &src[6*panel], &src[2*panel], 16, 0, 0, 16)
-		widenFifth(&scale, &low, &dst[16*panel], &src[6*panel], &src[2*panel], 16, 4, 16, 16)
+		w.fifth(&scale, &low, &dst[0], &src[6*panel], &src[2*panel], 16, 0, 0, 16)
+		w.fifth(&scale, &low, &dst[16*panel], &src[6*panel], &src[2*panel], 16, 4, 16, 16)
 	}
 }
 
-func widenQ5_1(dst []float32, src []byte) {
+func (w width) q5_1(dst []float32, src []byte) {
 	var scale, low [panel]float32
 	for ; len(dst) > 0; dst, src = dst[32*panel:], src[24*panel:] {
 		_, _ = dst[:32*panel], src[:24*panel]
 		halves(&scale, src)
 		minima(&low, src[2*panel:])
-		widenFifth(&scale, &low, &dst[0], &src[8*panel], &src[4*panel], 16, 0, 0, 0)
-		widenFifth(&scale, &low, &dst[16*panel], &src[8*panel], &src[4*panel], 16, 4, 16, 0)
+		w.fifth(&scale, &low, &dst[0], &src[8*panel], &src[4*panel], 16, 0, 0, 0)
+		w.fifth(&scale, &low, &dst[16*panel], &src[8*panel], &src[4*panel], 16, 4, 16, 0)
 	}
 }
 
@@ -110,18 +120,18 @@ func runs(scale, low *[8][panel]float32, src []byte) {
 	}
 }
 
-func widenQ4_K(dst []float32, src []byte) {
+func (w width) q4_k(dst []float32, src []byte) {
 	var scale, low [8][panel]float32
 	for ; len(dst) > 0; dst, src = dst[256*panel:], src[144*panel:] {
 		_, _ = dst[:256*panel], src[:144*panel]
 		runs(&scale, &low, src)
 		for run := range 8 {
-			widenNibbles(&scale[run], &low[run], &dst[32*run*panel], &src[(16+run/2*32)*panel], 32, uintptr(run%2*4))
+			w.nibbles(&scale[run], &low[run], &dst[32*run*panel], &src[(16+run/2*32)*panel], 32, uintptr(run%2*4))
 		}
 	}
 }
 
-func widenQ5_K(dst []float32, src []byte) {
+func (w width) q5_k(dst []float32, src []byte) {
 	var scale, low [8][panel]float32
 	for ; len(dst) > 0; dst, src = dst[256*panel:], src[176*panel:] {
 		_, _ = dst[:256*panel], src[:176*panel]
@@ -132,7 +142,7 @@ func widenQ5_K(dst []float32, src []byte) {
 	}
 }
 
-func widenQ6_K(dst []float32, src []byte) {
+func (w width) q6_k(dst []float32, src []byte) {
 	var d, scale, low [panel]float32
 	for ; len(dst) > 0; dst, src = dst[256*panel:], src[210*panel:] {
 		_, _ = dst[:256*panel], src[:210*panel]

@@ -1,7 +1,5 @@
 package cpu
 
-import "maps"
-
 //go:noescape
 func widenNibblesAVX512(scale, low *[panel]float32, dst *float32, src *byte, n, shift uintptr, table *[16]float32)
 
@@ -22,52 +20,38 @@ var nibbles, signedNibbles = func() (plain, signed [16]float32) {
 	return
 }()
 
-// wideWiden is vectorWiden with 512 bits for the types that files of our models have most.
-var wideWiden = func() map[string]func(dst []float32, src []byte) {
-	out := maps.Clone(vectorWiden)
-	out["Q8_0"] = func(dst []float32, src []byte) {
-		var scale [panel]float32
-		for ; len(dst) > 0; dst, src = dst[32*panel:], src[34*panel:] {
-			_, _ = dst[:32*panel], src[:34*panel]
-			halves(&scale, src)
-			widenBytesAVX512(&scale, &dst[0], &src[2*panel], 32)
-		}
+func (w width) bytes(scale *[panel]float32, dst *float32, src *byte, n uintptr) {
+	if w == bits512 {
+		widenBytesAVX512(scale, dst, src, n)
+	} else {
+		widenBytes(scale, dst, src, n)
 	}
-	out["Q5_0"] = func(dst []float32, src []byte) {
-		var scale, low [panel]float32
-		for ; len(dst) > 0; dst, src = dst[32*panel:], src[22*panel:] {
-			_, _ = dst[:32*panel], src[:22*panel]
-			halves(&scale, src)
-			widenFifthAVX512(&scale, &low, &dst[0], &src[6*panel], &src[2*panel], 16, 0, 0, 16)
-			widenFifthAVX512(&scale, &low, &dst[16*panel], &src[6*panel], &src[2*panel], 16, 4, 16, 16)
-		}
+}
+
+func (w width) nibbles(scale, low *[panel]float32, dst *float32, src *byte, n, shift uintptr) {
+	if w == bits512 {
+		widenNibblesAVX512(scale, low, dst, src, n, shift, &nibbles)
+	} else {
+		widenNibbles(scale, low, dst, src, n, shift)
 	}
-	out["Q4_0"] = func(dst []float32, src []byte) {
-		var scale, low [panel]float32
-		for ; len(dst) > 0; dst, src = dst[32*panel:], src[18*panel:] {
-			_, _ = dst[:32*panel], src[:18*panel]
-			halves(&scale, src)
-			widenFoursAVX512(&scale, &low, &dst[0], &src[2*panel], &signedNibbles)
-		}
+}
+
+// fours takes 0 or 8 from each number.
+func (w width) fours(scale, low *[panel]float32, dst *float32, src *byte, offset uintptr) {
+	switch {
+	case w == bits256:
+		widenFours(scale, low, dst, src, offset)
+	case offset == 0:
+		widenFoursAVX512(scale, low, dst, src, &nibbles)
+	default:
+		widenFoursAVX512(scale, low, dst, src, &signedNibbles)
 	}
-	out["Q4_1"] = func(dst []float32, src []byte) {
-		var scale, low [panel]float32
-		for ; len(dst) > 0; dst, src = dst[32*panel:], src[20*panel:] {
-			_, _ = dst[:32*panel], src[:20*panel]
-			halves(&scale, src)
-			minima(&low, src[2*panel:])
-			widenFoursAVX512(&scale, &low, &dst[0], &src[4*panel], &nibbles)
-		}
+}
+
+func (w width) fifth(scale, low *[panel]float32, dst *float32, src, tops *byte, n, shift, first, offset uintptr) {
+	if w == bits512 {
+		widenFifthAVX512(scale, low, dst, src, tops, n, shift, first, offset)
+	} else {
+		widenFifth(scale, low, dst, src, tops, n, shift, first, offset)
 	}
-	out["Q4_K"] = func(dst []float32, src []byte) {
-		var scale, low [8][panel]float32
-		for ; len(dst) > 0; dst, src = dst[256*panel:], src[144*panel:] {
-			_, _ = dst[:256*panel], src[:144*panel]
-			runs(&scale, &low, src)
-			for run := range 8 {
-				widenNibblesAVX512(&scale[run], &low[run], &dst[32*run*panel], &src[(16+run/2*32)*panel], 32, uintptr(run%2*4), &nibbles)
-			}
-		}
-	}
-	return out
-}()
+}
