@@ -98,11 +98,15 @@ func (p *Panel) Ask(ctx context.Context, store cache.Store, q Question) (Answer,
 		if a, ok, err := known(ctx, store, r); ok || err != nil { // meanwhile
 			return a, err
 		}
-		raw, failed, err := p.request(ctx, q)
+		var a Answer
+		failed, err := p.request(ctx, q, func(raw []byte) (err error) {
+			a, err = p.keep(context.WithoutCancel(ctx), store, r, raw)
+			return err
+		})
 		if err != nil || failed != nil {
 			return p.unanswered(failed), err
 		}
-		return p.keep(context.WithoutCancel(ctx), store, r, raw)
+		return a, nil
 	})
 	if err != nil {
 		return Answer{}, err
@@ -137,39 +141,43 @@ func (p *Panel) keep(ctx context.Context, store cache.Store, r *cache.Recipe, ra
 	return a, err
 }
 
-// request asks until there is a reply, the endpoint was given its chances, or the panel is stopped.
-func (p *Panel) request(ctx context.Context, q Question) (raw []byte, last *failure, err error) {
+// request asks until there is a reply, the endpoint was given its chances, or the panel is stopped. A
+// request counts as under way until its reply is kept, so that a kill costs no more than those.
+func (p *Panel) request(ctx context.Context, q Question, keep func(raw []byte) error) (last *failure, err error) {
 	for try := 0; try < tries; try++ {
 		if err := p.turn(ctx); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		without := p.without()
 		body := p.settings.body(q, without)
 		// A request that is under way when the run is interrupted is paid for: it is waited for.
 		raw, c, f := p.post(context.WithoutCancel(ctx), body)
+		if f == nil {
+			err = keep(raw)
+		}
 		<-p.slots
 		p.count(c, body)
 		switch {
 		case f == nil:
-			return raw, nil, nil
+			return nil, err
 		case f.drop != "" && !without[f.drop]:
 			p.drop(f.drop)
 			try-- // the same question in other words
 			continue
 		case f.fatal:
-			return nil, nil, p.stop("%s", f.text)
+			return nil, p.stop("%s", f.text)
 		case f.after > longestWait:
-			return nil, nil, p.stop("%s, and asks to wait for %v", f.text, f.after.Round(time.Second))
+			return nil, p.stop("%s, and asks to wait for %v", f.text, f.after.Round(time.Second))
 		}
 		last = f
 		p.wait(f.after)
 		if f.after == 0 && try < tries-1 {
 			if err := sleep(ctx, jitter(try)); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 	}
-	return nil, last, p.lost(last)
+	return last, p.lost(last)
 }
 
 // without are the settings that are left out by now.
