@@ -54,6 +54,8 @@ var layers = map[string][]string{
 	"gpu/engine/enginetest":      {"gpu"},
 	"gpu/tokenizer/jinja":        {"golang.org/x/text/"},
 	"transforms/judge/judgetest": {},
+	"transforms/linear/kernel":   {"gonum.org/", "golang.org/x/sys/"},
+	"transforms/linear/eigen":    {"gonum.org/", "golang.org/x/sys/"},
 }
 
 // reserved lists folders that only the folders beside them may import: the library of graphs is not part of

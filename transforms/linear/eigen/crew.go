@@ -1,0 +1,131 @@
+package eigen
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// A crew is the threads of one decomposition. A reduction has a short job for every column, microseconds in
+// small matrices, so who waits stays awake for a while and sleeps then.
+//
+// The caller takes tasks from the first on, its helpers from the last: with few threads each finds its part
+// of the matrix in its own cache, column after column, and who is held up leaves tasks to the others.
+type crew struct {
+	tasks atomic.Uint64 // number of the job; in 16 bits each the first task that nobody has taken, and where they end
+	left  atomic.Int64  // tasks of the job that are not done
+	over  atomic.Bool   // helpers go home
+	do    func(task int)
+
+	helpers int
+	asleep  atomic.Int64 // who waits for change
+	mu      sync.Mutex
+	change  sync.Cond // of tasks, left or over
+}
+
+// newCrew starts a helper for every processor but the caller's; dismiss ends them.
+func newCrew() *crew {
+	c := &crew{helpers: runtime.GOMAXPROCS(0) - 1}
+	c.change.L = &c.mu
+	for range c.helpers {
+		go c.help()
+	}
+	return c
+}
+
+func (c *crew) dismiss() {
+	c.over.Store(true)
+	c.changed()
+}
+
+// each does task 0 to n−1, in any order. A crew that is nil does them one after the other.
+func (c *crew) each(n int, do func(task int)) {
+	if c == nil || c.helpers == 0 || n <= 1 {
+		for i := range n {
+			do(i)
+		}
+		return
+	}
+	if n > 0xffff {
+		panic("eigen: too many tasks")
+	}
+	c.do = do
+	c.left.Store(int64(n))
+	c.tasks.Store((c.tasks.Load()>>32+1)<<32 | uint64(n))
+	c.changed()
+	c.work(true)
+	c.until(func() bool { return c.left.Load() == 0 })
+}
+
+// blocks does do(from, to) for parts of 0 to n−1, each of at most size.
+func (c *crew) blocks(n, size int, do func(from, to int)) {
+	c.each((n+size-1)/size, func(task int) { do(task*size, min(n, (task+1)*size)) })
+}
+
+func (c *crew) help() {
+	for {
+		c.until(func() bool { from, to := c.free(); return from < to || c.over.Load() })
+		if c.over.Load() {
+			return
+		}
+		c.work(false)
+	}
+}
+
+func (c *crew) free() (from, to uint64) {
+	tasks := c.tasks.Load()
+	return tasks >> 16 & 0xffff, tasks & 0xffff
+}
+
+// work does tasks of the job until all are taken. Who has taken one keeps the job from ending: only then may
+// it look at what the job is.
+func (c *crew) work(first bool) {
+	for {
+		tasks := c.tasks.Load()
+		from, to := tasks>>16&0xffff, tasks&0xffff
+		if from >= to {
+			return
+		}
+		task, next := from, tasks+1<<16
+		if !first {
+			task, next = to-1, tasks-1
+		}
+		if !c.tasks.CompareAndSwap(tasks, next) {
+			continue
+		}
+		c.do(int(task))
+		if c.left.Add(-1) == 0 {
+			c.changed()
+		}
+	}
+}
+
+// patience is how often a condition is looked at before its thread sleeps: some fifty microseconds.
+const patience = 1 << 11
+
+// until waits for a condition that changed announces.
+func (c *crew) until(met func() bool) {
+	for range patience {
+		if met() {
+			return
+		}
+		pause()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asleep.Add(1)
+	for !met() {
+		c.change.Wait()
+	}
+	c.asleep.Add(-1)
+}
+
+// changed wakes who sleeps. Who falls asleep has counted itself before it looks a last time, and holds the
+// lock until it sleeps.
+func (c *crew) changed() {
+	if c.asleep.Load() > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.change.Broadcast()
+	}
+}

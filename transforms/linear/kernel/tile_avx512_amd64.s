@@ -1,0 +1,174 @@
+#include "textflag.h"
+
+// Twelve rows of c with sixteen columns: two registers hold a row, so every element is one chain of fused
+// multiply-adds along k. ldc is in bytes.
+
+#define LOAD(p, q) \
+	VMOVUPD (R11), p   \
+	VMOVUPD 64(R11), q \
+	ADDQ    R9, R11
+
+#define STORE(p, q) \
+	VMOVUPD p, (DX)   \
+	VMOVUPD q, 64(DX) \
+	ADDQ    R9, DX
+
+#define MULADD(x, p, q) \
+	VBROADCASTSD x, Z26     \
+	VFMADD231PD  Z24, Z26, p \
+	VFMADD231PD  Z25, Z26, q
+
+#define MULADD2(x, p, q) \
+	VBROADCASTSD x, Z27     \
+	VFMADD231PD  Z24, Z27, p \
+	VFMADD231PD  Z25, Z27, q
+
+#define ALL(do) \
+	do(Z0, Z1) \
+	do(Z2, Z3) \
+	do(Z4, Z5) \
+	do(Z6, Z7) \
+	do(Z8, Z9) \
+	do(Z10, Z11) \
+	do(Z12, Z13) \
+	do(Z14, Z15) \
+	do(Z16, Z17) \
+	do(Z18, Z19) \
+	do(Z20, Z21) \
+	do(Z22, Z23)
+
+// func multiply512(k uintptr, a, b, c *float64, ldc uintptr)
+TEXT ·multiply512(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DI
+	MOVQ c+24(FP), DX
+	MOVQ ldc+32(FP), R9
+	MOVQ DX, R11
+	ALL(LOAD)
+	TESTQ CX, CX
+	JZ    done
+loop:
+	PREFETCHT0 1024(DI)
+	PREFETCHT0 1088(DI)
+	VMOVUPD (DI), Z24
+	VMOVUPD 64(DI), Z25
+	MULADD((SI), Z0, Z1)
+	MULADD2(8(SI), Z2, Z3)
+	MULADD(16(SI), Z4, Z5)
+	MULADD2(24(SI), Z6, Z7)
+	MULADD(32(SI), Z8, Z9)
+	MULADD2(40(SI), Z10, Z11)
+	MULADD(48(SI), Z12, Z13)
+	MULADD2(56(SI), Z14, Z15)
+	MULADD(64(SI), Z16, Z17)
+	MULADD2(72(SI), Z18, Z19)
+	MULADD(80(SI), Z20, Z21)
+	MULADD2(88(SI), Z22, Z23)
+	ADDQ $96, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+done:
+	ALL(STORE)
+	VZEROUPPER
+	RET
+
+#define DIVIDE(x, p, q) \
+	VBROADCASTSD x, Z24  \
+	VDIVPD       Z24, p, p \
+	VDIVPD       Z24, q, q
+
+#define LESS(x, p, q, r, s) \
+	VBROADCASTSD x, Z24     \
+	VFNMADD231PD Z24, p, r  \
+	VFNMADD231PD Z24, q, s
+
+// func substitute512(t, c *float64, ldc uintptr)
+TEXT ·substitute512(SB), NOSPLIT, $0-24
+	MOVQ t+0(FP), SI
+	MOVQ c+8(FP), DX
+	MOVQ ldc+16(FP), R9
+	MOVQ DX, R11
+	ALL(LOAD)
+	DIVIDE((SI), Z0, Z1)
+	LESS(96(SI), Z0, Z1, Z2, Z3)
+	LESS(192(SI), Z0, Z1, Z4, Z5)
+	LESS(288(SI), Z0, Z1, Z6, Z7)
+	LESS(384(SI), Z0, Z1, Z8, Z9)
+	LESS(480(SI), Z0, Z1, Z10, Z11)
+	LESS(576(SI), Z0, Z1, Z12, Z13)
+	LESS(672(SI), Z0, Z1, Z14, Z15)
+	LESS(768(SI), Z0, Z1, Z16, Z17)
+	LESS(864(SI), Z0, Z1, Z18, Z19)
+	LESS(960(SI), Z0, Z1, Z20, Z21)
+	LESS(1056(SI), Z0, Z1, Z22, Z23)
+	DIVIDE(104(SI), Z2, Z3)
+	LESS(200(SI), Z2, Z3, Z4, Z5)
+	LESS(296(SI), Z2, Z3, Z6, Z7)
+	LESS(392(SI), Z2, Z3, Z8, Z9)
+	LESS(488(SI), Z2, Z3, Z10, Z11)
+	LESS(584(SI), Z2, Z3, Z12, Z13)
+	LESS(680(SI), Z2, Z3, Z14, Z15)
+	LESS(776(SI), Z2, Z3, Z16, Z17)
+	LESS(872(SI), Z2, Z3, Z18, Z19)
+	LESS(968(SI), Z2, Z3, Z20, Z21)
+	LESS(1064(SI), Z2, Z3, Z22, Z23)
+	DIVIDE(208(SI), Z4, Z5)
+	LESS(304(SI), Z4, Z5, Z6, Z7)
+	LESS(400(SI), Z4, Z5, Z8, Z9)
+	LESS(496(SI), Z4, Z5, Z10, Z11)
+	LESS(592(SI), Z4, Z5, Z12, Z13)
+	LESS(688(SI), Z4, Z5, Z14, Z15)
+	LESS(784(SI), Z4, Z5, Z16, Z17)
+	LESS(880(SI), Z4, Z5, Z18, Z19)
+	LESS(976(SI), Z4, Z5, Z20, Z21)
+	LESS(1072(SI), Z4, Z5, Z22, Z23)
+	DIVIDE(312(SI), Z6, Z7)
+	LESS(408(SI), Z6, Z7, Z8, Z9)
+	LESS(504(SI), Z6, Z7, Z10, Z11)
+	LESS(600(SI), Z6, Z7, Z12, Z13)
+	LESS(696(SI), Z6, Z7, Z14, Z15)
+	LESS(792(SI), Z6, Z7, Z16, Z17)
+	LESS(888(SI), Z6, Z7, Z18, Z19)
+	LESS(984(SI), Z6, Z7, Z20, Z21)
+	LESS(1080(SI), Z6, Z7, Z22, Z23)
+	DIVIDE(416(SI), Z8, Z9)
+	LESS(512(SI), Z8, Z9, Z10, Z11)
+	LESS(608(SI), Z8, Z9, Z12, Z13)
+	LESS(704(SI), Z8, Z9, Z14, Z15)
+	LESS(800(SI), Z8, Z9, Z16, Z17)
+	LESS(896(SI), Z8, Z9, Z18, Z19)
+	LESS(992(SI), Z8, Z9, Z20, Z21)
+	LESS(1088(SI), Z8, Z9, Z22, Z23)
+	DIVIDE(520(SI), Z10, Z11)
+	LESS(616(SI), Z10, Z11, Z12, Z13)
+	LESS(712(SI), Z10, Z11, Z14, Z15)
+	LESS(808(SI), Z10, Z11, Z16, Z17)
+	LESS(904(SI), Z10, Z11, Z18, Z19)
+	LESS(1000(SI), Z10, Z11, Z20, Z21)
+	LESS(1096(SI), Z10, Z11, Z22, Z23)
+	DIVIDE(624(SI), Z12, Z13)
+	LESS(720(SI), Z12, Z13, Z14, Z15)
+	LESS(816(SI), Z12, Z13, Z16, Z17)
+	LESS(912(SI), Z12, Z13, Z18, Z19)
+	LESS(1008(SI), Z12, Z13, Z20, Z21)
+	LESS(1104(SI), Z12, Z13, Z22, Z23)
+	DIVIDE(728(SI), Z14, Z15)
+	LESS(824(SI), Z14, Z15, Z16, Z17)
+	LESS(920(SI), Z14, Z15, Z18, Z19)
+	LESS(1016(SI), Z14, Z15, Z20, Z21)
+	LESS(1112(SI), Z14, Z15, Z22, Z23)
+	DIVIDE(832(SI), Z16, Z17)
+	LESS(928(SI), Z16, Z17, Z18, Z19)
+	LESS(1024(SI), Z16, Z17, Z20, Z21)
+	LESS(1120(SI), Z16, Z17, Z22, Z23)
+	DIVIDE(936(SI), Z18, Z19)
+	LESS(1032(SI), Z18, Z19, Z20, Z21)
+	LESS(1128(SI), Z18, Z19, Z22, Z23)
+	DIVIDE(1040(SI), Z20, Z21)
+	LESS(1136(SI), Z20, Z21, Z22, Z23)
+	DIVIDE(1144(SI), Z22, Z23)
+	ALL(STORE)
+	VZEROUPPER
+	RET
