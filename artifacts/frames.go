@@ -18,6 +18,9 @@ const magic = "ARROW1"
 // continuation precedes the length of every message.
 const continuation = 0xFFFFFFFF
 
+// errOther is a message of a kind that this package does not write.
+var errOther = fmt.Errorf("%w: a message is not what is written here", ErrFormat)
+
 // frames reads an Arrow file from front to back, as a stream of messages: an Arrow file is
 // the magic, a stream, and a footer for readers that can seek. Reading it as a stream needs
 // no seeking and no more memory than one batch. It implements [ipc.MessageReader].
@@ -112,7 +115,7 @@ func (f *frames) next() (*ipc.Message, error) {
 	}
 	d, ok := describe(meta)
 	if !ok || (d.kind == kindSchema) == f.opened || d.nodes != f.nodes || d.buffers != f.buffers {
-		return nil, fmt.Errorf("%w: a message is not what is written here", ErrFormat)
+		return nil, errOther
 	}
 	f.filled = f.opened
 	f.opened = true

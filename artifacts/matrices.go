@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -14,10 +15,8 @@ type Matrix struct {
 	Data       []float64
 }
 
-// Matrices are named blocks that belong together: the partial Gram matrices of a shard (per
-// fold the count, the sums, XᵀX, XᵀY, YᵀY, and XᵀY of each permutation), what a fit
-// learned besides its map, or the sums of each text of a persona. Source and Target say what X and Y are;
-// where there is no Y, Target is empty.
+// Matrices are named blocks that belong together: what the pairs of a fold add up to, or the sums of each text of
+// a persona. Source and Target say what X and Y are; where there is no Y, Target is empty.
 type Matrices struct {
 	Source, Target Meta
 	Notes          map[string]string
@@ -47,7 +46,8 @@ type shape struct {
 }
 
 // Encode writes the blocks as an Arrow file: the shapes as a fact, and one row per row of
-// each block, in order. Values must be finite.
+// each block, in order; a row of more values than a batch may have goes on in the next. Values must be finite.
+// Of the blocks it copies a batch at a time.
 func (m *Matrices) Encode(w io.Writer) error {
 	f := newFacts(KindMatrices)
 	f.setNotes(m.Notes)
@@ -63,7 +63,7 @@ func (m *Matrices) Encode(w io.Writer) error {
 		}
 		shapes = append(shapes, shape{b.Name, b.Rows, b.Cols})
 		for i := range b.Rows {
-			rows = append(rows, b.Data[i*b.Cols:(i+1)*b.Cols])
+			rows = slices.AppendSeq(rows, slices.Chunk(b.Data[i*b.Cols:(i+1)*b.Cols], maxBatchValues))
 		}
 	}
 	if err == nil {
@@ -86,7 +86,7 @@ func (m *Matrices) Encode(w io.Writer) error {
 func checkShapes(shapes []shape) error {
 	seen := make(map[string]bool)
 	for _, s := range shapes {
-		if s.Rows < 1 || s.Cols < 1 || s.Rows > maxBatchValues || s.Cols > maxBatchValues {
+		if s.Rows < 1 || s.Cols < 1 || s.Rows > math.MaxInt32 || s.Cols > math.MaxInt32 {
 			return fmt.Errorf("block %.40q is %d × %d", s.Name, s.Rows, s.Cols)
 		}
 		if seen[s.Name] || s.Name == "" {
@@ -97,7 +97,8 @@ func checkShapes(shapes []shape) error {
 	return nil
 }
 
-// DecodeMatrices reads what Encode wrote. Errors wrap [ErrFormat] or are the reader's own.
+// DecodeMatrices reads what Encode wrote. Errors wrap [ErrFormat] or are the reader's own. Blocks grow as their
+// rows arrive, to no more than their shape says; beside them there is one batch in memory.
 func DecodeMatrices(r io.Reader) (*Matrices, error) {
 	m := new(Matrices)
 	var shapes []shape
@@ -112,26 +113,47 @@ func DecodeMatrices(r io.Reader) (*Matrices, error) {
 		}
 		return []column{lists[float64]{"values", &rows}}, err
 	}
-	if err := decodeTable(r, KindMatrices, layout, nil); err != nil {
-		return nil, err
-	}
-	for _, s := range shapes {
-		b := Matrix{Name: s.Name, Rows: s.Rows, Cols: s.Cols}
-		if s.Rows > len(rows) {
-			return nil, fmt.Errorf("read matrices: %w: rows of block %.40q are missing", ErrFormat, s.Name)
-		}
-		for _, row := range rows[:s.Rows] {
-			if len(row) != s.Cols {
-				return nil, fmt.Errorf("read matrices: %w: block %.40q has a row of %d", ErrFormat, s.Name, len(row))
+	full := true // whether the last block has all of its rows
+	take := func() (err error) {
+		for i, row := range rows {
+			if full && len(m.Blocks) == len(shapes) {
+				return fmt.Errorf("%d rows belong to no block", len(rows)-i)
+			}
+			if full {
+				next := shapes[len(m.Blocks)]
+				m.Add(next.Name, next.Rows, next.Cols, nil)
+			}
+			if full, err = m.Blocks[len(m.Blocks)-1].extend(row); err != nil {
+				return err
 			}
 		}
-		b.Data = slices.Concat(rows[:s.Rows]...)
-		m.Blocks, rows = append(m.Blocks, b), rows[s.Rows:]
+		rows = rows[:0]
+		return nil
 	}
-	if len(rows) > 0 {
-		return nil, fmt.Errorf("read matrices: %w: %d rows belong to no block", ErrFormat, len(rows))
+	if err := decodeTable(r, KindMatrices, layout, take); err != nil {
+		return nil, err
+	}
+	next := len(m.Blocks)
+	if !full {
+		next--
+	}
+	if next < len(shapes) {
+		return nil, fmt.Errorf("read matrices: %w: rows of block %.40q are missing", ErrFormat, shapes[next].Name)
 	}
 	return m, nil
+}
+
+// extend appends what a row of the table holds: a row of the matrix or, of a long one, as much as a batch may have.
+func (b *Matrix) extend(row []float64) (full bool, err error) {
+	have, size := len(b.Data), b.Rows*b.Cols
+	if want := min(b.Cols-have%b.Cols, maxBatchValues); len(row) != want {
+		return false, fmt.Errorf("block %.40q has a row of %d", b.Name, len(row))
+	}
+	if have+len(row) > cap(b.Data) {
+		b.Data = append(make([]float64, 0, min(size, max(2*have, have+len(row)))), b.Data...)
+	}
+	b.Data = append(b.Data, row...)
+	return len(b.Data) == size, nil
 }
 
 // takeShapes accepts only the text that Encode writes.

@@ -277,10 +277,8 @@ func checkPlanted() CheckResult {
 	for i := range planted {
 		planted[i] = draw.NormFloat64()
 	}
-	grams := make([]*linear.Gram, folds)
-	for k := range grams {
-		grams[k] = linear.NewGram(d, e)
-	}
+	var xs, ys []float32
+	var fold []int
 	r := CheckResult{Name: "lambda and W recovered on planted data"}
 	for i := range n {
 		x, y := make([]float32, d), make([]float32, e)
@@ -294,26 +292,19 @@ func checkPlanted() CheckResult {
 			}
 			y[k] = float32(sum)
 		}
-		if err := grams[i%folds].Add(x, y); err != nil {
-			r.Detail = err.Error()
-			return r
-		}
+		xs, ys, fold = append(xs, x...), append(ys, y...), append(fold, i%folds)
 	}
-	cv, err := linear.CrossValidate(grams, []float64{1e-6, 1e-3, 1, 1e3}, linear.Relative, true)
+	pairs, err := linear.NewTable(d, e, xs, ys, fold)
 	if err != nil {
 		r.Detail = err.Error()
 		return r
 	}
-	whole, err := linear.Sum(grams)
+	found, err := linear.FitBest(pairs, []float64{1e-6, 1e-3, 1, 1e3}, linear.Spec{Method: linear.Ridge, Centre: true, Unit: linear.Relative})
 	if err != nil {
 		r.Detail = err.Error()
 		return r
 	}
-	w, err := linear.Fit(whole, linear.Spec{Method: linear.Ridge, Centre: true, Lambda: cv.Best, Unit: linear.Relative})
-	if err != nil {
-		r.Detail = err.Error()
-		return r
-	}
+	cv, w := found.CV, found.Map
 	var difference, length float64
 	for i := range planted {
 		difference += (w.W[i] - planted[i]) * (w.W[i] - planted[i])

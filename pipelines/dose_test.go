@@ -109,10 +109,10 @@ func TestMeasuredResidual(t *testing.T) {
 // TestStagesReadInTheOrderOfTheirKind: what a stage reads, and in which order, is part of its key.
 func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 	want := map[string][]string{
-		"pairs": nil, "capture.source": {"pairs"}, "capture.target": {"pairs"}, "gram": {"capture.source", "capture.target"}, "fit": {"gram"},
-		"personas.source": nil, "personas.target": nil, "vectors": {"fit", "personas.source", "personas.target", "capture.source", "capture.target", "fit.held_out"},
+		"pairs": nil, "capture.source": {"pairs"}, "capture.target": {"pairs"}, "gram": {"capture.source", "capture.target"}, "fit": {"gram", "capture.source", "capture.target"},
+		"personas.source": nil, "personas.target": nil, "vectors": {"fit", "personas.source", "personas.target", "capture.source", "capture.target", "fit.held_out", "gram"},
 		"cosines":     {"fit", "personas.source", "personas.target", "fit.held_out"},
-		"resemblance": {"pairs", "trait"}, "fit.held_out": {"capture.source", "capture.target", "resemblance", "fit"},
+		"resemblance": {"pairs", "trait"}, "fit.held_out": {"capture.source", "capture.target", "resemblance", "fit", "gram"},
 		"trait": nil, "anchors": nil, "anchors.score": {"anchors"}, "yardstick": {"anchors", "anchors.score", "trait"}, "gate": {"yardstick"},
 		"probe.fit": nil, "anchors.probe": {"anchors", "probe.fit"}, "probe": {"generate", "probe.fit"},
 		"generate": {"vectors"}, "score": {"generate"}, "evaluate": {"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines", "probe.fit", "anchors.probe", "probe"},

@@ -59,7 +59,7 @@ var moves = map[string][]move{
 
 	// What is read.
 	"calibration_texts":  {{set: `calibration_texts=["one text about boats","another about the sea","a third of a river","a fourth, of rain","a fifth"]`, own: []string{"pairs"}, first: []string{"pairs"}}},
-	"n_training_samples": {{own: []string{"pairs", "evaluate"}, first: []string{"pairs"}}, {set: "n_training_samples=600", own: slices.Concat([]string{"pairs"}, captures, []string{"gram", "evaluate"}), first: []string{"pairs"}}},
+	"n_training_samples": {{own: []string{"pairs", "evaluate"}, first: []string{"pairs"}}, {set: "n_training_samples=600", own: slices.Concat([]string{"pairs"}, captures, []string{"evaluate"}), first: []string{"pairs"}}},
 	"positions":          {{set: "positions=word_ends", own: slices.Concat([]string{"pairs"}, captures, natives, []string{"evaluate"}), first: append([]string{"pairs"}, natives...)}},
 	"persona_datasets": {
 		{set: `persona_datasets.silly.positive_texts=["a","b"]`, own: append([]string{"trait", "probe.fit"}, natives...), first: append([]string{"trait", "probe.fit"}, natives...)},
@@ -71,19 +71,20 @@ var moves = map[string][]move{
 
 	// The map.
 	"lambda_values": {{own: []string{"fit"}, first: []string{"fit"}}},
-	"lambda_unit":   {{set: "lambda_unit=absolute", own: []string{"fit", "fit.held_out"}, first: []string{"fit"}}},
-	"folds":         {{own: []string{"gram", "fit", "fit.held_out"}, first: []string{"gram"}}},
-	"fit.method":    {{set: "fit.method=standardised", own: []string{"fit", "fit.held_out"}, first: []string{"fit"}}},
-	"fit.centre":    {{own: []string{"fit", "fit.held_out"}, first: []string{"fit"}}},
-	"fit.rank":      {{set: "fit.rank=4", base: []string{"fit.method=low_rank", "fit.rank=3"}, own: []string{"fit", "fit.held_out"}, first: []string{"fit"}}},
+	"lambda_unit":   {{set: "lambda_unit=absolute", own: []string{"fit", "fit.held_out", "vectors"}, first: []string{"fit"}}},
+	"folds":         {{own: []string{"gram"}, first: []string{"gram"}}},
+	"fit.method": {{set: "fit.method=standardised", own: []string{"fit", "fit.held_out", "vectors"}, first: []string{"fit"}},
+		{set: "fit.method=standardised", base: []string{without("shuffled_pairs"), `primary.versus=["none"]`}, own: []string{"fit", "fit.held_out"}, first: []string{"fit"}}},
+	"fit.centre": {{own: []string{"fit", "fit.held_out", "vectors"}, first: []string{"fit"}}},
+	"fit.rank":   {{set: "fit.rank=4", base: []string{"fit.method=low_rank", "fit.rank=3"}, own: []string{"fit", "fit.held_out", "vectors"}, first: []string{"fit"}}},
 
-	// Steering. Two conditions need products of their own, further up.
+	// Steering. Some conditions need products of their own.
 	"conditions": {
 		{set: without("zero_pad"), own: []string{"vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"vectors", "cosines"}},
 		{set: without("prompt"), own: []string{"generate", "score", "probe", "evaluate"}, first: []string{"generate"}},
-		{set: without("self"), own: []string{"gram", "fit", "vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"gram"}},
+		{set: without("self"), own: []string{"fit", "vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"fit"}},
 		{set: without("ridge_held_out"), gone: "fit.held_out", own: []string{"vectors", "cosines", "generate", "score", "probe", "evaluate"}, first: []string{"vectors", "cosines"}},
-		{set: without("shuffled_pairs"), base: []string{`primary.versus=["none"]`}, own: []string{"gram", "fit", "vectors", "generate", "score", "probe", "evaluate"}, first: []string{"gram"}}},
+		{set: without("shuffled_pairs"), base: []string{`primary.versus=["none"]`}, own: []string{"vectors", "generate", "score", "probe", "evaluate"}, first: []string{"vectors"}}},
 	"alpha_values":    {{own: []string{"generate", "score", "probe", "evaluate"}, first: []string{"generate"}}, {set: "alpha_values=[0.25]", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
 	"alpha_unit":      {{set: "alpha_unit=spread", own: []string{"generate", "evaluate"}, first: []string{"generate"}}},
 	"steer_positions": {{set: "steer_positions=all", own: []string{"generate"}, first: []string{"generate"}}},
@@ -125,7 +126,7 @@ var moves = map[string][]move{
 	"primary.measure":   {{set: "primary.measure=coherence", own: []string{"gate", "evaluate"}, first: []string{"gate", "evaluate"}}},
 
 	// Everything that draws: the texts of the pairs, permutations, directions, tokens, resamples.
-	"seed": {{own: []string{"pairs", "anchors", "gram", "vectors", "cosines", "generate", "evaluate"}, first: []string{"pairs", "anchors"}}},
+	"seed": {{own: []string{"pairs", "anchors", "vectors", "cosines", "generate", "evaluate"}, first: []string{"pairs", "anchors"}}},
 
 	// One value each for now; see TestDeviceMovesEveryStageThatRunsAModel.
 	"device": {{set: "device=abacus", refused: "device"}},

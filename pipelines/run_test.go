@@ -338,7 +338,11 @@ func TestMapOfAnotherLayerIsRefused(t *testing.T) {
 		if !errors.Is(o.err, context.Canceled) {
 			t.Fatalf("run to the Gram matrices: %v", o.err)
 		}
-		plant(t, open(t, there), open(t, here), e.step(t, here, "gram"), e, planted)
+		var read []transforms.Manifest
+		for _, name := range []string{"gram", "capture.source", "capture.target"} {
+			read = append(read, e.step(t, here, name).Manifest)
+		}
+		plant(t, open(t, there), open(t, here), read, e, planted)
 		o = e.runIn(t, here, nil)
 		if !errors.Is(o.err, artifacts.ErrMismatch) || !errors.Is(o.err, ErrStage) || !strings.Contains(o.err.Error(), c.want) {
 			t.Errorf("run with a map of another %s: %v, want ErrMismatch and %q", c.name, o.err, c.want)
@@ -349,8 +353,8 @@ func TestMapOfAnotherLayerIsRefused(t *testing.T) {
 	}
 }
 
-// plant copies outputs from one store and commits them in another as the fit of e.
-func plant(t *testing.T, from, to cache.Store, gram Step, e *Experiment, outputs transforms.Manifest) {
+// plant copies outputs from one store and commits them in another as the fit of e, of what it read.
+func plant(t *testing.T, from, to cache.Store, read []transforms.Manifest, e *Experiment, outputs transforms.Manifest) {
 	t.Helper()
 	for _, o := range outputs {
 		b, err := from.Read(t.Context(), o.Digest)
@@ -360,7 +364,7 @@ func plant(t *testing.T, from, to cache.Store, gram Step, e *Experiment, outputs
 		write(t, to, o.Name, o.Kind, writeAll(b))
 	}
 	i := slices.IndexFunc(e.stages, func(s transforms.Stage) bool { return s.Name == "fit" })
-	if err := to.Commit(t.Context(), e.stages[i].Recipe([]transforms.Manifest{gram.Manifest}), outputs); err != nil {
+	if err := to.Commit(t.Context(), e.stages[i].Recipe(read), outputs); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -202,14 +202,21 @@ func (e *Experiment) lay() {
 	target := transforms.Capture{Model: e.Target.Model, Layer: e.Target.Layer, Positions: e.Positions, Size: shard}
 	widths := transforms.Widths{Source: e.Source.Shape.Hidden, Target: e.Target.Shape.Hidden, Pairs: e.NTraining}
 	anchors, generation := e.anchors(calibration), e.generation()
-	shuffles, self, heldOut := 0, false, false // what only some conditions need is made only for them
+	var shuffled transforms.Shuffled // what only some conditions need is made only for them
+	self, heldOut := false, false
 	for _, c := range e.conditions() {
-		shuffles, self, heldOut = max(shuffles, c.Shuffles), self || c.Self, heldOut || c.HeldOut
+		if c.Shuffles > 0 {
+			shuffled = transforms.Shuffled{Permutations: c.Shuffles, Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Unit: e.LambdaUnit}
+		}
+		self, heldOut = self || c.Self, heldOut || c.HeldOut
 	}
 	carried := []string{"fit", "personas.source", "personas.target", "capture.source", "capture.target"} // what the vectors are made from
 	compared := []string{"fit", "personas.source", "personas.target"}
 	if heldOut {
 		carried, compared = append(carried, "fit.held_out"), append(compared, "fit.held_out")
+	}
+	if shuffled.Permutations > 0 {
+		carried = append(carried, "gram")
 	}
 	units := len(generation.Batches)
 	gated := func(s transforms.Stage) transforms.Stage { // what takes long begins when it is known that there is something to find
@@ -227,18 +234,17 @@ func (e *Experiment) lay() {
 		transforms.NewStage("gate", "gate", transforms.Gate{Measure: e.Primary.Measure}, 1, "yardstick"),
 		gated(transforms.NewStage("capture.source", "capture", source, shards, "pairs")),
 		gated(transforms.NewStage("capture.target", "capture", target, shards, "pairs")),
-		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Shuffles: shuffles, Self: self, Seed: e.Seed, Widths: widths},
-			shards, "capture.source", "capture.target"),
+		transforms.NewStage("gram", "gram", transforms.Gram{Folds: e.Folds, Widths: widths}, e.Folds, "capture.source", "capture.target"),
 		transforms.NewStage("fit", "fit", transforms.Fit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Lambdas: e.LambdaValues, Unit: e.LambdaUnit,
-			Folds: e.Folds, Shuffles: shuffles, Self: self, Widths: widths}, 1, "gram"),
-		transforms.NewStage("fit.held_out", "refit", transforms.Refit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Unit: e.LambdaUnit, Folds: e.Folds, Widths: widths},
-			len(e.personas), "capture.source", "capture.target", "resemblance", "fit"),
+			Folds: e.Folds, Self: self, Widths: widths}, 1, "gram", "capture.source", "capture.target"),
+		transforms.NewStage("fit.held_out", "refit", transforms.Refit{Method: e.Fit.Method, Centre: e.Fit.Centre, Rank: e.Fit.Rank, Unit: e.LambdaUnit, Widths: widths},
+			len(e.personas), "capture.source", "capture.target", "resemblance", "fit", "gram"),
 		transforms.NewStage("personas.source", "personas", e.personaStage(source, e.Target.Model), len(e.personas)),
 		transforms.NewStage("personas.target", "personas", e.personaStage(target, e.Source.Model), len(e.personas)),
 		gated(transforms.NewStage("probe.fit", "probe.fit", transforms.ProbeFit{Model: e.Source.Model, Layer: e.Source.Layer, Personas: e.personas, Size: e.personaSize()}, len(e.personas))),
 		transforms.NewStage("anchors.probe", "probe", e.probing(anchors), 1, "anchors", "probe.fit"),
-		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed, Widths: widths},
-			1, carried...),
+		transforms.NewStage("vectors", "vectors", transforms.VectorSettings{Conditions: e.steered(), Personas: e.PersonaDatasets.Names(), Draws: draws, Seed: e.Seed,
+			Shuffled: shuffled, Widths: widths}, 1, carried...),
 		transforms.NewStage("cosines", "cosines", transforms.Cosines{Conditions: e.carried(), Personas: e.PersonaDatasets.Names(), Seed: e.Seed, Widths: widths},
 			1, compared...),
 		gated(transforms.NewStage("generate", "generate", generation, units, "vectors")),

@@ -98,17 +98,22 @@ func (c *Config) checkMap(k *check) {
 		k.want(err == nil, "template_date: %q; want a date as YYYY-MM-DD", c.TemplateDate)
 		k.want(c.ChatTemplate, "template_date: only chat templates have a date, and chat_template is false")
 	}
-	k.want(len(c.LambdaValues) > 0, "lambda_values: empty")
-	k.want(len(c.LambdaValues) <= maxLambdas, "lambda_values: %d values; want at most %d", len(c.LambdaValues), maxLambdas)
-	for _, l := range c.LambdaValues {
+	k.fit(c.LambdaValues, c.LambdaUnit, c.Folds, c.Fit)
+}
+
+// fit checks how a map is fitted.
+func (k *check) fit(lambdas []float64, unit string, folds int, f Fit) {
+	k.want(len(lambdas) > 0, "lambda_values: empty")
+	k.want(len(lambdas) <= maxLambdas, "lambda_values: %d values; want at most %d", len(lambdas), maxLambdas)
+	for _, l := range lambdas {
 		k.want(l >= 0 && !math.IsInf(l, 0) && !math.IsNaN(l), "lambda_values: %g; want finite numbers from 0 up", l)
 	}
-	k.want(len(slices.Compact(sorted(c.LambdaValues))) == len(c.LambdaValues), "lambda_values: a value appears twice")
-	k.oneOf("lambda_unit", c.LambdaUnit, "relative", "absolute")
-	k.want(c.Folds >= 2 && c.Folds <= 100, "folds: %d; want 2 to 100", c.Folds)
-	k.oneOf("fit.method", c.Fit.Method, "ridge", "ols", "procrustes", "low_rank", "standardised")
-	k.want(c.Fit.Method != "low_rank" || c.Fit.Rank > 0, "fit.rank: %d; low_rank wants at least 1", c.Fit.Rank)
-	k.want(c.Fit.Method == "low_rank" || c.Fit.Rank == 0, "fit.rank: only low_rank has a rank")
+	k.want(len(slices.Compact(sorted(lambdas))) == len(lambdas), "lambda_values: a value appears twice")
+	k.oneOf("lambda_unit", unit, "relative", "absolute")
+	k.want(folds >= 2 && folds <= 100, "folds: %d; want 2 to 100", folds)
+	k.oneOf("fit.method", f.Method, "ridge", "ols", "procrustes", "low_rank", "standardised")
+	k.want(f.Method != "low_rank" || f.Rank > 0, "fit.rank: %d; low_rank wants at least 1", f.Rank)
+	k.want(f.Method == "low_rank" || f.Rank == 0, "fit.rank: only low_rank has a rank")
 }
 
 func (c *Config) checkSteering(k *check) {

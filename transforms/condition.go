@@ -22,10 +22,10 @@ type Condition struct {
 	// is known from vectors of permuted labels, carried in the same way. The others are drawn, and the draws tell.
 	Carried bool
 
-	// What has to be fitted for it: maps of shuffled pairs, and the map of the target to itself.
-	Shuffles int
-	Self     bool
-	HeldOut  bool // also a map for each persona of texts that do not resemble it
+	// What is needed for it alone.
+	Shuffles int  // permutations of the pairs
+	Self     bool // the map of the target to itself
+	HeldOut  bool // a map for each persona of the texts that do not resemble it
 
 	// vectors makes its vectors for a persona, one for each draw. Without it, nothing is added: the
 	// texts are unsteered, or steered by a prompt.
@@ -112,14 +112,7 @@ func randomDirection(t *toolbox, persona string) ([][]float32, error) {
 	return t.directions[persona], nil
 }
 
-// shuffledPairs is the source's vector carried by maps that were fitted on permuted pairs.
-func shuffledPairs(t *toolbox, persona string) (out [][]float32, err error) {
-	for j := 0; t.maps[shuffledName(j)] != nil; j++ {
-		w, err := t.apply(shuffledName(j), t.source[persona].Values)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, w)
-	}
-	return out, nil
+// shuffledPairs is the source's vector carried by maps of permuted pairs.
+func shuffledPairs(t *toolbox, persona string) ([][]float32, error) {
+	return t.shuffled[persona], nil
 }

@@ -5,10 +5,11 @@
 //
 // # Units
 //
-// A unit is the smallest piece that is cached: a shard of activations, one generation batch. Units
-// are enumerated by the driver before anything runs, so a batch has the same rows on every runner.
-// A unit function reads its inputs from the store, builds the recipe of exactly what it needs, and
-// asks [Unit.Do] for the outputs: they are looked up first and computed only on a miss.
+// A unit is the smallest piece that is cached: a shard of activations, the sums of a fold, one
+// generation batch. Units are enumerated by the driver before anything runs, so a batch has the
+// same rows on every runner. A unit function reads its inputs from the store, builds the recipe of
+// exactly what it needs, and asks [Unit.Do] for the outputs: they are looked up first and computed
+// only on a miss.
 //
 // # Commit
 //

@@ -14,57 +14,49 @@ import (
 	"github.com/persona-transfer/runpipeline/cache"
 )
 
-// pairedShards stores n pairs of random activations, of the given number of documents, as the Gram
-// matrices of one shard.
-func pairedShards(t *testing.T, store cache.Store, n, documents int, s Gram) Manifest {
+// randomPairs stores n pairs of random activations, of the given number of documents, in shards of so many rows.
+func randomPairs(t *testing.T, store cache.Store, n, documents, rows int) (source, target Manifest) {
 	t.Helper()
 	const d, e = 4, 3
 	r := rand.New(rand.NewPCG(1, 2))
-	x := &artifacts.Activations{Meta: place("s", 1, d), Dim: d}
-	y := &artifacts.Activations{Meta: place("t", 1, e), Dim: e}
+	var x, y *artifacts.Activations
 	for i := range n {
+		if i%rows == 0 {
+			x = &artifacts.Activations{Meta: place("s", 1, d), Dim: d}
+			y = &artifacts.Activations{Meta: place("t", 1, e), Dim: e}
+		}
 		for _, a := range []*artifacts.Activations{x, y} {
 			a.Document, a.Fold = append(a.Document, fmt.Sprint(i%documents)), append(a.Fold, int32(i%documents))
 			a.Text, a.End, a.Token = append(a.Text, int32(i)), append(a.End, 1), append(a.Token, "x")
 		}
-		for j := range d {
-			x.Residual = append(x.Residual, float32(r.NormFloat64()*float64(1+10*j)))
+		row := make([]float32, d)
+		for j := range row {
+			row[j] = float32(r.NormFloat64() * float64(1+10*j))
 		}
+		x.Residual = append(x.Residual, row...)
 		for j := range e {
-			y.Residual = append(y.Residual, x.Residual[i*d+j]+float32(r.NormFloat64()))
+			y.Residual = append(y.Residual, row[j]+float32(r.NormFloat64()))
+		}
+		if i%rows == rows-1 || i == n-1 {
+			name := unitName(len(source), "activations")
+			source = append(source, keep(t, store, name, artifacts.KindActivations, x.Encode))
+			target = append(target, keep(t, store, name, artifacts.KindActivations, y.Encode))
 		}
 	}
-	stage := NewStage("gram", "gram", s, 1, "capture.source", "capture.target")
-	u := unit(stage, 0, store,
-		Manifest{keep(t, store, unitName(0, "activations"), artifacts.KindActivations, x.Encode)},
-		Manifest{keep(t, store, unitName(0, "activations"), artifacts.KindActivations, y.Encode)})
-	key, err := gram(t.Context(), u, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, _, err := store.Lookup(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return source, target
 }
 
-// fitOf runs the stage and gives its report.
-func fitOf(t *testing.T, pairs, documents int, s Fit) (FitReport, error) {
+// fitOf runs the stage on pairs in three shards and gives its report.
+func fitOf(t *testing.T, pairs, documents, folds int, s Fit) (FitReport, error) {
 	t.Helper()
 	store := cache.NewMemory()
-	shards := pairedShards(t, store, pairs, documents, Gram{Folds: s.Folds})
-	u := unit(NewStage("fit", "fit", s, 1, "gram"), 0, store, shards)
+	source, target := randomPairs(t, store, pairs, documents, (pairs+2)/3)
+	u := unit(NewStage("fit", "fit", s, 1, samples["fit"].inputs...), 0, store, gramsOf(t, store, folds, source, target), source, target)
 	key, err := fit(context.Background(), u, s)
 	if err != nil {
 		return FitReport{}, err
 	}
-	out, _, err := store.Lookup(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, _ := Manifest(out).Find("report")
-	b, err := store.Read(t.Context(), o.Digest)
+	b, err := store.Read(t.Context(), outputOf(t, u, key, err, "report").Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,12 +69,12 @@ func fitOf(t *testing.T, pairs, documents int, s Fit) (FitReport, error) {
 
 // TestFitRefusesFewerDocumentsThanFolds, before it solves anything.
 func TestFitRefusesFewerDocumentsThanFolds(t *testing.T) {
-	s := Fit{Method: "ridge", Centre: true, Lambdas: []float64{1}, Unit: "relative", Folds: 5}
-	_, err := fitOf(t, 40, 3, s)
+	s := Fit{Method: "ridge", Centre: true, Lambdas: []float64{1}, Unit: "relative"}
+	_, err := fitOf(t, 40, 3, 5, s)
 	if !errors.Is(err, ErrTexts) || !strings.Contains(err.Error(), "the 40 pairs of calibration_texts come from too few documents: they fill 3 of the 5 folds") {
 		t.Errorf("three documents for five folds: %v", err)
 	}
-	if _, err := fitOf(t, 40, 5, s); err != nil {
+	if _, err := fitOf(t, 40, 5, 5, s); err != nil {
 		t.Errorf("five documents for five folds: %v", err)
 	}
 }
@@ -91,11 +83,11 @@ func TestFitRefusesFewerDocumentsThanFolds(t *testing.T) {
 func TestFitScoresTheMethodItFits(t *testing.T) {
 	scores := map[string]float64{}
 	for _, method := range []string{"ridge", "standardised", "ols", "procrustes", "low_rank"} {
-		s := Fit{Method: method, Centre: true, Lambdas: []float64{.1, 1}, Unit: "relative", Folds: 5}
+		s := Fit{Method: method, Centre: true, Lambdas: []float64{.1, 1}, Unit: "relative"}
 		if method == "low_rank" {
 			s.Rank = 1
 		}
-		r, err := fitOf(t, 100, 20, s)
+		r, err := fitOf(t, 100, 20, 5, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,16 +112,25 @@ func TestFitScoresTheMethodItFits(t *testing.T) {
 	}
 }
 
-// TestFitReportsACurveOfItsPairs: one point of all pairs but those of the first fold.
-func TestFitReportsACurveOfItsPairs(t *testing.T) {
-	r, err := fitOf(t, 100, 20, Fit{Method: "ridge", Centre: true, Lambdas: []float64{.1}, Unit: "relative", Folds: 5})
+// TestFitReportsACurveOfItsFolds: of one, two and four of them, scored on the first, whatever the shards are.
+func TestFitReportsACurveOfItsFolds(t *testing.T) {
+	r, err := fitOf(t, 100, 20, 5, Fit{Method: "ridge", Centre: true, Lambdas: []float64{.1}, Unit: "relative"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.LearningCurve) != 1 || r.LearningCurve[0].N != 80 || r.LearningCurve[0].Held.N != 20 {
-		t.Errorf("curve %+v, want one point of 80 pairs, scored on 20", r.LearningCurve)
+	var sizes []int
+	for _, p := range r.LearningCurve {
+		if sizes = append(sizes, p.N); p.Held.N != 20 {
+			t.Errorf("%d pairs are scored on %d, want 20", p.N, p.Held.N)
+		}
+	}
+	if want := []int{20, 40, 80}; !slices.Equal(sizes, want) {
+		t.Errorf("curve of %v pairs, want %v", sizes, want)
 	}
 	if want := []int{2, 1, 0}; !slices.Equal(r.LargestVariance, want) { // columns were made larger from left to right
 		t.Errorf("largest variance in %v, want %v", r.LargestVariance, want)
+	}
+	if r.Pairs != 100 || len(r.Spectrum) != 3 {
+		t.Errorf("a map of %d pairs with the singular values %v", r.Pairs, r.Spectrum)
 	}
 }

@@ -17,7 +17,7 @@ import (
 var ErrTexts = errors.New("texts of the configuration")
 
 // ShardRows is how many pairs a shard of activations holds: small enough that a killed run loses
-// seconds, large enough that a Gram matrix per shard costs little.
+// seconds and a shard takes little memory, large enough that products of its rows are no slower than of more.
 const ShardRows = 500
 
 // maxTokens is the longest text that is read. Attention over a whole text takes memory with the square

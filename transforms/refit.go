@@ -17,22 +17,24 @@ type Refit struct {
 	Centre bool   `json:"centre"`
 	Rank   int    `json:"rank"`
 	Unit   string `json:"lambda_unit"`
-	Folds  int    `json:"folds"` // the pairs are added up by fold, as the fit does: without a text left out the map has the same bits
 	Widths Widths `json:"widths" key:"-"`
 }
 
-const refitVersion = 1
+const refitVersion = 2 // 2: what resembles is taken from the sums of all pairs, where it is less than half of them
 
 func init() { register("refit", refitVersion, many, refitWork, refit) }
 
-// refitWork is the products of all rows with each other and one map.
+// refitWork is reading all rows, the products of those that are added up, half of them at most, and one map.
 func refitWork(s Refit, _ int) Work {
-	d, e := float64(s.Widths.Source), float64(s.Widths.Target)
-	each := d*d + d*e
-	return Work{Pace: Algebra, Elements: each*float64(s.Widths.Pairs) + d*d*d/3 + d*d*e, Bytes: 2 * s.Widths.bytes(s.Folds, 0)}
+	w := s.Widths
+	return Work{Pace: Algebra, Elements: w.products(w.Pairs/2) + w.values() + w.solution(), Bytes: refitGrams*w.gram() + w.reading()}
 }
 
-// refit makes "map". It reads capture.source, capture.target, resemblance, fit.
+// refitGrams is how many Grams are in memory where a refit takes most, or as much as they take: those of all rows,
+// of what resembles and of the rest, and what a map is solved from.
+const refitGrams = 6
+
+// refit makes "map". It reads capture.source, capture.target, resemblance, fit, gram.
 func refit(ctx context.Context, u *Unit, s Refit) (cache.ActionKey, error) {
 	texts, err := u.InputAt("resemblance", u.Index, "texts")
 	if err != nil {
@@ -43,7 +45,7 @@ func refit(ctx context.Context, u *Unit, s Refit) (cache.ActionKey, error) {
 		return cache.ActionKey{}, err
 	}
 	r := u.Recipe().Struct(s).Input("source", u.Input("capture.source").Digest()).Input("target", u.Input("capture.target").Digest()).
-		Input("texts", texts.Digest).Input("fit", fitted.Digest)
+		Input("texts", texts.Digest).Input("fit", fitted.Digest).Input("gram", u.Input("gram").Digest())
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
 		found, err := u.resembling(ctx, u.Index)
 		if err != nil {
@@ -56,7 +58,7 @@ func refit(ctx context.Context, u *Unit, s Refit) (cache.ActionKey, error) {
 		if err := found.enough(); err != nil {
 			return nil, err
 		}
-		rest, source, target, err := u.withoutResembling(ctx, found, s.Folds)
+		rest, source, target, err := u.withoutResembling(ctx, found)
 		if err != nil {
 			return nil, err
 		}
@@ -86,32 +88,25 @@ func (r *Resembling) enough() error {
 		ErrTexts, r.PairsResembling, r.Pairs, r.Persona, left)
 }
 
-// withoutResembling adds up the pairs of the texts that do not resemble the persona, in the order in which
-// the stages gram and fit add up all.
-func (u *Unit) withoutResembling(ctx context.Context, found *Resembling, folds int) (rest *linear.Gram, source, target artifacts.Meta, err error) {
-	sums := make([]*linear.Gram, folds)
+// withoutResembling sums up the pairs of the texts that do not resemble the persona: all pairs less the others,
+// where these are fewer than half, so that without a text left out the map has the bits of the fit's.
+func (u *Unit) withoutResembling(ctx context.Context, found *Resembling) (rest *linear.Gram, source, target artifacts.Meta, err error) {
 	if n := len(u.Input("capture.source")); len(found.Rows) != n {
 		return nil, source, target, fmt.Errorf("texts that resemble %s are of %d shards, the activations of %d: %w", found.Persona, len(found.Rows), n, artifacts.ErrMismatch)
 	}
-	for shard := range found.Rows {
-		x, y, err := u.shardPair(ctx, shard)
-		if err != nil {
-			return nil, source, target, err
-		}
-		source, target = x.Meta, y.Meta
-		for fold := range sums {
-			g, err := gramOf(x, y, func(i int) bool { return int(x.Fold[i])%folds == fold && !found.Has(shard, x.Text[i]) })
-			if err != nil {
-				return nil, source, target, err
-			}
-			if sums[fold] == nil {
-				sums[fold] = linear.NewGram(g.D, g.E)
-			}
-			if err := sums[fold].Merge(g); err != nil {
-				return nil, source, target, err
-			}
-		}
+	few := 2*found.PairsResembling < found.Pairs
+	g, source, target, err := u.sumPairs(ctx, func(p pairShard, row int) bool { return found.Has(p.index, p.x.Text[row]) == few })
+	if err != nil || !few {
+		return g, source, target, err
 	}
-	rest, err = linear.Sum(sums)
+	folds, err := u.folds(ctx)
+	if err != nil {
+		return nil, source, target, err
+	}
+	total, err := linear.Total(folds)
+	if err != nil {
+		return nil, source, target, err
+	}
+	rest, err = total.Less(g)
 	return rest, source, target, err
 }

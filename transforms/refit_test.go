@@ -14,19 +14,18 @@ import (
 
 // A refitting is a fit and the maps of ridge_held_out beside it.
 type refitting struct {
-	store          cache.Store
-	source, target Manifest
-	whole          *artifacts.Map
-	fitted         Manifest // the report
+	store cache.Store
+	calibration
+	whole  *artifacts.Map
+	fitted Manifest // the report
 }
 
 // fittedOn fits shards of pairs (document, source, target) of one dimension, each its own text.
-func fittedOn(t *testing.T, s Fit, shards ...[][3]float32) *refitting {
+func fittedOn(t *testing.T, folds int, s Fit, shards ...[][3]float32) *refitting {
 	t.Helper()
 	r := &refitting{store: cache.NewMemory()}
-	grams := pairsOf(t, r.store, Gram{Folds: s.Folds, Seed: 1}, shards...)
-	r.source, r.target = activationsOf(t, r.store, shards...)
-	u := unit(NewStage("fit", "fit", s, 1, "gram"), 0, r.store, grams)
+	r.calibration = pairsOf(t, r.store, folds, shards...)
+	u := unit(NewStage("fit", "fit", s, 1, samples["fit"].inputs...), 0, r.store, r.inputs()...)
 	key, err := fit(t.Context(), u, s)
 	r.fitted = Manifest{outputOf(t, u, key, err, "report")}
 	if r.whole, err = load(t.Context(), r.store, outputOf(t, u, key, err, "map"), artifacts.KindMap, artifacts.DecodeMap); err != nil {
@@ -43,7 +42,7 @@ func (r *refitting) without(t *testing.T, s Refit, index int, alike ...*Resembli
 	for i, a := range alike {
 		found = append(found, keep(t, r.store, unitName(i, "texts"), KindJSON, writeBytes(EncodeJSON(a))))
 	}
-	u := unit(NewStage("fit.held_out", "refit", s, len(alike), samples["refit"].inputs...), index, r.store, r.source, r.target, found, r.fitted)
+	u := unit(NewStage("fit.held_out", "refit", s, len(alike), samples["refit"].inputs...), index, r.store, r.source, r.target, found, r.fitted, r.grams)
 	key, err := refit(t.Context(), u, s)
 	if err != nil {
 		return nil, err
@@ -58,25 +57,28 @@ func TestHeldOutMapsHaveNotSeenTheirPersona(t *testing.T) {
 		{{0, -1, 1}, {1, 1, 5}, {2, -1, -5}, {3, 1, 5}}, // two of the others, two of silly
 		{{4, -1, 1}, {5, 1, 5}, {6, -1, 1}, {7, 1, -1}}, // two of the others, two of angry
 	}
-	r := fittedOn(t, Fit{Method: "ridge", Centre: true, Lambdas: []float64{8}, Unit: "absolute", Folds: 2}, shards...)
+	r := fittedOn(t, 2, Fit{Method: "ridge", Centre: true, Lambdas: []float64{8}, Unit: "absolute"}, shards...)
 	silly := &Resembling{CalibrationReport: CalibrationReport{Persona: "silly", Pairs: 8, PairsResembling: 2}, Rows: [][]int32{{2, 3}, {}}}
 	angry := &Resembling{CalibrationReport: CalibrationReport{Persona: "angry", Pairs: 8, PairsResembling: 2}, Rows: [][]int32{{}, {2, 3}}}
-	s := Refit{Method: "ridge", Centre: true, Unit: "absolute", Folds: 2}
+	most := &Resembling{CalibrationReport: CalibrationReport{Persona: "most", Pairs: 8, PairsResembling: 4}, Rows: [][]int32{{2, 3}, {2, 3}}}
+	s := Refit{Method: "ridge", Centre: true, Unit: "absolute"}
 	for i, c := range []struct {
 		persona      string
 		w, intercept float64
+		left         string
 	}{
-		{"angry", (8. + 10) / (6 + 8), (3*4. + 0) / 6}, // y of the six: 1, 5, −5, 5, 1, 5
-		{"silly", (8. - 2) / (6 + 8), 3 * 4. / 6},      // y: 1, 5, 1, 5, 1, −1
+		{"angry", (8. + 10) / (6 + 8), (3*4. + 0) / 6, "6 of 8"}, // y of the six: 1, 5, −5, 5, 1, 5
+		{"silly", (8. - 2) / (6 + 8), 3 * 4. / 6, "6 of 8"},      // y: 1, 5, 1, 5, 1, −1
+		{"most", 8. / (4 + 8), 3, "4 of 8"},                      // half of them: what is left is summed itself
 	} {
-		m, err := r.without(t, s, i, angry, silly)
+		m, err := r.without(t, s, i, angry, silly, most)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if math.Abs(float64(m.W[0])-c.w) > 1e-6 || math.Abs(float64(m.Intercept[0])-c.intercept) > 1e-6 || m.Lambda != 8 {
 			t.Errorf("without %s: y = %g·x + %g with λ=%g, want %g and %g with 8", c.persona, m.W[0], m.Intercept[0], m.Lambda, c.w, c.intercept)
 		}
-		if m.Source != place("s", 1, 1) || m.Target != place("t", 1, 1) || !strings.Contains(m.Notes["fitted"], "6 of 8") || !strings.Contains(m.Notes["fitted"], c.persona) {
+		if m.Source != place("s", 1, 1) || m.Target != place("t", 1, 1) || !strings.Contains(m.Notes["fitted"], c.left) || !strings.Contains(m.Notes["fitted"], c.persona) {
 			t.Errorf("without %s: from %+v to %+v, %v", c.persona, m.Source, m.Target, m.Notes)
 		}
 	}
@@ -95,8 +97,8 @@ func TestNothingLeftOutIsTheWholeMap(t *testing.T) {
 	}
 	nobody := &Resembling{CalibrationReport: CalibrationReport{Persona: "silly", Pairs: 120}, Rows: [][]int32{{}, {}, {}}}
 	for _, method := range []string{"ridge", "ols", "procrustes", "standardised"} {
-		r := fittedOn(t, Fit{Method: method, Centre: true, Lambdas: []float64{.1, 1}, Unit: "relative", Folds: 5}, shards...)
-		m, err := r.without(t, Refit{Method: method, Centre: true, Unit: "relative", Folds: 5}, 0, nobody)
+		r := fittedOn(t, 5, Fit{Method: method, Centre: true, Lambdas: []float64{.1, 1}, Unit: "relative"}, shards...)
+		m, err := r.without(t, Refit{Method: method, Centre: true, Unit: "relative"}, 0, nobody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,8 +121,8 @@ func TestAHandfulOfPairsMakesNoMap(t *testing.T) {
 		}
 	}
 	shard := [][3]float32{{0, -1, 1}, {1, 1, 5}, {2, -1, 1}, {3, 1, 5}}
-	r := fittedOn(t, Fit{Method: "ridge", Centre: true, Lambdas: []float64{8}, Unit: "absolute", Folds: 2}, shard)
-	s := Refit{Method: "ridge", Centre: true, Unit: "absolute", Folds: 2}
+	r := fittedOn(t, 2, Fit{Method: "ridge", Centre: true, Lambdas: []float64{8}, Unit: "absolute"}, shard)
+	s := Refit{Method: "ridge", Centre: true, Unit: "absolute"}
 	if _, err := r.without(t, s, 0, &Resembling{CalibrationReport: CalibrationReport{Pairs: 4}, Rows: [][]int32{{}, {}}}); !errors.Is(err, artifacts.ErrMismatch) {
 		t.Errorf("texts of two shards, activations of one: %v", err)
 	}

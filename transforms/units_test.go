@@ -251,7 +251,7 @@ func TestMapElsewhereIsRefused(t *testing.T) {
 		}
 		m := &artifacts.Map{Source: c.from, Target: c.to, Method: "ridge", Lambda: 1, Rows: 2, Cols: 3, W: []float32{1, 0, 0, 0, 1, 0}}
 		stage := NewStage("vectors", "vectors", VectorSettings{Conditions: []string{"ridge", "oracle", "zero_pad"}, Personas: []string{"silly"}, Draws: 1, Seed: 1}, 1, samples["vectors"].inputs...)
-		u := unit(stage, 0, store, Manifest{keep(t, store, "map", artifacts.KindMap, m.Encode)}, persona(source), persona(target), activations(source), activations(target), nil)
+		u := unit(stage, 0, store, Manifest{keep(t, store, "map", artifacts.KindMap, m.Encode)}, persona(source), persona(target), activations(source), activations(target), nil, nil)
 		_, err := vectors(t.Context(), u, VectorSettings{Conditions: []string{"ridge", "oracle", "zero_pad"}, Personas: []string{"silly"}, Draws: 1, Seed: 1})
 		if c.ok && err != nil || !c.ok && !errors.Is(err, artifacts.ErrMismatch) {
 			t.Errorf("a map of %s: %v, want ErrMismatch: %t", c.name, err, !c.ok)

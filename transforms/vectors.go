@@ -16,18 +16,40 @@ type VectorSettings struct {
 	Personas   []string `json:"personas"`
 	Draws      int      `json:"draws"` // of random directions and projections
 	Seed       uint64   `json:"seed"`
+	Shuffled   Shuffled `json:"shuffled"`
 	Widths     Widths   `json:"widths" key:"-"`
 }
 
-const vectorsVersion = 2 // 2: artifacts of format 2
+// Shuffled says what the maps of the condition shuffled_pairs are: as many as there are permutations, of the method
+// of the fit. Without the condition it is empty.
+type Shuffled struct {
+	Permutations int    `json:"permutations"`
+	Method       string `json:"method"`
+	Centre       bool   `json:"centre"`
+	Rank         int    `json:"rank"`
+	Unit         string `json:"lambda_unit"`
+}
+
+const vectorsVersion = 3 // 3: mismatched pairs carry vectors without a map; 2: artifacts of format 2
 
 func init() { register("vectors", vectorsVersion, whole, vectorsWork, vectors) }
 
-// vectorsWork is reading both models' activations, and a random direction for each draw.
+// vectorsWork is reading both models' activations, a random direction for each draw, and for mismatched pairs one
+// solution and the rows' products with it and with each permutation's weights.
 func vectorsWork(s VectorSettings, _ int) Work {
-	each := s.Widths.Source + s.Widths.Target*(2+s.Draws*len(s.Personas))
-	return Work{Pace: Algebra, Elements: float64(each) * float64(s.Widths.Pairs)}
+	w, personas := s.Widths, len(s.Personas)
+	each := w.Source + w.Target*(2+s.Draws*personas)
+	work := Work{Pace: Algebra, Elements: float64(each) * float64(w.Pairs), Bytes: w.reading()}
+	if s.Shuffled.Permutations > 0 {
+		work.Elements += w.solution() + float64(personas*(w.Source+s.Shuffled.Permutations*w.Target))*float64(w.Pairs)
+		work.Bytes += shuffledGrams * w.gram()
+	}
+	return work
 }
+
+// shuffledGrams is how many Grams are in memory where mismatched pairs take most, or as much as they take: that of
+// all rows, and a fold's as it is read or what a solution is made from.
+const shuffledGrams = 4
 
 // A toolbox is what the condition vectors are made from.
 type toolbox struct {
@@ -38,13 +60,14 @@ type toolbox struct {
 	maps           map[string]*artifacts.Map
 	dim            int                    // of the target
 	directions     map[string][][]float32 // random directions, by persona
+	shuffled       map[string][][]float32 // what maps of mismatched pairs make of the source's vectors, by persona
 	residual       float64                // mean ‖h‖ of the target
 	spread         float64                // mean ‖h − mean h‖ of the target
 	sourceResidual float64                // mean ‖h‖ of the source
 }
 
 // vectors makes one output "condition/persona" for each. It reads fit, personas.source,
-// personas.target, capture.source, capture.target, and fit.held_out if a condition needs it.
+// personas.target, capture.source, capture.target, and fit.held_out and gram if a condition needs them.
 func vectors(ctx context.Context, u *Unit, s VectorSettings) (cache.ActionKey, error) {
 	r := u.Recipe().Struct(s)
 	for _, name := range u.Stage.Inputs {
@@ -81,6 +104,11 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 	if err != nil {
 		return nil, err
 	}
+	if s.Shuffled.Permutations > 0 {
+		if t.shuffled, err = u.carryShuffled(ctx, s, t.source); err != nil {
+			return nil, err
+		}
+	}
 	return t, t.measure(ctx, u)
 }
 
@@ -88,9 +116,8 @@ func (u *Unit) toolbox(ctx context.Context, s VectorSettings) (*toolbox, error) 
 // a vector across.
 func (u *Unit) carriers(ctx context.Context, s VectorSettings) (*toolbox, error) {
 	t := &toolbox{settings: s, source: map[string]artifacts.Vector{}, native: map[string]artifacts.Vector{}, maps: map[string]*artifacts.Map{}}
-	shuffled := slices.ContainsFunc(s.Conditions, needsShuffled)
 	for _, o := range u.Input("fit") {
-		if o.Kind == artifacts.KindMap && (shuffled || !isShuffled(o.Name)) {
+		if o.Kind == artifacts.KindMap {
 			m, err := load(ctx, u.Store, o, artifacts.KindMap, artifacts.DecodeMap)
 			if err != nil {
 				return nil, err
@@ -118,11 +145,6 @@ func (u *Unit) carriers(ctx context.Context, s VectorSettings) (*toolbox, error)
 	}
 	t.dim = t.targetMeta.Hidden
 	return t, nil
-}
-
-func needsShuffled(condition string) bool {
-	c, _ := FindCondition(condition)
-	return c.Shuffles > 0
 }
 
 func needsHeldOut(condition string) bool {
@@ -200,6 +222,59 @@ func (t *toolbox) measure(ctx context.Context, u *Unit) error {
 		}
 	}
 	return nil
+}
+
+// carryShuffled carries the source's vectors by maps of pairs that are mismatched within their shards, with the
+// penalty of the fit: for each persona a vector for each permutation.
+func (u *Unit) carryShuffled(ctx context.Context, s VectorSettings, source map[string]artifacts.Vector) (map[string][][]float32, error) {
+	report, err := u.fitReport(ctx)
+	if err != nil {
+		return nil, err
+	}
+	folds, err := u.folds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	total, err := linear.Total(folds)
+	if err != nil {
+		return nil, err
+	}
+	m := s.Shuffled
+	spec := linear.Spec{Method: linear.Method(m.Method), Centre: m.Centre, Rank: m.Rank, Unit: linear.LambdaUnit(m.Unit), Lambda: report.Lambda}
+	var list [][]float32
+	for _, persona := range s.Personas {
+		list = append(list, source[persona].Values)
+	}
+	carried, err := linear.CarryShuffled(total, spec, list, linear.Shuffling{
+		Count: m.Permutations,
+		Blocks: func(yield func(linear.Pairs, error) bool) {
+			for p, err := range u.pairShards(ctx) {
+				pairs := linear.Pairs{}
+				if err == nil {
+					pairs = linear.Pairs{X: p.x.Residual, Y: p.y.Residual}
+				}
+				if !yield(pairs, err) {
+					return
+				}
+			}
+		},
+		Permutation: func(shard, j, n int) []int { return linear.Permutation(n, shuffleSeed(s.Seed, shard, j)) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][][]float32{}
+	for _, vectors := range carried {
+		for k, persona := range s.Personas {
+			out[persona] = append(out[persona], vectors[k])
+		}
+	}
+	return out, nil
+}
+
+// shuffleSeed keys a permutation of the pairs of a shard.
+func shuffleSeed(seed uint64, shard, permutation int) [32]byte {
+	return cache.NewRecipe("shuffled pairs", 1).Uint("seed", seed).Int("shard", int64(shard)).Int("permutation", int64(permutation)).Key()
 }
 
 // eachShard reads an input's shards one at a time.

@@ -20,7 +20,9 @@ func benchCommand(ctx context.Context, a *app, args []string) error {
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
-	b, err := a.bench(ctx, o)
+	b, err := undivided(ctx, a, func(ctx context.Context) (*pipelines.Bench, error) {
+		return pipelines.RunBench(ctx, o, func(round int) { a.stderr.line("round %d of %d", round, o.Repeat) })
+	})
 	if err != nil {
 		return err
 	}
@@ -32,23 +34,23 @@ func benchCommand(ctx context.Context, a *app, args []string) error {
 	return report.Bench(a.stdout, b, a.stdout.width())
 }
 
-// bench measures until an interrupt, which ends it wherever it is: half a measurement is none.
-func (a *app) bench(ctx context.Context, o pipelines.BenchOptions) (*pipelines.Bench, error) {
+// undivided does a piece of work until an interrupt, which ends it wherever it is: half of it is nothing.
+func undivided[T any](ctx context.Context, a *app, work func(context.Context) (T, error)) (result T, err error) {
 	ctx, end := a.stoppable(ctx)
 	defer end()
-	var b *pipelines.Bench
+	var got T
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		b, err = pipelines.RunBench(ctx, o, func(round int) { a.stderr.line("round %d of %d", round, o.Repeat) })
+		got, err = work(ctx)
 		done <- err
 	}()
 	select {
 	case err := <-done:
 		if ctx.Err() == nil {
-			return b, err
+			return got, err
 		}
-	case <-ctx.Done(): // loading weights does not look
+	case <-ctx.Done(): // loading weights and solving equations do not look
 	}
-	return nil, fmt.Errorf("%w: %w", errNothingKept, ctx.Err())
+	return result, fmt.Errorf("%w: %w", errNothingKept, ctx.Err())
 }

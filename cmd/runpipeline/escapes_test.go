@@ -39,6 +39,11 @@ func TestNoSourceReachesTheTerminal(t *testing.T) {
 	badTensor := model("tensor", "model.safetensors.index.json", `{}`)
 	must(os.Remove("tensor/model.safetensors.index.json"))
 	must(writeTensor("tensor/model.safetensors", hostile))
+	table := safetensors.Tensor{Name: "resid.0", Shape: []int{8, 2}, Data: []float32{1, 2, 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7}}
+	named := table
+	named.Name = hostile
+	must(writeTensors("tables.safetensors", nil, table, named))
+	must(writeTensors("probed.safetensors", map[string]string{"layers": "[1]", "model": hostile}, table))
 	badTemplate := model("template", "tokenizer_config.json", `{"chat_template": "{{ raise_exception('`+quotedHostile+`') }}"}`)
 	s.write("arch.gguf", ggufOf(hostile))
 	s.write("vector.json", `{"directions": [{"layer": 1, "values": [`+strings.Repeat("1,", 127)+`1]}]}`)
@@ -82,6 +87,8 @@ func TestNoSourceReachesTheTerminal(t *testing.T) {
 		"runner":                {"run", "-runner", hostile},
 		"trace":                 {"run", "-config", "small.json", "-cache", "cache", "-trace", hostile + "/t"},
 		"output folder":         {"run", "-config", "small.json", "-cache", "cache", "-set", "output_dir=small.json/" + hostile},
+		"tensors of fit":        {"fit", "-source", "tables.safetensors", "-target", hostile + ".npy", "-out", "m.json"},
+		"model of fit":          {"fit", "-source", "probed.safetensors:resid.*", "-target", "probed.safetensors:resid.*", "-set", "folds=2", "-set", "fit.method=ridge", "-out", "m.json"},
 		"model of bench":        {"bench", "-model", hostile + ".gguf", "-device", hostile},
 	} {
 		for _, stdin := range []string{"", "x " + hostile + "\n/" + hostile + "\n"} {
@@ -112,12 +119,16 @@ func TestResultsInAPipeKeepTheirBytes(t *testing.T) {
 
 // writeTensor writes a file of one small tensor.
 func writeTensor(path, name string) error {
+	return writeTensors(path, nil, safetensors.Tensor{Name: name, DType: "I32", Shape: []int{1}, Data: []int32{1}})
+}
+
+func writeTensors(path string, metadata map[string]string, list ...safetensors.Tensor) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return safetensors.Write(f, []safetensors.Tensor{{Name: name, DType: "I32", Shape: []int{1}, Data: []int32{1}}}, nil)
+	return safetensors.Write(f, list, metadata)
 }
 
 // ggufOf is a GGUF file with nothing but its architecture.

@@ -10,7 +10,8 @@
 //	runpipeline bench   how fast a model runs here: tokens a second, beside the machine's own peak
 //	runpipeline show    a stored artifact as text
 //	runpipeline export  a stored vector or map as safetensors, GGUF control vector or JSON
-//	runpipeline transfer carry a vector of your own across a stored or exported map
+//	runpipeline fit     fit a map to paired activations of your own
+//	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
 //	runpipeline version what this program was built from
 //
@@ -87,7 +88,8 @@ var commands = []command{
 	{"bench", "how fast a model runs here: tokens a second, beside the machine's own peak", benchCommand},
 	{"show", "a stored artifact as text; without a name, the list of them", showCommand},
 	{"export", "a stored vector or map as safetensors, GGUF control vector or JSON", exportCommand},
-	{"transfer", "carry a vector of your own across a stored or exported map", transferCommand},
+	{"fit", "fit a map to paired activations of your own", fitCommand},
+	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
 	{"version", "what this program was built from", versionCommand},
 }
@@ -171,6 +173,9 @@ func (a *app) command(ctx context.Context, args []string) int {
 		case "-version", "--version":
 			name, args = "version", args[1:]
 		}
+	}
+	if name == "help" && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], []string{"-h"}
 	}
 	if name == "help" {
 		a.manual(a.stdout)

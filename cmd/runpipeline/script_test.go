@@ -27,6 +27,7 @@ import (
 //	cp, cmp, rm, mkdir       files; stdout and stderr are the last command's
 //	damage STAGE KIND        a bit of a stored output of that kind, of a stage of that kind
 //	model NAME FOLDER        copies a model of the embedded pair
+//	rows NAME…               copies files of activations that other programs wrote, from pipelines/rows/testdata
 //	truncate FILE BYTES
 //	spoil FOLDER             makes every weight of a model NaN
 //	retype FOLDER FROM TO    says of weights stored as one type that they are of another
@@ -82,6 +83,7 @@ func parseArchive(data string) (text string, files map[string]string) {
 type script struct {
 	t              *testing.T
 	dir            string
+	folder         string // of this package
 	line           int
 	code           int
 	stdin          []byte
@@ -92,7 +94,11 @@ type script struct {
 }
 
 func newScript(t *testing.T) *script {
-	s := &script{t: t, dir: t.TempDir()}
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{t: t, dir: t.TempDir(), folder: folder}
 	t.Chdir(s.dir)
 	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "HF_HOME"} {
 		t.Setenv(name, filepath.Join(s.dir, "home"))
@@ -196,6 +202,12 @@ func (s *script) do(name string, args []string, want bool) error {
 		return damage("cache", args[0], args[1])
 	case "model":
 		return copyModel(args[0], args[1])
+	case "rows":
+		for _, file := range args {
+			if err := s.files("cp", filepath.Join(s.folder, "..", "..", "pipelines", "rows", "testdata", file), file); err != nil {
+				return err
+			}
+		}
 	case "truncate":
 		n, err := strconv.Atoi(args[1])
 		if err != nil {

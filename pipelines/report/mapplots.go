@@ -28,24 +28,24 @@ func cutTo(name string, most int) string {
 type scored struct{ at, r2, standardised, median, deviation float64 }
 
 // lambdaFigure is the cross-validation over penalties.
-func lambdaFigure(r transforms.Report) figure {
+func lambdaFigure(r transforms.FitReport) figure {
 	f := figure{Name: "lambda", Title: "Choice of lambda", Columns: 1, Data: lambdasTable(r),
-		Caption: fmt.Sprintf("R² on pairs that were not fitted, over %d folds, against the penalty (%s). Band: one standard error. The upright line is the lambda that was used, %g.", r.Fit.CV.Folds, r.Fit.CV.Unit, r.Fit.Lambda)}
+		Caption: fmt.Sprintf("R² on pairs that were not fitted, over %d folds, against the penalty (%s). Band: one standard error. The upright line is the lambda that was used, %g.", r.CV.Folds, r.CV.Unit, r.Lambda)}
 	var points []scored
-	for _, p := range r.Fit.CV.Penalties {
+	for _, p := range r.CV.Penalties {
 		points = append(points, scored{p.Lambda, p.R2, p.R2Standardised, p.R2Median, p.StandardError})
 	}
 	f.Key = r2Lines()
-	f.Panels = r2Panel("R² of the map by penalty", "lambda ("+string(r.Fit.CV.Unit)+")", points, r.Fit.Lambda)
+	f.Panels = r2Panel("R² of the map by penalty", "lambda ("+string(r.CV.Unit)+")", points, r.Lambda)
 	return f
 }
 
 // pairsFigure is the learning curve.
-func pairsFigure(r transforms.Report) figure {
+func pairsFigure(r transforms.FitReport) figure {
 	f := figure{Name: "pairs", Title: "How many pairs it takes", Columns: 1, Data: pairsTable(r),
 		Caption: "R² of maps of fewer pairs, all on one fold that none of them was fitted on. A curve that still rises at its end asks for more calibration texts."}
 	var points []scored
-	for _, c := range r.Fit.LearningCurve {
+	for _, c := range r.LearningCurve {
 		points = append(points, scored{float64(c.N), c.Held.R2, c.Held.R2Standardised, c.Held.R2Median, math.NaN()})
 	}
 	f.Key = r2Lines()

@@ -17,7 +17,7 @@ import (
 
 // figures are all figures that the results have numbers for, in the order of the page.
 func figures(r transforms.Report) []figure {
-	all := []figure{planeFigure(r), alphaFigure(r), forestFigure(r), cosineFigure(r), lambdaFigure(r), pairsFigure(r)}
+	all := []figure{planeFigure(r), alphaFigure(r), forestFigure(r), cosineFigure(r), lambdaFigure(r.Fit), pairsFigure(r.Fit)}
 	return slices.DeleteFunc(all, func(f figure) bool { return len(f.Panels) == 0 })
 }
 

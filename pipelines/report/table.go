@@ -60,31 +60,36 @@ func (p *printer) print(line string) {
 }
 
 func (p *printer) fit(r transforms.Report) {
-	text := "map: " + r.Fit.Method
-	if r.Fit.Lambda != 0 {
-		text += fmt.Sprintf(", lambda %g", r.Fit.Lambda)
+	p.fitted(r.Fit)
+	for _, reason := range slices.Sorted(maps.Keys(r.LeftOut)) {
+		p.line("  note: %d calibration texts are left out: %s", r.LeftOut[reason], reason)
 	}
-	for _, s := range r.Fit.CV.Penalties {
-		if s.Lambda == r.Fit.Lambda {
+}
+
+// fitted says which map it is and how well it predicts.
+func (p *printer) fitted(r transforms.FitReport) {
+	text := "map: " + r.Method
+	if r.Lambda != 0 {
+		text += fmt.Sprintf(", lambda %g", r.Lambda)
+	}
+	for _, s := range r.CV.Penalties {
+		if s.Lambda == r.Lambda {
 			text += fmt.Sprintf(", held-out R² %.2f (standardised %.2f, median %.2f)", s.R2, s.R2Standardised, s.R2Median)
 		}
 	}
-	if r.Fit.DegreesOfFreedom != 0 {
-		text += fmt.Sprintf(", %.0f effective degrees of freedom a target dimension", r.Fit.DegreesOfFreedom)
+	if r.DegreesOfFreedom != 0 {
+		text += fmt.Sprintf(", %.0f effective degrees of freedom a target dimension", r.DegreesOfFreedom)
 	}
 	p.line("%s", text)
-	if curve := r.Fit.LearningCurve; len(curve) > 0 {
+	if curve := r.LearningCurve; len(curve) > 0 {
 		text = "held-out R² by number of pairs:"
 		for _, c := range curve {
 			text += fmt.Sprintf(" %d %.2f,", c.N, c.Held.R2)
 		}
 		p.line("%s", strings.TrimSuffix(text, ","))
 	}
-	for _, warning := range r.Fit.Warnings {
+	for _, warning := range r.Warnings {
 		p.line("  note: %s", warning)
-	}
-	for _, reason := range slices.Sorted(maps.Keys(r.LeftOut)) {
-		p.line("  note: %d calibration texts are left out: %s", r.LeftOut[reason], reason)
 	}
 }
 

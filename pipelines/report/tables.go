@@ -223,12 +223,12 @@ func differencesTable(r transforms.Report) tabular {
 }
 
 // lambdasTable is the cross-validation.
-func lambdasTable(r transforms.Report) tabular {
-	cv := r.Fit.CV
+func lambdasTable(r transforms.FitReport) tabular {
+	cv := r.CV
 	t := tabular{Name: "lambdas", Caption: fmt.Sprintf("Cross-validation of the map over %d folds: R² on pairs that were not fitted.", cv.Folds), Columns: []string{"lambda", "R²", "standard error", "R² standardised", "R² median", "degrees of freedom", "chosen"}}
 	for _, p := range cv.Penalties {
 		chosen := ""
-		if p.Lambda == r.Fit.Lambda {
+		if p.Lambda == r.Lambda {
 			chosen = "✓"
 		}
 		t.Rows = append(t.Rows, []cell{number(p.Lambda, "%g"), number(p.R2, "%.3f"), number(p.StandardError, "%.3f"), number(p.R2Standardised, "%.3f"), number(p.R2Median, "%.3f"), number(p.DegreesOfFreedom, "%.0f"), words(chosen)})
@@ -237,9 +237,9 @@ func lambdasTable(r transforms.Report) tabular {
 }
 
 // pairsTable is the learning curve.
-func pairsTable(r transforms.Report) tabular {
+func pairsTable(r transforms.FitReport) tabular {
 	t := tabular{Name: "pairs", Caption: "Maps of fewer pairs, all scored on one fold that none of them was fitted on.", Columns: []string{"pairs", "R²", "R² standardised", "R² median"}}
-	for _, c := range r.Fit.LearningCurve {
+	for _, c := range r.LearningCurve {
 		t.Rows = append(t.Rows, []cell{count(c.N), number(c.Held.R2, "%.3f"), number(c.Held.R2Standardised, "%.3f"), number(c.Held.R2Median, "%.3f")})
 	}
 	return t
@@ -261,7 +261,7 @@ func tableNames() []string {
 
 // tables are all that are written as files, in the order of the page.
 func tables(r transforms.Report) []tabular {
-	all := []tabular{criteriaTable(r.Evaluation.Pooled), heldOutTable(r.Evaluation.Pooled), primaryTable(r), conditionsTable(r), personasTable(r), scorersTable(r), alphasTable(r), differencesTable(r), cosinesTable(r), lambdasTable(r), pairsTable(r)}
+	all := []tabular{criteriaTable(r.Evaluation.Pooled), heldOutTable(r.Evaluation.Pooled), primaryTable(r), conditionsTable(r), personasTable(r), scorersTable(r), alphasTable(r), differencesTable(r), cosinesTable(r), lambdasTable(r.Fit), pairsTable(r.Fit)}
 	all = append(append(all, measureTables(r)...), groupsTable(r))
 	return slices.DeleteFunc(append(all, extraTables(r)...), func(t tabular) bool { return len(t.Rows) == 0 })
 }

@@ -36,18 +36,15 @@ func mapQuantities() []quantity {
 		// An eigendecomposition for each fold, and products of d×d matrices for each penalty.
 		{varied: "width d", work: fmt.Sprintf("cross-validation, %d folds, 3 penalties", folds), sizes: []int{48, 96, 192, 384}, time: power(3), memory: power(2),
 			open: func(_ context.Context, d int) (*job, error) {
-				var grams []*linear.Gram
-				for range folds {
-					g, err := gramOf(d, gramRows)
-					if err != nil {
-						return nil, err
-					}
-					grams = append(grams, g)
+				fold := make([]int, folds*gramRows)
+				for i := range fold {
+					fold[i] = i % folds
 				}
+				pairs, err := linear.NewTable(d, d, activations(d, len(fold), 1), activations(d, len(fold), 2), fold)
 				return &job{run: func(context.Context) error {
-					_, err := linear.CrossValidate(grams, []float64{.01, .1, 1}, linear.Relative, true)
+					_, err := linear.CrossValidate(pairs, []float64{.01, .1, 1}, linear.Spec{Method: linear.Ridge, Centre: true, Unit: linear.Relative})
 					return err
-				}}, nil
+				}}, err
 			}},
 	}
 }

@@ -43,8 +43,8 @@ func TestChoiceOfLambda(t *testing.T) {
 // TestPenaltiesAreScoredInOrderAndOnce sorts the grid: the choices go by its order.
 func TestPenaltiesAreScoredInOrderAndOnce(t *testing.T) {
 	x, y, _ := planted(60, 3, 2, 1, 81)
-	grams, _, _ := foldsOf(t, 3, 3, 2, x, y)
-	cv, err := CrossValidate(grams, []float64{10, .1, 1, .1}, Relative, true)
+	folds, _, _ := foldsOf(t, 3, 3, 2, x, y)
+	cv, err := CrossValidate(folds, []float64{10, .1, 1, .1}, ridgeOf(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func TestPenaltiesAreScoredInOrderAndOnce(t *testing.T) {
 // TestUnpredictableRowsAreReported fits targets that have nothing to do with their sources.
 func TestUnpredictableRowsAreReported(t *testing.T) {
 	x, y := normals(60*5, 83), normals(60*2, 85)
-	grams, _, _ := foldsOf(t, 4, 5, 2, x, y)
-	cv, err := CrossValidate(grams, []float64{1e-3, 1e-2}, Relative, true)
+	folds, _, _ := foldsOf(t, 4, 5, 2, x, y)
+	cv, err := CrossValidate(folds, []float64{1e-3, 1e-2}, ridgeOf(true))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,14 +18,14 @@ const (
 	Absolute LambdaUnit = "absolute"
 )
 
-// absolute converts a penalty in the given unit for the moments m.
-func (u LambdaUnit) absolute(lambda float64, m *moments) (float64, error) {
+// absolute converts a penalty in the given unit, where the mean of the diagonal is mean.
+func (u LambdaUnit) absolute(lambda, mean float64) (float64, error) {
 	if !(lambda >= 0) || math.IsInf(lambda, 0) {
 		return 0, fmt.Errorf("penalty %g is not a non-negative number", lambda)
 	}
 	switch u {
 	case Relative:
-		return lambda * m.meanDiagonal(), nil
+		return lambda * mean, nil
 	case Absolute:
 		return lambda, nil
 	}
@@ -43,7 +43,7 @@ type PenaltyFit struct {
 	R2Median         float64 `json:"r2_median"`          // median over dimensions
 	R2Pooled         float64 `json:"r2_pooled"`          // 1 − ΣSSE/ΣSST over dimensions and folds
 	MeanSquaredError float64 `json:"mean_squared_error"` // per row and dimension
-	DegreesOfFreedom float64 `json:"degrees_of_freedom"` // mean over folds of Σ s/(s+λ)
+	DegreesOfFreedom float64 `json:"degrees_of_freedom"` // of the map of all rows: Σ s/(s+λ)
 }
 
 // A CV is the result of a cross-validation: one fit per penalty, in increasing order, and two
@@ -62,77 +62,102 @@ type CV struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// CrossValidate scores ridge penalties by K-fold cross-validation from the Grams of the folds
-// alone. For each fold the map is fitted on the sum of the others and its squared error on the
-// fold follows exactly from the fold's Gram,
+// CrossValidate scores penalties for the method of spec, whose Lambda they stand in for, by K-fold
+// cross-validation: for each fold a map is fitted on the rows of the others and predicts the fold's. A method
+// without a penalty has one score, at λ = 0.
 //
-//	SSE_j = Tyy_j − 2·w_j·Txy_j + w_jᵀ·Txx·w_j,
-//
-// where T are the fold's moments about the training means. One eigendecomposition
-// XᵀX = V·diag(s)·Vᵀ per fold serves all penalties: W(λ) = V·diag(1/(s+λ))·Vᵀ·XᵀY.
-//
-// Folds are independent only if rows of one document are in one fold; that is the caller's part.
-// A penalty that leaves a fold's Gram ill-conditioned is left out with a warning; if none is left
-// the error wraps [ErrIllConditioned]. Cost per fold: about 10·d³ + 2·d²·e per penalty.
-func CrossValidate(folds []*Gram, lambdas []float64, unit LambdaUnit, centre bool) (*CV, error) {
-	return crossValidate(folds, lambdas, Spec{Method: Ridge, Centre: centre, Unit: unit}, openRidge)
+// A penalty that leaves a fold's Gram ill-conditioned is left out with a warning; if none is left the error
+// wraps [ErrIllConditioned].
+func CrossValidate(f Folds, lambdas []float64, spec Spec) (*CV, error) {
+	r, grid, err := newRounds(f, lambdas, spec)
+	if err != nil {
+		return nil, fmt.Errorf("cross-validate: %w", err)
+	}
+	cv, _, err := r.crossValidate(grid)
+	return cv, err
 }
 
-// CrossValidateMethod is [CrossValidate] for the method of spec, whose Lambda the penalties stand
-// in for. Ridge takes the way above; any other method is fitted again for each fold and penalty,
-// about d³/3 + 2·d²·e each (and a singular value decomposition for low_rank and procrustes). A
-// method without a penalty has one score, at λ = 0.
-func CrossValidateMethod(folds []*Gram, lambdas []float64, spec Spec) (*CV, error) {
-	if spec.Method == Ridge {
-		return CrossValidate(folds, lambdas, spec.Unit, spec.Centre)
+// newRounds checks what is asked, and sums up all folds.
+func newRounds(f Folds, lambdas []float64, spec Spec) (r *rounds, grid []float64, err error) {
+	r = &rounds{folds: f, sizes: f.Sizes(), spec: spec}
+	switch {
+	case len(r.sizes) < 2:
+		return nil, nil, fmt.Errorf("%d folds, want at least 2", len(r.sizes))
+	case len(lambdas) == 0 && spec.penalised():
+		return nil, nil, errors.New("no penalties")
+	case slices.Contains(r.sizes, 0):
+		return nil, nil, fmt.Errorf("fold %d has no row", slices.Index(r.sizes, 0))
 	}
+	grid = slices.Clone(lambdas)
 	if !spec.penalised() {
-		lambdas = []float64{0}
+		grid = []float64{0}
 	}
-	return crossValidate(folds, lambdas, spec, openRefit)
+	slices.Sort(grid)
+	if r.total, err = totalOf(f, func(others *Gram) { r.gram(0).set(others) }); err != nil {
+		return nil, nil, err
+	}
+	r.rounding = r.total.rounding()
+	return r, slices.Compact(grid), nil
 }
 
-func crossValidate(folds []*Gram, lambdas []float64, spec Spec, open func(train, held *Gram, spec Spec) (fold, error)) (*CV, error) {
-	if len(folds) < 2 {
-		return nil, fmt.Errorf("cross-validate: %d folds, want at least 2", len(folds))
-	}
-	if len(lambdas) == 0 {
-		return nil, errors.New("cross-validate: no penalties")
-	}
-	grid := slices.Clone(lambdas)
-	slices.Sort(grid)
-	grid = slices.Compact(grid)
-	cv := &CV{Unit: spec.Unit, Folds: len(folds)}
-	tally := make([]tally, len(grid))
-	for k, held := range folds {
-		cv.N += held.N
-		train, err := without(folds, k)
+// crossValidate also returns the round of the first fold.
+func (r *rounds) crossValidate(grid []float64) (cv *CV, first *round, err error) {
+	cv = &CV{Unit: r.spec.Unit, Folds: len(r.sizes), N: r.total.N}
+	tallies := make([]tally, len(grid))
+	for k := range r.sizes {
+		held, err := r.hold(k, grid)
 		if err != nil {
-			return nil, fmt.Errorf("cross-validate: fold %d: %w", k, err)
+			return nil, nil, fmt.Errorf("cross-validate: fold %d: %w", k, err)
 		}
-		f, err := open(train, held, spec)
-		if err != nil {
-			return nil, fmt.Errorf("cross-validate: fold %d: %w", k, err)
+		for i := range grid {
+			tallies[i].add(held, i)
 		}
-		for i, lambda := range grid {
-			if err := f.score(lambda, &tally[i]); err != nil {
-				return nil, fmt.Errorf("cross-validate: %w", err)
-			}
+		if k == 0 {
+			first = held
 		}
 	}
 	for i, lambda := range grid {
-		if tally[i].singular {
+		if tallies[i].singular {
 			cv.Warnings = append(cv.Warnings, fmt.Sprintf("λ=%g left out: a fold's Gram matrix is ill-conditioned", lambda))
 			continue
 		}
-		cv.Penalties = append(cv.Penalties, tally[i].result(lambda, cv.N))
+		cv.Penalties = append(cv.Penalties, tallies[i].result(lambda, cv.N))
 	}
 	if len(cv.Penalties) == 0 {
-		return nil, fmt.Errorf("cross-validate %s, λ=%g…%g, %d samples in %d dimensions: %w",
-			spec.Method, grid[0], grid[len(grid)-1], cv.N, folds[0].D, ErrIllConditioned)
+		return nil, nil, fmt.Errorf("cross-validate %s, λ=%g…%g, %d samples in %d dimensions: %w",
+			r.spec.Method, grid[0], grid[len(grid)-1], cv.N, r.total.D, ErrIllConditioned)
 	}
 	cv.choose()
-	return cv, nil
+	return cv, first, r.freedom(cv)
+}
+
+// freedom sets the degrees of freedom of the maps of all rows.
+func (r *rounds) freedom(cv *CV) error {
+	if r.spec.Method == Procrustes {
+		return nil // it has none
+	}
+	source := r.gram(0)
+	source.set(r.total)
+	mo := source.moments(r.spec.Centre)
+	if r.spec.Method == Standardised {
+		mo.standardise()
+	}
+	var penalties []float64
+	for _, p := range cv.Penalties {
+		absolute, err := r.spec.Unit.absolute(p.Lambda, mo.trace()/float64(mo.d))
+		if err != nil && r.spec.penalised() {
+			return err
+		}
+		penalties = append(penalties, absolute)
+	}
+	freedom, err := mo.degreesOfFreedom(penalties, &r.scratch)
+	if err != nil {
+		return err
+	}
+	for i, v := range freedom {
+		cv.Penalties[i].DegreesOfFreedom = v
+	}
+	return nil
 }
 
 // choose sets the best penalty, the one-standard-error choice and the warnings about them.

@@ -10,20 +10,28 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// foldsOf deals rows to k folds in documents of five rows, and returns the Grams and the rows.
-func foldsOf(t testing.TB, k, d, e int, x, y []float32) (grams []*Gram, xs, ys [][]float32) {
+// foldsOf deals rows to k folds in documents of five rows, and returns them and the rows of each.
+func foldsOf(t testing.TB, k, d, e int, x, y []float32) (folds *Table, xs, ys [][]float32) {
 	t.Helper()
+	fold := make([]int, len(x)/d)
+	for i := range fold {
+		fold[i] = i / 5 % k
+	}
+	folds, err := NewTable(d, e, x, y, fold)
+	if err != nil {
+		t.Fatal(err)
+	}
 	xs, ys = make([][]float32, k), make([][]float32, k)
-	for i := range len(x) / d {
-		f := i / 5 % k
-		xs[f] = append(xs[f], x[i*d:(i+1)*d]...)
-		ys[f] = append(ys[f], y[i*e:(i+1)*e]...)
-	}
 	for f := range k {
-		grams = append(grams, gramOf(t, d, e, xs[f], ys[f]))
+		if xs[f], ys[f], err = folds.Rows(f); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return grams, xs, ys
+	return folds, xs, ys
 }
+
+// ridgeOf is ridge with relative penalties.
+func ridgeOf(centre bool) Spec { return Spec{Method: Ridge, Centre: centre, Unit: Relative} }
 
 // bruteForce refits on the rows of the other folds with dense algebra and scores the held-out
 // rows one by one.
@@ -71,10 +79,10 @@ func shift(m, by *mat.Dense) {
 func TestCrossValidationEqualsRefitting(t *testing.T) {
 	const n, d, e, k = 240, 7, 5, 4
 	x, y, _ := planted(n, d, e, 4, 41)
-	grams, xs, ys := foldsOf(t, k, d, e, x, y)
+	folds, xs, ys := foldsOf(t, k, d, e, x, y)
 	lambdas := []float64{10, 1e-4, 0.1, 1}
 	for _, centre := range []bool{true, false} {
-		cv, err := CrossValidate(grams, lambdas, Relative, centre)
+		cv, err := CrossValidate(folds, lambdas, ridgeOf(centre))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,26 +102,25 @@ func TestCrossValidationEqualsRefitting(t *testing.T) {
 func TestFitAndCrossValidateAgree(t *testing.T) {
 	const n, d, e, k = 200, 8, 6, 5
 	x, y, _ := planted(n, d, e, 3, 45)
-	grams, _, _ := foldsOf(t, k, d, e, x, y)
-	cv, err := CrossValidate(grams, []float64{0.05}, Relative, true)
+	folds, xs, ys := foldsOf(t, k, d, e, x, y)
+	cv, err := CrossValidate(folds, []float64{0.05}, ridgeOf(true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r2, dof, standard, half []float64
+	var r2, standard, half []float64
 	for f := range k {
-		train, _ := Sum(slices.Concat(grams[:f], grams[f+1:]))
-		m := fit(t, train, Spec{Method: Ridge, Centre: true, Lambda: 0.05, Unit: Relative})
-		s, err := m.Goodness(grams[f])
+		m := fit(t, gramOf(t, d, e, slices.Concat(slices.Concat(xs[:f], xs[f+1:])...), slices.Concat(slices.Concat(ys[:f], ys[f+1:])...)), Spec{Method: Ridge, Centre: true, Lambda: 0.05, Unit: Relative})
+		s, err := m.Goodness(gramOf(t, d, e, xs[f], ys[f]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r2, dof = append(r2, s.R2), append(dof, m.DegreesOfFreedom)
+		r2 = append(r2, s.R2)
 		standard, half = append(standard, s.R2Standardised), append(half, s.R2Median)
 	}
 	got := cv.Penalties[0]
 	for name, pair := range map[string][2]float64{
 		"R²": {got.R2, mean(r2)}, "standardised": {got.R2Standardised, mean(standard)},
-		"median": {got.R2Median, mean(half)}, "degrees of freedom": {got.DegreesOfFreedom, mean(dof)},
+		"median": {got.R2Median, mean(half)}, "degrees of freedom": {got.DegreesOfFreedom, fit(t, gramOf(t, d, e, x, y), Spec{Method: Ridge, Centre: true, Lambda: 0.05, Unit: Relative}).DegreesOfFreedom},
 	} {
 		if math.Abs(pair[0]-pair[1]) > 1e-9 {
 			t.Errorf("%s: %.12f, want %.12f", name, pair[0], pair[1])
@@ -136,8 +143,8 @@ func TestCrossValidationFindsThePlantedPenalty(t *testing.T) {
 			y[i*e+j] = float32(sum)
 		}
 	}
-	grams, _, _ := foldsOf(t, 6, d, e, x, y)
-	cv, err := CrossValidate(grams, []float64{1, 10, 100, 1000, 10000}, Absolute, true)
+	folds, _, _ := foldsOf(t, 6, d, e, x, y)
+	cv, err := CrossValidate(folds, []float64{1, 10, 100, 1000, 10000}, Spec{Method: Ridge, Centre: true, Unit: Absolute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +166,7 @@ func TestCrossValidationFindsThePlantedPenalty(t *testing.T) {
 func TestCrossValidationWarns(t *testing.T) {
 	const d, e = 6, 4
 	x, y, _ := planted(100, d, e, 0.01, 55)
-	grams, _, _ := foldsOf(t, 4, d, e, x, y)
+	folds, _, _ := foldsOf(t, 4, d, e, x, y)
 	for _, c := range []struct {
 		lambdas []float64
 		want    []string
@@ -167,7 +174,7 @@ func TestCrossValidationWarns(t *testing.T) {
 		{[]float64{0.1, 1, 10}, []string{"best λ=0.1 is the smallest of the grid: a smaller one may be better"}},
 		{[]float64{1e-12}, nil}, // one penalty has no edge, and the rows are well conditioned without any
 	} {
-		cv, err := CrossValidate(grams, c.lambdas, Relative, true)
+		cv, err := CrossValidate(folds, c.lambdas, ridgeOf(true))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,71 +185,96 @@ func TestCrossValidationWarns(t *testing.T) {
 
 	// Four rows in six dimensions: λ = 0 cannot be solved, the others can.
 	small, _, _ := foldsOf(t, 2, d, e, x[:10*d], y[:10*e])
-	cv, err := CrossValidate(small, []float64{0, 0.1}, Relative, true)
+	cv, err := CrossValidate(small, []float64{0, 0.1}, ridgeOf(true))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(cv.Penalties) != 1 || !strings.Contains(strings.Join(cv.Warnings, ";"), "λ=0 left out") {
 		t.Errorf("scores %v, warnings %q, want λ=0 left out", cv.Penalties, cv.Warnings)
 	}
-	if _, err := CrossValidate(small, []float64{0}, Absolute, true); !errors.Is(err, ErrIllConditioned) {
+	if _, err := CrossValidate(small, []float64{0}, Spec{Method: Ridge, Centre: true, Unit: Absolute}); !errors.Is(err, ErrIllConditioned) {
 		t.Errorf("only λ=0: %v, want ErrIllConditioned", err)
 	}
 }
 
 func TestCrossValidationRefusesBadInput(t *testing.T) {
 	x, y, _ := planted(20, 3, 2, 1, 57)
-	g := gramOf(t, 3, 2, x, y)
-	good := []*Gram{g, g}
+	good, _, _ := foldsOf(t, 2, 3, 2, x, y)
+	whole, _, _ := foldsOf(t, 1, 3, 2, x, y)
+	empty := *good
+	empty.Count = 3
 	for name, c := range map[string]struct {
-		folds   []*Gram
+		folds   Folds
 		lambdas []float64
 		unit    LambdaUnit
 	}{
-		"one fold":     {good[:1], []float64{1}, Relative},
+		"one fold":     {whole, []float64{1}, Relative},
 		"no penalty":   {good, nil, Relative},
 		"negative":     {good, []float64{-1}, Relative},
 		"NaN":          {good, []float64{math.NaN()}, Relative},
 		"unknown unit": {good, []float64{1}, "metre"},
-		"empty fold":   {[]*Gram{g, NewGram(3, 2)}, []float64{1}, Relative},
-		"other shape":  {[]*Gram{g, gramOf(t, 2, 3, y[:30], x[:45])}, []float64{1}, Relative},
+		"empty fold":   {&empty, []float64{1}, Relative},
 	} {
-		if cv, err := CrossValidate(c.folds, c.lambdas, c.unit, true); err == nil {
+		if cv, err := CrossValidate(c.folds, c.lambdas, Spec{Method: Ridge, Centre: true, Unit: c.unit}); err == nil {
 			t.Errorf("%s: accepted, %+v", name, cv)
 		}
 	}
 }
 
-func TestLearningCurveRises(t *testing.T) {
-	const n, d, e = 400, 10, 8
-	x, y, _ := planted(n, d, e, 8, 61)
-	train := func(yield func(*Gram, error) bool) {
-		for from := 0; from < 300; from += 50 {
-			if !yield(gramOf(t, d, e, x[from*d:(from+50)*d], y[from*e:(from+50)*e]), nil) {
-				return
-			}
+func TestTableRefusesBadInput(t *testing.T) {
+	x, y := normals(12, 1), normals(8, 3)
+	hole := slices.Clone(x)
+	hole[7] = float32(math.NaN())
+	for name, c := range map[string]struct {
+		d, e int
+		x, y []float32
+		fold []int
+		want string
+	}{
+		"no width":       {0, 2, x, y, []int{0, 1, 0, 1}, "0 and 2 dimensions"},
+		"other widths":   {3, 3, x, y, []int{0, 1, 0, 1}, "are not rows of 3 and 3"},
+		"too few folds":  {3, 2, x, y, []int{0, 1, 0}, "folds of 3 rows"},
+		"negative fold":  {3, 2, x, y, []int{0, -1, 0, 1}, "row 1 is in fold -1"},
+		"fold of no row": {3, 2, x, y, []int{0, 2, 0, 2}, "fold 1 of 3 has no row"},
+		"NaN":            {3, 2, hole, y, []int{0, 1, 0, 1}, "source row 2, dimension 1 is NaN"},
+	} {
+		if table, err := NewTable(c.d, c.e, c.x, c.y, c.fold); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %+v, error %v, want one with %q", name, table, err, c.want)
 		}
 	}
-	held := gramOf(t, d, e, x[300*d:], y[300*e:])
-	curve, err := LearningCurve(train, held, centredRidge)
+}
+
+// The curve has maps of 1, 2 and 4 folds, and of all but the first.
+func TestLearningCurveRises(t *testing.T) {
+	const d, e, k = 10, 8, 7
+	x, y, _ := planted(70, d, e, 8, 61)
+	folds, xs, ys := foldsOf(t, k, d, e, x, y)
+	study, err := FitBest(folds, []float64{centredRidge.Lambda}, centredRidge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rows []int
-	for _, p := range curve {
-		rows = append(rows, p.N)
+	points := study.Curve
+	if len(points) != 4 || points[3].Held.R2 <= points[0].Held.R2 {
+		t.Fatalf("curve %+v, want four rising points", points)
 	}
-	if !slices.Equal(rows, []int{50, 100, 200, 300}) || curve[3].Held.R2 <= curve[0].Held.R2 {
-		t.Errorf("curve %+v, want rising points after 1, 2, 4 and all 6 parts", curve)
+	for i, last := range []int{1, 2, 4, 6} {
+		g := gramOf(t, d, e, slices.Concat(xs[1:last+1]...), slices.Concat(ys[1:last+1]...))
+		want, err := fit(t, g, centredRidge).Goodness(gramOf(t, d, e, xs[0], ys[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := points[i]; p.N != 10*last || math.Abs(p.Held.R2-want.R2) > 1e-10 {
+			t.Errorf("point %d: %d rows, R² %.12f, want %d and %.12f", i, p.N, p.Held.R2, 10*last, want.R2)
+		}
 	}
 }
 
 func BenchmarkCrossValidate(b *testing.B) {
 	const n, d, e = 2000, 128, 96
 	x, y, _ := planted(n, d, e, 1, 63)
-	grams, _, _ := foldsOf(b, 5, d, e, x, y)
+	folds, _, _ := foldsOf(b, 5, d, e, x, y)
 	for b.Loop() {
-		if _, err := CrossValidate(grams, []float64{1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10}, Relative, true); err != nil {
+		if _, err := CrossValidate(folds, []float64{1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10}, ridgeOf(true)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -15,9 +15,8 @@
 //
 // # Determinism
 //
-// The same calls in the same order on the same kind of machine give the same bits. A [Gram] is a
-// sum of floating-point numbers, so the order of [Gram.Add] and [Gram.Merge] is part of the
-// result: merge shards in index order, never in order of arrival. The matrix product (product.go)
-// is gonum's, which hands whole blocks of the result to its workers and is therefore independent
-// of their number. Random draws are ChaCha8 streams of a 32-byte seed.
+// The same calls in the same order give the same bits, whatever the number of threads: the matrix products are
+// those of [kernel], each element one chain of fused multiply-adds. Rows may be added to a [Gram] in any cuts,
+// but their order is part of the result, as is that of [Gram.Merge]: merge in index order, never in order of
+// arrival. Random draws are ChaCha8 streams of a 32-byte seed.
 package linear

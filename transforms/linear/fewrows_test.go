@@ -56,9 +56,9 @@ func TestRidgeOfFewRows(t *testing.T) {
 func TestFoldsOfFewRows(t *testing.T) {
 	const d, e, k = 12, 8, 2
 	x, y, _ := planted(10, d, e, 1, 95)
-	grams, xs, ys := foldsOf(t, k, d, e, x, y) // five rows each
+	folds, xs, ys := foldsOf(t, k, d, e, x, y) // five rows each
 	spec := Spec{Method: Ridge, Centre: true, Unit: Relative}
-	cv, err := CrossValidateMethod(grams, []float64{0, .1}, spec)
+	cv, err := CrossValidate(folds, []float64{0, .1}, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestFoldsOfFewRows(t *testing.T) {
 	}
 
 	// Four centred directions cannot carry a map of rank 8: it is the ridge map, whose rank is four.
-	low, err := CrossValidateMethod(grams, []float64{.1}, Spec{Method: LowRank, Centre: true, Unit: Relative, Rank: 8})
+	low, err := CrossValidate(folds, []float64{.1}, Spec{Method: LowRank, Centre: true, Unit: Relative, Rank: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +81,8 @@ func TestFoldsOfFewRows(t *testing.T) {
 	for i := range x {
 		x[i] = x[i%d]
 	}
-	grams, _, _ = foldsOf(t, k, d, e, x, y)
-	if _, err := CrossValidateMethod(grams, []float64{1e-3, 1}, spec); !errors.Is(err, ErrIllConditioned) {
+	folds, _, _ = foldsOf(t, k, d, e, x, y)
+	if _, err := CrossValidate(folds, []float64{1e-3, 1}, spec); !errors.Is(err, ErrIllConditioned) {
 		t.Errorf("rows that are all the same: %v, want ErrIllConditioned", err)
 	}
 }

@@ -3,11 +3,14 @@ package linear
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/persona-transfer/runpipeline/transforms/linear/eigen"
 )
 
 // ErrIllConditioned reports that a Gram matrix is too close to singular to solve. The remedy is a
@@ -59,7 +62,7 @@ func (s Spec) Validate() error {
 		errs = append(errs, fmt.Errorf("rank %d, want at least 1", s.Rank))
 	}
 	if s.penalised() {
-		if _, err := s.Unit.absolute(s.Lambda, &moments{xx: mat.NewSymDense(1, nil)}); err != nil {
+		if _, err := s.Unit.absolute(s.Lambda, 1); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -68,6 +71,9 @@ func (s Spec) Validate() error {
 
 // penalised reports whether the method uses Lambda.
 func (s Spec) penalised() bool { return s.Method != OLS && s.Method != Procrustes }
+
+// linear reports whether the map is linear in the targets.
+func (s Spec) linear() bool { return s.Method != LowRank && s.Method != Procrustes }
 
 func names(methods []Method) string {
 	var b strings.Builder
@@ -91,8 +97,12 @@ func Fit(g *Gram, spec Spec) (*Map, error) {
 	if g.N < 1 || spec.Centre && g.N < 2 {
 		return nil, fmt.Errorf("fit %s: %d samples: %w", spec.Method, g.N, ErrIllConditioned)
 	}
-	mo := g.centre(spec.Centre)
-	m := &Map{Rows: g.D, Cols: g.E, MeanX: mo.px, MeanY: mo.py, Spec: spec, N: g.N}
+	return fitMoments(g.clone().moments(spec.Centre), spec)
+}
+
+// fitMoments is [Fit] from moments, which it destroys.
+func fitMoments(mo *moments, spec Spec) (*Map, error) {
+	m := &Map{Rows: mo.d, Cols: mo.e, MeanX: mo.px, MeanY: mo.py, Spec: spec, N: mo.n}
 	var err error
 	switch spec.Method {
 	case Ridge, OLS:
@@ -102,123 +112,104 @@ func Fit(g *Gram, spec Spec) (*Map, error) {
 			err = m.truncate(spec.Rank)
 		}
 	case Standardised:
-		err = m.solveStandardised(mo)
+		scale := mo.standardise()
+		if err = m.solve(mo); err == nil {
+			m.unscale(scale)
+		}
 	case Procrustes:
 		err = m.rotate(mo)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fit %s, λ=%g, %d samples in %d dimensions: %w", spec.Method, spec.Lambda, g.N, g.D, err)
+		return nil, fmt.Errorf("fit %s, λ=%g, %d samples in %d dimensions: %w", spec.Method, spec.Lambda, mo.n, mo.d, err)
 	}
 	return m, nil
 }
 
 // solve sets W to the solution of (xx + λI)·W = xy, with its condition and degrees of freedom
 //
-//	Σ s/(s+λ) = d − λ·tr((xx + λI)⁻¹) = d − λ·‖L⁻¹‖²_F, where LLᵀ = xx + λI.
+//	Σ s/(s+λ) = d − λ·tr((xx + λI)⁻¹).
+//
+// It takes the place of the moments.
 func (m *Map) solve(mo *moments) error {
 	if m.Spec.penalised() {
 		var err error
-		if m.Lambda, err = m.Spec.Unit.absolute(m.Spec.Lambda, mo); err != nil {
+		if m.Lambda, err = m.Spec.Unit.absolute(m.Spec.Lambda, mo.trace()/float64(mo.d)); err != nil {
 			return err
 		}
 	}
-	a := mat.NewSymDense(m.Rows, nil)
-	a.CopySym(mo.xx)
-	for i := range m.Rows {
-		a.SetSym(i, i, a.At(i, i)+m.Lambda)
-	}
-	var chol mat.Cholesky
-	if !chol.Factorize(a) {
+	size := norm(mo.xx, mo.d)
+	f, ok := factorise(mo.xx, mo.d, m.Lambda)
+	if !ok {
 		return ErrIllConditioned
 	}
-	if m.Condition = chol.Cond(); !(m.Condition <= maxCond) {
+	if m.Condition = f.condition(size); !(m.Condition <= maxCond) {
 		return fmt.Errorf("condition %.1e: %w", m.Condition, ErrIllConditioned)
 	}
-	var w mat.Dense
-	if err := chol.SolveTo(&w, mo.xy); err != nil {
-		return err
-	}
-	m.W = slices.Clone(w.RawMatrix().Data)
+	m.W = mo.xy
+	f.solve(m.W, m.Cols)
 	m.DegreesOfFreedom = float64(m.Rows)
 	if m.Lambda > 0 {
-		var lower, inverse mat.TriDense
-		chol.LTo(&lower)
-		if err := inverse.InverseTri(&lower); err != nil {
-			return err
-		}
-		f := mat.Norm(&inverse, 2)
-		m.DegreesOfFreedom -= m.Lambda * f * f
+		m.DegreesOfFreedom -= m.Lambda * f.traceOfInverse()
 	}
 	return nil
 }
 
-// solveStandardised solves in units of each source column's standard deviation. Columns that do
-// not vary keep their unit, as in scikit-learn's StandardScaler.
-func (m *Map) solveStandardised(mo *moments) error {
-	scale := make([]float64, m.Rows)
-	for i := range scale {
-		scale[i] = math.Sqrt(mo.xx.At(i, i) / float64(mo.n))
-		if !(scale[i] > 0) {
-			scale[i] = 1
-		}
-	}
-	scaled := &moments{n: mo.n, xx: mat.NewSymDense(m.Rows, nil), xy: mat.DenseCopyOf(mo.xy)}
-	for i := range m.Rows {
-		for j := i; j < m.Rows; j++ {
-			scaled.xx.SetSym(i, j, mo.xx.At(i, j)/scale[i]/scale[j])
-		}
-		row := scaled.xy.RawRowView(i)
-		for j := range row {
-			row[j] /= scale[i]
-		}
-	}
-	if err := m.solve(scaled); err != nil {
-		return err
-	}
+// unscale makes of a map of scaled columns one of the columns themselves.
+func (m *Map) unscale(scale []float64) {
 	for i, s := range scale {
-		for j := range m.Cols {
-			m.W[i*m.Cols+j] /= s
+		row := m.W[i*m.Cols : (i+1)*m.Cols]
+		for j := range row {
+			row[j] /= s
 		}
 	}
-	return nil
 }
 
-// truncate keeps the rank largest singular values of W. A rank at or above min(d, e) keeps all.
+// truncate keeps the rank largest singular values of W = UΣVᵀ: what is left is U₁U₁ᵀ·W, of the first columns of
+// U, or W·V₁V₁ᵀ. A rank at or above min(d, e) keeps all. The vectors are those of WWᵀ or WᵀW, whichever is
+// smaller, and as good as their squared singular values lie apart.
 func (m *Map) truncate(rank int) error {
-	var svd mat.SVD
-	if !svd.Factorize(mat.NewDense(m.Rows, m.Cols, m.W), mat.SVDThin) {
-		return errors.New("singular value decomposition does not converge")
-	}
-	values := svd.Values(nil)
-	if rank >= len(values) {
+	square, n := m.square()
+	if rank >= n {
 		return nil
 	}
-	var u, v, w mat.Dense
-	svd.UTo(&u)
-	svd.VTo(&v)
-	left := mat.DenseCopyOf(u.Slice(0, m.Rows, 0, rank))
-	for i := range m.Rows {
-		row := left.RawRowView(i)
-		for j := range row {
-			row[j] *= values[j]
-		}
+	if _, err := eigen.Symmetric(square, n); err != nil {
+		return fmt.Errorf("singular vectors: %w", err)
 	}
-	w.Mul(left, v.Slice(0, m.Cols, 0, rank).T())
-	m.W = slices.Clone(w.RawMatrix().Data)
+	kept, w := general(rank, n, square[(n-rank)*n:]), general(m.Rows, m.Cols, m.W)
+	if n == m.Rows {
+		part := times(kept, w)
+		blas64.Gemm(blas.Trans, blas.NoTrans, 1, kept, part, 0, w)
+		return nil
+	}
+	part := general(m.Rows, rank, make([]float64, m.Rows*rank))
+	blas64.Gemm(blas.NoTrans, blas.Trans, 1, w, kept, 0, part)
+	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, part, kept, 0, w)
 	return nil
+}
+
+// square is the upper triangle of WWᵀ or WᵀW, whichever is smaller.
+func (m *Map) square() (a []float64, n int) {
+	w := general(m.Rows, m.Cols, m.W)
+	how, n := blas.NoTrans, m.Rows
+	if m.Cols < m.Rows {
+		how, n = blas.Trans, m.Cols
+	}
+	a = make([]float64, n*n)
+	blas64.Syrk(how, 1, w, 0, upperOf(n, a))
+	return a, n
 }
 
 // rotate sets W to the scaled orthogonal map.
 func (m *Map) rotate(mo *moments) error {
 	var svd mat.SVD
-	if !svd.Factorize(mo.xy, mat.SVDThin) {
+	if !svd.Factorize(mat.NewDense(mo.d, mo.e, mo.xy), mat.SVDThin) {
 		return errors.New("singular value decomposition does not converge")
 	}
 	var u, v, q, sq mat.Dense
 	svd.UTo(&u)
 	svd.VTo(&v)
 	q.Mul(&u, v.T())
-	sq.Mul(mo.xx, &q)
+	sq.Mul(mat.NewSymDense(mo.d, mo.xx), &q)
 	var inner, size float64
 	for _, s := range svd.Values(nil) {
 		inner += s

@@ -16,13 +16,13 @@ func TestEveryMethodIsCrossValidatedByItself(t *testing.T) {
 	for i := range x { // columns of different sizes, so that standardising matters
 		x[i] *= float32(1 + 4*(i%d))
 	}
-	grams, xs, ys := foldsOf(t, k, d, e, x, y)
+	folds, xs, ys := foldsOf(t, k, d, e, x, y)
 	for _, method := range Methods {
 		spec := Spec{Method: method, Centre: true, Unit: Relative}
 		if method == LowRank {
 			spec.Rank = 2
 		}
-		cv, err := CrossValidateMethod(grams, []float64{1e-3, 1}, spec)
+		cv, err := CrossValidate(folds, []float64{1e-3, 1}, spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,11 +72,11 @@ func heldOut(m *Map, x, y []float32) float64 {
 // With fewer rows than dimensions ordinary least squares has no answer, whatever the penalties say.
 func TestCrossValidationOfLeastSquaresNeedsRows(t *testing.T) {
 	x, y, _ := planted(10, 6, 4, 1, 45)
-	grams, _, _ := foldsOf(t, 2, 6, 4, x, y)
-	if _, err := CrossValidateMethod(grams, []float64{1}, Spec{Method: OLS, Centre: true}); !errors.Is(err, ErrIllConditioned) {
+	folds, _, _ := foldsOf(t, 2, 6, 4, x, y)
+	if _, err := CrossValidate(folds, []float64{1}, Spec{Method: OLS, Centre: true}); !errors.Is(err, ErrIllConditioned) {
 		t.Errorf("five rows in six dimensions: %v, want ErrIllConditioned", err)
 	}
-	if _, err := CrossValidateMethod(grams, []float64{1}, Spec{Method: LowRank, Unit: Relative}); err == nil || errors.Is(err, ErrIllConditioned) {
+	if _, err := CrossValidate(folds, []float64{1}, Spec{Method: LowRank, Unit: Relative}); err == nil || errors.Is(err, ErrIllConditioned) {
 		t.Errorf("low_rank of rank 0: %v, want the specification refused", err)
 	}
 }

@@ -1,13 +1,12 @@
 package linear
 
 import (
-	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 )
 
 // A Goodness is how well a map predicts rows, most usefully rows that it was not fitted on. All R²
@@ -64,70 +63,49 @@ func (m *Map) Goodness(g *Gram) (Goodness, error) {
 	if g.N == 0 {
 		return Goodness{}, fmt.Errorf("goodness of fit: no rows")
 	}
-	return goodnessOf(m.squaredErrors(g), g.centre(true).yy, g.N), nil
+	return goodnessOf(m.squaredErrors(g.clone()), g.total(), g.N), nil
 }
 
-// squaredErrors returns Σ(y − Predict(x))² per target dimension over the rows that g sums up.
+// squaredErrors returns Σ(y − Predict(x))² per target dimension over the rows that g sums up,
+//
+//	yy − 2·w·xy + w·xx·w
+//
+// from the moments about the map's means. It destroys g.
 func (m *Map) squaredErrors(g *Gram) []float64 {
-	t := g.about(m.MeanX, m.MeanY)
-	return squaredErrors(mat.NewDense(m.Rows, m.Cols, m.W), t.xx, t.xy, t.yy)
-}
-
-// A CurvePoint is how well a map that was fitted on the first N rows predicts held-out ones.
-type CurvePoint struct {
-	N    int      `json:"n"`
-	Held Goodness `json:"held"`
-}
-
-// LearningCurve fits spec on growing sums of train, in order, and scores on held after 1, 2, 4, …
-// parts and after the last. Only the sum is in memory. Sums that are too small to be solved are left
-// out, so a curve may be empty.
-func LearningCurve(train iter.Seq2[*Gram, error], held *Gram, spec Spec) ([]CurvePoint, error) {
-	total, parts := NewGram(held.D, held.E), 0
-	var curve []CurvePoint
-	point := func() error {
-		m, err := Fit(total, spec)
-		if errors.Is(err, ErrIllConditioned) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("learning curve, %d rows: %w", total.N, err)
-		}
-		s, err := m.Goodness(held)
-		curve = append(curve, CurvePoint{N: total.N, Held: s})
-		return err
-	}
-	for g, err := range train {
-		if err == nil {
-			err = total.Merge(g)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("learning curve, part %d: %w", parts, err)
-		}
-		if parts++; parts&(parts-1) == 0 {
-			if err := point(); err != nil {
-				return nil, err
-			}
+	t := g.shift(m.MeanX, m.MeanY, nil)
+	mirror(t.xx, t.d)
+	tw := make([]float64, len(m.W))
+	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, general(t.d, t.d, t.xx), general(t.d, t.e, m.W), 0, general(t.d, t.e, tw))
+	sse := slices.Clone(t.yy)
+	for i := range t.d {
+		w, a, b := m.W[i*t.e:(i+1)*t.e], tw[i*t.e:(i+1)*t.e], t.xy[i*t.e:(i+1)*t.e]
+		for j := range sse {
+			sse[j] += w[j] * (a[j] - 2*b[j])
 		}
 	}
-	if parts&(parts-1) != 0 {
-		if err := point(); err != nil {
-			return nil, err
-		}
+	for j := range sse {
+		sse[j] = max(0, sse[j])
 	}
-	return curve, nil
+	return sse
 }
 
 // A tally collects the folds' results at one penalty.
 type tally struct {
 	singular           bool
-	absolute, dof      []float64
+	absolute           []float64
 	r2, standard, half []float64
 	sse, sst           float64
 	dims               int
 }
 
-func (t *tally) add(sse, sst []float64) {
+// add takes the result of a round at penalty i.
+func (t *tally) add(r *round, i int) {
+	sse, sst := r.sse[i], r.sst
+	if sse == nil {
+		t.singular = true
+		return
+	}
+	t.absolute = append(t.absolute, r.absolute[i])
 	s := goodnessOf(sse, sst, 1)
 	t.r2 = append(t.r2, s.R2)
 	t.standard = append(t.standard, s.R2Standardised)
@@ -141,7 +119,7 @@ func (t *tally) add(sse, sst []float64) {
 
 func (t *tally) result(lambda float64, n int) PenaltyFit {
 	s := PenaltyFit{
-		Lambda: lambda, Absolute: mean(t.absolute), DegreesOfFreedom: mean(t.dof),
+		Lambda: lambda, Absolute: mean(t.absolute),
 		R2: mean(t.r2), R2Standardised: mean(t.standard), R2Median: mean(t.half),
 		R2Pooled: ratio(t.sse, t.sst), MeanSquaredError: t.sse / float64(n) / float64(t.dims),
 	}

@@ -3,6 +3,9 @@ package linear
 import (
 	"fmt"
 	"math"
+	"sync"
+
+	"github.com/persona-transfer/runpipeline/transforms/linear/kernel"
 )
 
 // A Gram holds what a linear fit needs to know about paired rows x [D], y [E]: their number, the
@@ -16,7 +19,7 @@ import (
 type Gram struct {
 	D, E int
 	N    int
-	XtX  []float64 // [D×D] row-major, symmetric
+	XtX  []float64 // [D×D] row-major, symmetric: the upper triangle counts, what is below is not kept
 	XtY  []float64 // [D×E] row-major
 	YtY  []float64 // [E], the diagonal only
 	SumX []float64 // [D]
@@ -26,6 +29,9 @@ type Gram struct {
 // blockRows is how many rows one matrix product takes: large enough that the product and not the
 // conversion to float64 decides the time, small enough (16 MiB at 4096 columns) to stay in memory.
 const blockRows = 512
+
+// blocks are rows of both sides in float64.
+var blocks = sync.Pool{New: func() any { return new([2]buffer) }}
 
 // NewGram returns the empty Gram of d source and e target dimensions. It panics unless both are
 // positive.
@@ -47,14 +53,15 @@ func (g *Gram) Add(x, y []float32) error {
 	if err != nil {
 		return fmt.Errorf("gram: %w", err)
 	}
-	xs := make([]float64, min(n, blockRows)*g.D)
-	ys := make([]float64, min(n, blockRows)*g.E)
+	room := blocks.Get().(*[2]buffer)
+	defer blocks.Put(room)
+	xs, ys := room[0].of(min(n, blockRows)*g.D), room[1].of(min(n, blockRows)*g.E)
 	for from := 0; from < n; from += blockRows {
 		rows := min(blockRows, n-from)
 		bx, by := xs[:rows*g.D], ys[:rows*g.E]
 		widen(bx, x[from*g.D:])
 		widen(by, y[from*g.E:])
-		addTransposed(g.XtX, bx, bx, rows, g.D, g.D)
+		addSquare(g.XtX, bx, rows, g.D)
 		addTransposed(g.XtY, bx, by, rows, g.D, g.E)
 		addColumns(g.SumX, bx)
 		addColumns(g.SumY, by)
@@ -120,29 +127,63 @@ func (g *Gram) Merge(o *Gram) error {
 		return fmt.Errorf("gram: merge %d×%d into %d×%d", o.D, o.E, g.D, g.E)
 	}
 	g.N += o.N
-	for _, p := range [][2][]float64{
-		{g.XtX, o.XtX}, {g.XtY, o.XtY}, {g.YtY, o.YtY}, {g.SumX, o.SumX}, {g.SumY, o.SumY},
-	} {
-		for i, v := range p[1] {
-			p[0][i] += v
-		}
+	from := o.parts()
+	for p, into := range g.parts() {
+		addAll(into, from[p])
 	}
 	return nil
 }
 
-// Sum merges grams in the order given into a new Gram. It needs at least one.
-func Sum(grams []*Gram) (*Gram, error) {
-	if len(grams) == 0 {
-		return nil, fmt.Errorf("gram: nothing to sum")
+// reset forgets all rows.
+func (g *Gram) reset() {
+	g.N = 0
+	for _, p := range g.parts() {
+		clear(p)
 	}
-	total := NewGram(grams[0].D, grams[0].E)
-	for _, g := range grams {
-		if err := total.Merge(g); err != nil {
-			return nil, err
-		}
-	}
-	return total, nil
 }
+
+// set makes g what o is.
+func (g *Gram) set(o *Gram) {
+	g.N = o.N
+	from := o.parts()
+	for p, into := range g.parts() {
+		inChunks(len(into), func(begin, end int) { copy(into[begin:end], from[p][begin:end]) })
+	}
+}
+
+// complement makes g the sums of the rows of all that are not in g.
+func (g *Gram) complement(all *Gram) {
+	g.N = all.N - g.N
+	from := all.parts()
+	for p, into := range g.parts() {
+		inChunks(len(into), func(begin, end int) {
+			into := into[begin:end]
+			for i, v := range from[p][begin:end] {
+				into[i] = v - into[i]
+			}
+		})
+	}
+}
+
+// inChunks goes through n values on all processors.
+func inChunks(n int, do func(begin, end int)) {
+	const chunk = 1 << 18
+	kernel.Each((n+chunk-1)/chunk, float64(n), func(t int) { do(t*chunk, min(n, (t+1)*chunk)) })
+}
+
+// Less returns the Gram of the rows of g without those of o, which are among them. Subtracting loses what the
+// ratio of the two numbers of rows amounts to: nothing next to the other losses, unless few rows are left.
+func (g *Gram) Less(o *Gram) (*Gram, error) {
+	if g.D != o.D || g.E != o.E || g.N < o.N {
+		return nil, fmt.Errorf("gram: %d rows of %d×%d without %d of %d×%d", g.N, g.D, g.E, o.N, o.D, o.E)
+	}
+	out := o.clone()
+	out.complement(g)
+	return out, nil
+}
+
+// parts are the sums, in the order of [Gram.Flat] but for the triangle.
+func (g *Gram) parts() [][]float64 { return [][]float64{g.XtX, g.XtY, g.YtY, g.SumX, g.SumY} }
 
 // flatHeader is the length of what stands before the products in [Gram.Flat]: N, D, E.
 const flatHeader = 3
@@ -167,7 +208,7 @@ func (g *Gram) Flat() []float64 {
 // FromFlat reads what [Gram.Flat] wrote. Anything else (counts that are not whole, a wrong
 // length, a value that is not finite) is an error.
 func FromFlat(flat []float64) (*Gram, error) {
-	n, d, e, err := readHeader(flat)
+	_, d, e, err := readHeader(flat)
 	if err != nil {
 		return nil, fmt.Errorf("gram: %w", err)
 	}
@@ -175,18 +216,35 @@ func FromFlat(flat []float64) (*Gram, error) {
 		return nil, fmt.Errorf("gram: %d values for %d × %d dimensions, want %d", len(flat), d, e, want)
 	}
 	g := NewGram(d, e)
-	g.N = n
+	return g, g.MergeFlat(flat)
+}
+
+// MergeFlat is [Gram.Merge] of a Gram that [Gram.Flat] wrote. After an error g is as it was.
+func (g *Gram) MergeFlat(flat []float64) error {
+	n, d, e, err := readHeader(flat)
+	if err != nil {
+		return fmt.Errorf("gram: %w", err)
+	}
+	if d != g.D || e != g.E || len(flat) != flatLen(d, e) {
+		return fmt.Errorf("gram: %d values for %d × %d dimensions, want %d for %d × %d", len(flat), d, e, flatLen(g.D, g.E), g.D, g.E)
+	}
+	g.N += n
 	rest := flat[flatHeader:]
 	for i := range d {
-		for j := i; j < d; j++ {
-			g.XtX[i*d+j], g.XtX[j*d+i] = rest[j-i], rest[j-i]
-		}
-		rest = rest[d-i:]
+		rest = addAll(g.XtX[i*d+i:(i+1)*d], rest)
 	}
-	for _, p := range [][]float64{g.XtY, g.YtY, g.SumX, g.SumY} {
-		rest = rest[copy(p, rest):]
+	for _, p := range g.parts()[1:] {
+		rest = addAll(p, rest)
 	}
-	return g, nil
+	return nil
+}
+
+// addAll adds the first values of from, and gives the rest.
+func addAll(to, from []float64) (rest []float64) {
+	for i := range to {
+		to[i] += from[i]
+	}
+	return from[len(to):]
 }
 
 // readHeader returns what stands before the products, or what is wrong with flat.

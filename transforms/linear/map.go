@@ -2,8 +2,10 @@ package linear
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
-	"gonum.org/v1/gonum/mat"
+	"github.com/persona-transfer/runpipeline/transforms/linear/eigen"
 )
 
 // A Map carries activations of one model to another: y ≈ MeanY + (x − MeanX)·W.
@@ -84,14 +86,26 @@ func (m *Map) addRow(sum []float64, i int, c float64) {
 	}
 }
 
-// Spectrum returns the singular values of W in decreasing order; ok is false if the iteration
-// does not converge. How fast they fall says how many directions the map really carries.
-func (m *Map) Spectrum() (values []float64, ok bool) {
-	var svd mat.SVD
-	if !svd.Factorize(mat.NewDense(m.Rows, m.Cols, m.W), mat.SVDNone) {
-		return nil, false
+// Spectrum returns the singular values of W in decreasing order. How fast they fall says how many
+// directions the map really carries. They are the roots of the eigenvalues of WWᵀ or WᵀW: values below about
+// 10⁻⁷ of the largest have few digits left, and those that are nothing but rounding are 0.
+func (m *Map) Spectrum() ([]float64, error) {
+	square, n := m.square()
+	values, err := eigen.Values(square, n)
+	if err != nil {
+		return nil, fmt.Errorf("singular values: %w", err)
 	}
-	return svd.Values(nil), true
+	slices.Reverse(values)
+	for i, v := range values {
+		if v <= float64(n)*0x1p-52*values[0] {
+			clear(values[i:])
+			break
+		}
+	}
+	for i, v := range values {
+		values[i] = math.Sqrt(v)
+	}
+	return values, nil
 }
 
 func narrow(v []float64) []float32 {

@@ -3,14 +3,28 @@ package linear
 import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+
+	"github.com/persona-transfer/runpipeline/transforms/linear/kernel"
 )
 
-// addTransposed adds AᵀB to C, with A [n×d], B [n×e] and C [d×e], all row-major and dense. It is
-// the one product in this package whose cost grows with the number of samples, 2·n·d·e
-// operations, and so the place to put a faster one.
+func init() { kernel.Use() }
+
+// general is a row-major matrix without gaps, as BLAS takes it.
+func general(rows, cols int, data []float64) blas64.General {
+	return blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: data}
+}
+
+// upperOf is a symmetric matrix of which the upper triangle counts.
+func upperOf(n int, data []float64) blas64.Symmetric {
+	return blas64.Symmetric{Uplo: blas.Upper, N: n, Stride: n, Data: data}
+}
+
+// addTransposed adds aᵀb to c, with a [n×d], b [n×e] and c [d×e].
 func addTransposed(c, a, b []float64, n, d, e int) {
-	blas64.Gemm(blas.Trans, blas.NoTrans, 1,
-		blas64.General{Rows: n, Cols: d, Stride: d, Data: a},
-		blas64.General{Rows: n, Cols: e, Stride: e, Data: b}, 1,
-		blas64.General{Rows: d, Cols: e, Stride: e, Data: c})
+	blas64.Gemm(blas.Trans, blas.NoTrans, 1, general(n, d, a), general(n, e, b), 1, general(d, e, c))
+}
+
+// addSquare adds the upper triangle of aᵀa to that of c, with a [n×d] and c [d×d].
+func addSquare(c, a []float64, n, d int) {
+	blas64.Syrk(blas.Trans, 1, general(n, d, a), 1, upperOf(d, c))
 }

@@ -79,18 +79,18 @@ func TestMapsEqualScikitLearn(t *testing.T) {
 
 func TestGroupedScoresEqualScikitLearn(t *testing.T) {
 	f := readFixture(t)
-	var folds []*Gram
-	for _, rows := range f.Folds {
-		g := NewGram(f.D, f.E)
+	fold := make([]int, f.N)
+	for k, rows := range f.Folds {
 		for _, i := range rows {
-			if err := g.Add(f.X[i*f.D:(i+1)*f.D], f.Y[i*f.E:(i+1)*f.E]); err != nil {
-				t.Fatal(err)
-			}
+			fold[i] = k
 		}
-		folds = append(folds, g)
+	}
+	folds, err := NewTable(f.D, f.E, f.X, f.Y, fold)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range f.Scores {
-		cv, err := CrossValidate(folds, []float64{c.Lambda}, Relative, c.Centre)
+		cv, err := CrossValidate(folds, []float64{c.Lambda}, ridgeOf(c.Centre))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,10 +41,10 @@ def cross_validate(x, y, fold, folds, lambdas):
             predicted = ridge(x[~held], y[~held], l).predict(x[held])
             sse += np.square(y[held] - predicted).sum()
             sst += np.square(y[held] - y[held].mean(axis=0)).sum()
-            parts.append({**r2(y[held], predicted), "absolute": penalty(l, x[~held]), "degrees_of_freedom": degrees_of_freedom(x[~held], l)})
+            parts.append({**r2(y[held], predicted), "absolute": penalty(l, x[~held])})
         mean = {name: float(np.mean([p[name] for p in parts])) for name in parts[0]}
         error = np.std([p["r2"] for p in parts], ddof=1) / np.sqrt(folds)
-        scores.append({"lambda": l, **mean, "standard_error": error, "r2_pooled": 1 - sse / sst, "mean_squared_error": sse / y.size})
+        scores.append({"lambda": l, **mean, "degrees_of_freedom": degrees_of_freedom(x, l), "standard_error": error, "r2_pooled": 1 - sse / sst, "mean_squared_error": sse / y.size})
     return scores
 
 
@@ -55,12 +55,11 @@ def choose(scores):
     return best["lambda"], simple
 
 
-def learning_curve(x, y, fold, relative):
-    """Maps of the first 1, 2, 4, … shards and of all, without fold 0, scored on fold 0."""
-    held, shards, curve = fold == 0, -(-len(x) // SHARD), []
-    sizes = sorted({2 ** i for i in range(20) if 2 ** i < shards} | {shards})
-    for n in sizes:
-        train = ~held & (np.arange(len(x)) < n * SHARD)
+def learning_curve(x, y, fold, folds, relative):
+    """Maps of folds 1 to k for k = 1, 2, 4, … and all but fold 0, scored on fold 0."""
+    held, curve = fold == 0, []
+    for last in sorted({2 ** i for i in range(20) if 2 ** i < folds - 1} | {folds - 1}):
+        train = (fold >= 1) & (fold <= last)
         curve.append({"n": int(train.sum()), **r2(y[held], ridge(x[train], y[train], relative).predict(x[held]))})
     return curve
 

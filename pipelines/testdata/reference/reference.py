@@ -230,7 +230,7 @@ def main():
         "least_margin": target.margin,
         "pairs": pairs, "calibration": resemblance,
         "cross_validation": cv, "lambda": best, "one_standard_error": simple, "lambda_absolute": mapping.penalty(best, x),
-        "degrees_of_freedom": mapping.degrees_of_freedom(x, best), "learning_curve": mapping.learning_curve(x, y, fold, best),
+        "degrees_of_freedom": mapping.degrees_of_freedom(x, best), "learning_curve": mapping.learning_curve(x, y, fold, config["folds"], best),
         "spectrum": np.linalg.svd(w, compute_uv=False)[:32], "largest_variance": largest, "scales": scale,
         "cosines": {p: {c: [[mapping.cosine(v, native[p]), mapping.cosine(v, native[p], largest)] for v in vs] for c, vs in vectors[p].items()} for p in personas},
         "reliability": reliability, "floors": floors,

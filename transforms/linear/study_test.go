@@ -1,0 +1,28 @@
+package linear
+
+import "testing"
+
+// TestTheBestPenaltyIsFitted: the map has the penalty of the highest R², not the one-standard-error choice that is
+// reported beside it; and is that of all rows.
+func TestTheBestPenaltyIsFitted(t *testing.T) {
+	const n, d, e, folds = 60, 6, 3, 5
+	x, y, _ := planted(n, d, e, .5, 91)
+	fold := make([]int, n)
+	for i := range fold {
+		fold[i] = i % folds
+	}
+	table, err := NewTable(d, e, x, y, fold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := FitBest(table, []float64{.01, .012, 1}, centredRidge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CV.Best == s.CV.OneStandardError {
+		t.Fatalf("both choices are λ=%g: the data show nothing", s.CV.Best)
+	}
+	if s.Map.Spec.Lambda != s.CV.Best || s.Map.N != n {
+		t.Errorf("the map of %d rows has λ=%g, the best for %d is %g", s.Map.N, s.Map.Spec.Lambda, n, s.CV.Best)
+	}
+}
