@@ -53,14 +53,12 @@ func (r *rounds) open(train *Gram, k int, held *Gram) (*fold, error) {
 		}
 		return f, nil
 	}
-	x, y, err := r.folds.Rows(k)
+	rows, err := r.read(k)
 	if err != nil {
 		return nil, err
 	}
-	if len(x) != h*d || len(y) != h*mo.e {
-		return nil, fmt.Errorf("%d and %d values in %d rows of %d and %d", len(x), len(y), h, d, mo.e)
-	}
-	f.rt, f.y = r.scratch.held.of(d*h), less(y, mo.py, nil)
+	x := rows.x
+	f.rt, f.y = r.scratch.held.of(d*h), less(rows.y, mo.py, nil)
 	f.sst = columnSquares(f.y, f.e)
 	const some = 16 // columns at a time, so that both sides of the transposition stay in the cache
 	kernel.Each((d+some-1)/some, float64(len(x)), func(t int) {
@@ -77,35 +75,32 @@ func (r *rounds) open(train *Gram, k int, held *Gram) (*fold, error) {
 	return f, nil
 }
 
-// openRows prepares a fold from the rows of all.
-func (r *rounds) openRows(k int) (*fold, error) {
-	if r.rows == nil {
-		var err error
-		if r.rows, err = gather(r.folds); err != nil {
+// openRows prepares fold k from its rows and those of the folds that are fitted on.
+func (r *rounds) openRows(train []int, k int) (*fold, error) {
+	d, e := r.folds.Shape()
+	var fitted pairs
+	for _, other := range train {
+		p, err := r.rowsOf(other)
+		if err != nil {
 			return nil, err
 		}
+		fitted.x, fitted.y = append(fitted.x, p.x...), append(fitted.y, p.y...)
 	}
-	d, e := r.rows.D, r.rows.E
-	var train, held Table
-	for i, at := range r.rows.Fold {
-		t := &train
-		if at == k {
-			t = &held
-		}
-		t.X = append(t.X, r.rows.X[i*d:(i+1)*d]...)
-		t.Y = append(t.Y, r.rows.Y[i*e:(i+1)*e]...)
+	held, err := r.rowsOf(k)
+	if err != nil {
+		return nil, err
 	}
-	n, h := len(train.X)/d, len(held.X)/d
+	n, h := len(fitted.x)/d, len(held.x)/d
 	px, py := make([]float64, d), make([]float64, e)
 	if r.spec.Centre {
-		px, py = columnMeans(train.X, d), columnMeans(train.Y, e)
+		px, py = columnMeans(fitted.x, d), columnMeans(fitted.y, e)
 	}
 	var scale []float64
 	if r.spec.Method == Standardised {
-		scale = columnScales(train.X, px)
+		scale = columnScales(fitted.x, px)
 	}
-	x, x0 := less(train.X, px, scale), less(held.X, px, scale)
-	f := &fold{order: n, e: e, q: less(train.Y, py, nil), lacking: true, h: h, y: less(held.Y, py, nil),
+	x, x0 := less(fitted.x, px, scale), less(held.x, px, scale)
+	f := &fold{order: n, e: e, q: less(fitted.y, py, nil), lacking: true, h: h, y: less(held.y, py, nil),
 		s: make([]float64, n*n), rt: make([]float64, n*h)}
 	blas64.Syrk(blas.NoTrans, 1, general(n, d, x), 0, upperOf(n, f.s))
 	blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(n, d, x), general(h, d, x0), 0, general(n, h, f.rt))
@@ -114,24 +109,30 @@ func (r *rounds) openRows(k int) (*fold, error) {
 	return f, nil
 }
 
-// gather brings the rows of all folds into memory.
-func gather(f Folds) (*Table, error) {
-	t := &Table{}
-	t.D, t.E = f.Shape()
-	for k, n := range f.Sizes() {
-		x, y, err := f.Rows(k)
-		if err != nil {
-			return nil, err
-		}
-		if len(x) != n*t.D || len(y) != n*t.E {
-			return nil, fmt.Errorf("fold %d: %d and %d values in %d rows of %d and %d", k, len(x), len(y), n, t.D, t.E)
-		}
-		t.X, t.Y = append(t.X, x...), append(t.Y, y...)
-		for range n {
-			t.Fold = append(t.Fold, k)
-		}
+// pairs are rows of both sides.
+type pairs struct{ x, y []float32 }
+
+// rowsOf are the rows of a fold, which are kept.
+func (r *rounds) rowsOf(k int) (p pairs, err error) {
+	if r.rows == nil {
+		r.rows = make([]pairs, len(r.sizes))
 	}
-	return t, nil
+	if r.rows[k].x == nil {
+		r.rows[k], err = r.read(k)
+	}
+	return r.rows[k], err
+}
+
+// read asks for the rows of a fold, and checks them.
+func (r *rounds) read(k int) (p pairs, err error) {
+	d, e := r.folds.Shape()
+	if p.x, p.y, err = r.folds.Rows(k); err != nil {
+		return pairs{}, err
+	}
+	if n := r.sizes[k]; len(p.x) != n*d || len(p.y) != n*e {
+		return pairs{}, fmt.Errorf("%d and %d values in %d rows of %d and %d", len(p.x), len(p.y), n, d, e)
+	}
+	return p, nil
 }
 
 // less returns rows − p, column by column, divided by scale if there is one.

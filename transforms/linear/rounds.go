@@ -12,7 +12,7 @@ type rounds struct {
 	total    *Gram     // the sums of all folds
 	rounding []float64 // of the total, which the folds are taken from
 	spec     Spec
-	rows     *Table // all rows, where a fold's other rows are fewer than their dimensions
+	rows     []pairs // of the folds, where those that are fitted on are fewer than their dimensions
 
 	grams   [3]*Gram
 	scratch scratch
@@ -38,17 +38,32 @@ func (r *rounds) gram(i int) *Gram {
 // hold scores penalties on fold k.
 func (r *rounds) hold(k int, lambdas []float64) (*round, error) {
 	if r.spec.linear() && r.total.N-r.sizes[k] < r.total.D {
-		f, err := r.openRows(k)
-		if err != nil {
-			return nil, err
-		}
-		return r.score(f, lambdas)
+		return r.fromRows(r.allBut(k), k, lambdas)
 	}
 	train, held, err := r.others(k)
 	if err != nil {
 		return nil, err
 	}
 	return r.against(train, k, held, lambdas)
+}
+
+// allBut are the folds but one.
+func (r *rounds) allBut(k int) (folds []int) {
+	for other := range r.sizes {
+		if other != k {
+			folds = append(folds, other)
+		}
+	}
+	return folds
+}
+
+// fromRows scores maps of some folds, which have fewer rows than dimensions, on fold k.
+func (r *rounds) fromRows(train []int, k int, lambdas []float64) (*round, error) {
+	f, err := r.openRows(train, k)
+	if err != nil {
+		return nil, err
+	}
+	return r.score(f, lambdas)
 }
 
 // others sums up the rows that are not in fold k, and those that are, if they are many.

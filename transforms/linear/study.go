@@ -59,39 +59,52 @@ type CurvePoint struct {
 }
 
 // curve scores maps of the folds 1, 1 and 2, 1 to 4, and so on, and of all but the first, on the first. The last
-// is known from the first round, where lambda is penalty i. Sums that cannot be solved are left out.
+// is known from the first round, where lambda is penalty i. Maps that cannot be solved for are left out.
 func (r *rounds) curve(first *round, i int, lambda float64) (points []CurvePoint, err error) {
-	last := len(r.sizes) - 1
+	var train []int
+	n, added := 0, 0
+	var sum *Gram // of the folds that were added: none, as long as there are few rows
+	for k := 1; k < len(r.sizes)-1; k++ {
+		train, n = append(train, k), n+r.sizes[k]
+		if bits.OnesCount(uint(k)) > 1 {
+			continue
+		}
+		var point *round
+		if r.few(0) && n < r.total.D {
+			point, err = r.fromRows(train, 0, []float64{lambda})
+		} else {
+			if sum == nil {
+				sum = r.gram(2)
+				sum.reset()
+			}
+			for ; added < k; added++ {
+				if err := r.folds.AddTo(sum, train[added]); err != nil {
+					return nil, err
+				}
+			}
+			point, err = r.fromSum(sum, lambda)
+		}
+		if err != nil {
+			return nil, err
+		}
+		points = point.enter(points, 0, n)
+	}
+	return first.enter(points, i, r.total.N-r.sizes[0]), nil
+}
+
+// fromSum scores a map of the rows that sum is of on the first fold.
+func (r *rounds) fromSum(sum *Gram, lambda float64) (*round, error) {
+	train := r.gram(0)
+	train.set(sum)
 	var held *Gram
 	if !r.few(0) {
-		held = NewGram(r.folds.Shape())
+		held = r.gram(1)
+		held.reset()
 		if err := r.folds.AddTo(held, 0); err != nil {
 			return nil, err
 		}
 	}
-	sum := r.gram(2)
-	sum.reset()
-	for k := 1; k < last; k++ {
-		if err := r.folds.AddTo(sum, k); err != nil {
-			return nil, err
-		}
-		if bits.OnesCount(uint(k)) > 1 {
-			continue
-		}
-		train := r.gram(0)
-		train.set(sum)
-		var about *Gram
-		if held != nil {
-			about = r.gram(1)
-			about.set(held)
-		}
-		point, err := r.against(train, 0, about, []float64{lambda})
-		if err != nil {
-			return nil, err
-		}
-		points = point.enter(points, 0, sum.N)
-	}
-	return first.enter(points, i, r.total.N-r.sizes[0]), nil
+	return r.against(train, 0, held, []float64{lambda})
 }
 
 // enter appends a point of a map of n rows at penalty i, if that could be solved for.
