@@ -42,7 +42,9 @@ func FitBest(f Folds, lambdas []float64, spec Spec) (*Study, error) {
 	if s.Curve, err = r.curve(first, slices.Index(grid, cv.Best), cv.Best); err != nil {
 		return nil, fmt.Errorf("learning curve: %w", err)
 	}
-	if s.Map, err = fitMoments(r.total.moments(spec.Centre), spec); err != nil {
+	total := r.total
+	r = nil // and with it what the rounds took
+	if s.Map, err = fitMoments(total.moments(spec.Centre), spec); err != nil {
 		return nil, err
 	}
 	if s.Spectrum, err = s.Map.Spectrum(); err != nil {
