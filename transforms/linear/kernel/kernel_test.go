@@ -49,20 +49,20 @@ var bothTrans = []blas.Transpose{blas.NoTrans, blas.Trans}
 
 // TestProductIsOneChain compares with the definition, K1, to the bit. Sizes cross every block's edge.
 func TestProductIsOneChain(t *testing.T) {
-	for _, size := range [][3]int{{1, 1, 1}, {12, 16, 5}, {13, 17, 193}, {97, 33, 200}, {5, 40, 0}, {100, 70, 385}} {
+	for _, size := range [][3]int{{1, 1, 1}, {12, 16, 5}, {13, 17, 193}, {97, 33, 200}, {5, 40, 0}, {100, 70, 385}, {14, 20, 1030}, {2, 4120, 3}} {
 		m, n, k := size[0], size[1], size[2]
 		for _, tA := range bothTrans {
 			for _, tB := range bothTrans {
 				for _, factors := range [][2]float64{{1, 0}, {1, 1}, {-1, 1}, {.7, -.3}, {0, 2}} {
 					alpha, beta := factors[0], factors[1]
-					lda, ldb, ldc := k+3, n+2, n+5
+					lda, ldb, ldc, rowsA, rowsB := k+3, n+2, n+5, m, k
 					if trans(tA) {
-						lda = m + 3
+						lda, rowsA = m+3, k
 					}
 					if trans(tB) {
-						ldb = k + 2
+						ldb, rowsB = k+2, n
 					}
-					a, b, c := normals(max(m, k)*(max(m, k)+3), 1), normals(max(n, k)*(max(n, k)+2), 2), normals(m*ldc, 3)
+					a, b, c := normals(rowsA*lda, 1), normals(rowsB*ldb, 2), normals(m*ldc, 3)
 					if beta == 0 {
 						c[0] = math.NaN()
 					}
@@ -80,14 +80,14 @@ func TestProductIsOneChain(t *testing.T) {
 									want = 0
 								}
 								for p := 0; p < k && alpha != 0; p++ {
-									x, y := a[i*lda+min(p, lda-1)], b[p*ldb+j]
+									atA, atB := i*lda+p, p*ldb+j
 									if trans(tA) {
-										x = a[p*lda+i]
+										atA = p*lda + i
 									}
 									if trans(tB) {
-										y = b[j*ldb+p]
+										atB = j*ldb + p
 									}
-									want = math.FMA(alpha*x, y, want)
+									want = math.FMA(alpha*a[atA], b[atB], want)
 								}
 							}
 							if got[i*ldc+j] != want {
