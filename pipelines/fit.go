@@ -58,31 +58,30 @@ var fitKeys = []string{"lambda_values", "lambda_unit", "folds", "fit.method", "f
 func readFitSettings(set []string) (s fitSettings, problems Problems) {
 	c := general()
 	s = fitSettings{LambdaValues: c.LambdaValues, LambdaUnit: c.LambdaUnit, Folds: c.Folds, Fit: c.Fit, Seed: c.Seed}
+	var known []string
 	for _, one := range set {
-		key, _, _ := strings.Cut(one, "=")
-		if !slices.Contains(fitKeys, key) && key != "fit" {
+		if key, _, _ := strings.Cut(one, "="); slices.Contains(fitKeys, key) || key == "fit" {
+			known = append(known, one)
+		} else {
 			problems = append(problems, fmt.Sprintf("-set %s: no key of fit; there are %s", one, strings.Join(fitKeys, ", ")))
 		}
 	}
-	if problems != nil {
-		return s, problems
-	}
-	raw, err := override([]byte("{}"), set)
+	raw, err := override([]byte("{}"), known)
 	if err == nil {
 		err = strictjson.Unmarshal(raw, &s)
 	}
 	var own Problems
 	switch {
 	case errors.As(err, &own):
-		return s, own
+		return s, append(problems, own...)
 	case err != nil && problemsOf(err) != nil:
-		return s, problemsOf(err)
+		return s, append(problems, problemsOf(err)...)
 	case err != nil:
-		return s, Problems{err.Error()}
+		return s, append(problems, err.Error())
 	}
 	k := &check{}
 	k.fit(s.LambdaValues, s.LambdaUnit, s.Folds, s.Fit)
-	return s, k.problems
+	return s, append(problems, k.problems...)
 }
 
 func (s fitSettings) spec() linear.Spec {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -28,6 +29,14 @@ const (
 	interceptName = "intercept"
 )
 
+// HoldsMaps says why a format has no place for a map, or nothing.
+func (f Format) HoldsMaps() error {
+	if f == GGUF {
+		return errors.New("GGUF has no place for a map; write safetensors or json")
+	}
+	return nil
+}
+
 // WriteMap writes a map as safetensors (w [rows, cols] and intercept [cols]) or JSON. The
 // manifest's keys begin with source. and target. where they describe one side.
 func WriteMap(w io.Writer, format Format, t Map) error {
@@ -44,7 +53,7 @@ func WriteMap(w io.Writer, format Format, t Map) error {
 		case JSON:
 			err = writeMapJSON(w, m, &t.Map)
 		case GGUF:
-			err = fmt.Errorf("GGUF has no place for a map; write safetensors or json")
+			err = format.HoldsMaps()
 		default:
 			_, err = ParseFormat(string(format))
 		}

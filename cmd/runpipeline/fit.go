@@ -35,6 +35,9 @@ func fitCommand(ctx context.Context, a *app, args []string) error {
 		}
 	}
 	to, err := formatOf(*format, *out)
+	if err == nil {
+		err = to.HoldsMaps()
+	}
 	if err != nil && *out != "" {
 		problems = append(problems, err.Error())
 	}
