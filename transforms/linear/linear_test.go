@@ -304,6 +304,17 @@ func TestDegreesOfFreedomMatchEigenvalues(t *testing.T) {
 	}
 }
 
+// TestConditionOfPenalties: the condition is that of the matrix that is solved, (s₁ + λ)/(s₂ + λ) of its eigenvalues.
+func TestConditionOfPenalties(t *testing.T) {
+	g := gramOf(t, 2, 1, []float32{3, 0, 0, 1}, []float32{1, 1}) // XᵀX = diag(9, 1)
+	for _, lambda := range []float64{0, 1, 7, 1e6} {
+		m := fit(t, g, Spec{Method: Ridge, Lambda: lambda, Unit: Absolute})
+		if want := (9 + lambda) / (1 + lambda); math.Abs(m.Condition-want) > 1e-12 {
+			t.Errorf("λ=%g: condition %g, want %g", lambda, m.Condition, want)
+		}
+	}
+}
+
 func TestTooFewSamplesAreIllConditioned(t *testing.T) {
 	const d, e = 10, 4
 	x, y, _ := planted(8, d, e, 1, 27)

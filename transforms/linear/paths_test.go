@@ -180,14 +180,93 @@ func byDefinition(t *testing.T, folds *Table, spec Spec, k int) (sse, sst []floa
 	return squaredDifferences(wide, predicted, folds.E), columnSquares(wide, folds.E)
 }
 
-// TestNoPenaltyWithoutRows: where there are fewer rows than dimensions, no way solves without a penalty.
+// TestNoPenaltyWithoutRows: where there are fewer rows than dimensions, no way solves without a penalty. The scores
+// of what is left are those of its penalty.
 func TestNoPenaltyWithoutRows(t *testing.T) {
 	x, y, _ := planted(30, 40, 5, 1, 73)
 	folds, _, _ := foldsOf(t, 3, 40, 5, x, y)
 	for _, centre := range []bool{true, false} {
+		spec := ridgeOf(centre)
+		spec.Lambda = 1e-3
+		want, sst := byDefinition(t, folds, spec, 1)
 		for way, r := range everyWay(t, folds, ridgeOf(centre), 1, []float64{0, 1e-15, 1e-3}) {
 			if r.sse[0] != nil || r.sse[1] != nil || r.sse[2] == nil {
-				t.Errorf("centred %t, %s: scored %t, %t, %t at λ = 0, 1e-15 and 1e-3, want the last alone", centre, way, r.sse[0] != nil, r.sse[1] != nil, r.sse[2] != nil)
+				t.Fatalf("centred %t, %s: scored %t, %t, %t at λ = 0, 1e-15 and 1e-3, want the last alone", centre, way, r.sse[0] != nil, r.sse[1] != nil, r.sse[2] != nil)
+			}
+			for j, got := range r.sse[2] {
+				if math.Abs(got-want[j]) > 1e-9*max(want[j], sst[j]) {
+					t.Errorf("centred %t, %s, target %d: error %.12g, want %.12g", centre, way, j, got, want[j])
+				}
+			}
+		}
+	}
+}
+
+// TestFewMoreRowsThanDimensions have a map without a penalty: 20 other rows in 15 dimensions.
+func TestFewMoreRowsThanDimensions(t *testing.T) {
+	x, y, _ := planted(30, 15, 5, 1, 77)
+	folds, _, _ := foldsOf(t, 3, 15, 5, x, y)
+	spec := Spec{Method: OLS, Centre: true}
+	cv, err := CrossValidate(folds, nil, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r2 []float64
+	for k := range folds.Count {
+		sse, sst := byDefinition(t, folds, spec, k)
+		r2 = append(r2, goodnessOf(sse, sst, 1).R2)
+	}
+	if got, want := cv.Penalties[0].R2, mean(r2); math.Abs(got-want) > 1e-9 {
+		t.Errorf("R² %.12f, want %.12f", got, want)
+	}
+}
+
+// TestColumnConstantInTheOtherFolds counts for nothing: the errors are those without it, though it is massive and
+// varies in the fold that is held out.
+func TestColumnConstantInTheOtherFolds(t *testing.T) {
+	const d, e, at = 12, 4, 5
+	for _, n := range []int{15, 30, 90} { // by all rows, few held out, many held out
+		x, y, _ := planted(n, d, e, 1, 83)
+		var without []float32
+		for i := range n {
+			x[i*d+at] += 10000.3
+			if i/5%3 != 0 {
+				x[i*d+at] = 10000.3
+			}
+			without = append(append(without, x[i*d:i*d+at]...), x[i*d+at+1:(i+1)*d]...)
+		}
+		for _, method := range []Method{Ridge, Standardised} {
+			spec := Spec{Method: method, Centre: true, Lambda: 1e-3, Unit: Absolute}
+			folds, _, _ := foldsOf(t, 3, d-1, e, without, y)
+			sse, sst := byDefinition(t, folds, spec, 0)
+			folds, _, _ = foldsOf(t, 3, d, e, x, y)
+			for way, r := range everyWay(t, folds, spec, 0, []float64{spec.Lambda}) {
+				for j, want := range sse {
+					if got := r.sse[0][j]; math.Abs(got-want) > 1e-9*max(want, sst[j]) {
+						t.Errorf("%d rows, %s, %s, target %d: error %.12g, without the column %.12g", n, method, way, j, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestColumnThatVariesByRounding is constant to every way alike: one value of it is a unit of float32 off. Only
+// where a map standardises would it count for as much as the others.
+func TestColumnThatVariesByRounding(t *testing.T) {
+	const n, d, e = 18, 20, 3
+	x, y, _ := planted(n, d, e, 1, 79)
+	for i := range n {
+		x[i*d] = 1
+	}
+	x[(n-1)*d] += 0x1p-23
+	folds, _, _ := foldsOf(t, 3, d, e, x, y)
+	ways := everyWay(t, folds, Spec{Method: Standardised, Centre: true, Unit: Relative}, 1, []float64{.1})
+	want := ways["sums, reduced"]
+	for way, r := range ways {
+		for j, got := range r.sse[0] {
+			if math.Abs(got-want.sse[0][j]) > 1e-9*want.sst[j] {
+				t.Errorf("%s, target %d: error %.12g, from sums %.12g", way, j, got, want.sse[0][j])
 			}
 		}
 	}

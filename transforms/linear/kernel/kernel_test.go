@@ -213,6 +213,14 @@ func TestCholeskyMultipliesBack(t *testing.T) {
 		if (decompositions{}).Dpotrf(blas.Upper, n, a, n) {
 			t.Errorf("%d: a matrix with a negative diagonal element was decomposed", n)
 		}
+		clear(a)
+		for i := range n {
+			a[i*n+i] = 1
+		}
+		a[n/2*n+n/2] = math.Inf(1)
+		if (decompositions{}).Dpotrf(blas.Upper, n, a, n) {
+			t.Errorf("%d: a matrix with an infinite diagonal element was decomposed", n)
+		}
 	}
 }
 
