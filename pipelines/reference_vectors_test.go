@@ -174,7 +174,7 @@ func (r *referenceRun) compareFloor(t *testing.T, v transforms.VectorReport, nat
 		near(t, what+", reliability", float64(got.Whole), want[1], 8*native)
 	}
 	want, ok := r.want.Floors[v.Persona][v.Condition]
-	if c, _ := transforms.FindCondition(v.Condition); ok != c.Carried || ok != (v.Floor != nil) {
+	if c, _ := transforms.FindCondition(v.Condition); ok != c.Carries() || ok != (v.Floor != nil) {
 		t.Fatalf("%s: the reference has a floor: %t; the report: %+v", what, ok, v.Floor)
 	}
 	if !ok {

@@ -303,7 +303,7 @@ func (e *Experiment) steered() (names []string) {
 // carried names those whose one vector is a persona's own, carried.
 func (e *Experiment) carried() (names []string) {
 	for _, c := range e.conditions() {
-		if c.Carried {
+		if c.Carries() {
 			names = append(names, c.Name)
 		}
 	}

@@ -18,18 +18,19 @@ type Condition struct {
 	// what they do lies apart is part of every comparison with a vector.
 	Random bool
 
-	// Carried says that it carries a persona's own vector in one way: what its cosine with the target's own is worth
-	// is known from vectors of permuted labels, carried in the same way. The others are drawn, and the draws tell.
-	Carried bool
-
 	// What is needed for it alone.
 	Shuffles int  // permutations of the pairs
 	Self     bool // the map of the target to itself
 	HeldOut  bool // a map for each persona of the texts that do not resemble it
 
-	// vectors makes its vectors for a persona, one for each draw. Without it, nothing is added: the
-	// texts are unsteered, or steered by a prompt.
-	vectors func(t *toolbox, persona string) ([][]float32, error)
+	// carry makes of vectors of the two models, some of either, as many of the target. A condition that has it carries
+	// a persona's own vector in one way: what its cosine with the target's own is worth is known from vectors of
+	// permuted labels, carried in the same way.
+	carry func(t *toolbox, persona string, source, native [][]float32) ([][]float32, error)
+
+	// draw makes its vectors for a persona, one for each draw. Without both, nothing is added: the texts are
+	// unsteered, or steered by a prompt.
+	draw func(t *toolbox, persona string) ([][]float32, error)
 }
 
 // Conditions lists all conditions, in the order of every table. It is a function, so that nobody changes
@@ -37,16 +38,16 @@ type Condition struct {
 func Conditions() []Condition {
 	return []Condition{
 		{Name: "none", Role: trial.RoleBaseline},
-		{Name: "zero_pad", Role: trial.RoleControl, Carried: true, vectors: zeroPad},
-		{Name: "interpolation", Role: trial.RoleControl, Carried: true, vectors: interpolation},
-		{Name: "random_projection", Role: trial.RoleControl, vectors: randomProjection},
-		{Name: "ridge", Role: trial.RoleMapped, Carried: true, vectors: mapped},
-		{Name: "ridge_held_out", Role: trial.RoleHeldOut, Carried: true, HeldOut: true, vectors: heldOut}, // the method where the map has not seen the persona's manner
-		{Name: "oracle", Role: trial.RoleOracle, vectors: oracle},
-		{Name: "random_direction", Role: trial.RoleControl, Random: true, vectors: randomDirection},
-		{Name: "shuffled_pairs", Role: trial.RoleControl, Random: true, Shuffles: 20, vectors: shuffledPairs},
+		{Name: "zero_pad", Role: trial.RoleControl, carry: zeroPad},
+		{Name: "interpolation", Role: trial.RoleControl, carry: interpolation},
+		{Name: "random_projection", Role: trial.RoleControl, draw: randomProjection},
+		{Name: "ridge", Role: trial.RoleMapped, carry: mapped},
+		{Name: "ridge_held_out", Role: trial.RoleHeldOut, HeldOut: true, carry: heldOut}, // the method where the map has not seen the persona's manner
+		{Name: "oracle", Role: trial.RoleOracle, draw: oracle},
+		{Name: "random_direction", Role: trial.RoleControl, Random: true, draw: randomDirection},
+		{Name: "shuffled_pairs", Role: trial.RoleControl, Random: true, Shuffles: 20, draw: shuffledPairs},
 		{Name: "prompt", Role: trial.RoleOther}, // needs no vector at all, so it is no criterion
-		{Name: "self", Role: trial.RoleOther, Optional: true, Carried: true, Self: true, vectors: selfMapped},
+		{Name: "self", Role: trial.RoleOther, Optional: true, Self: true, carry: selfMapped},
 	}
 }
 
@@ -61,22 +62,33 @@ func FindCondition(name string) (Condition, bool) {
 }
 
 // Steers reports a condition that adds a vector.
-func (c Condition) Steers() bool { return c.vectors != nil }
+func (c Condition) Steers() bool { return c.carry != nil || c.draw != nil }
+
+// Carries reports a condition whose vector is a persona's own, carried in one way.
+func (c Condition) Carries() bool { return c.carry != nil }
 
 // drawOf says which of a condition's n draws serves a row: the rows of all prompts and seeds take them in turn, so
 // that each draw serves some of different prompts.
 func drawOf(n, prompt, seed, seeds int) int { return (prompt*seeds + seed) % n }
 
-func one(v []float32, err error) ([][]float32, error) { return [][]float32{v}, err }
-
 // zeroPad is the source's vector with zeros behind it, or cut off.
-func zeroPad(t *toolbox, persona string) ([][]float32, error) {
-	return one(linear.ZeroPad(t.source[persona].Values, t.dim), nil)
+func zeroPad(t *toolbox, _ string, source, _ [][]float32) (out [][]float32, err error) {
+	for _, v := range source {
+		out = append(out, linear.ZeroPad(v, t.dim))
+	}
+	return out, nil
 }
 
 // interpolation is the source's vector read at evenly spaced places.
-func interpolation(t *toolbox, persona string) ([][]float32, error) {
-	return one(linear.Interpolate(t.source[persona].Values, t.dim))
+func interpolation(t *toolbox, _ string, source, _ [][]float32) ([][]float32, error) {
+	out := make([][]float32, len(source))
+	for i, v := range source {
+		var err error
+		if out[i], err = linear.Interpolate(v, t.dim); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // randomProjection is the source's vector times random matrices.
@@ -88,23 +100,23 @@ func randomProjection(t *toolbox, persona string) (out [][]float32, err error) {
 }
 
 // mapped is the source's vector carried by the fitted map: the method.
-func mapped(t *toolbox, persona string) ([][]float32, error) {
-	return one(t.apply("map", t.source[persona].Values))
+func mapped(t *toolbox, _ string, source, _ [][]float32) ([][]float32, error) {
+	return t.apply("map", source)
 }
 
 // heldOut is the source's vector carried by a map that was fitted without the texts that resemble the persona.
-func heldOut(t *toolbox, persona string) ([][]float32, error) {
-	return one(t.apply(heldOutName(persona), t.source[persona].Values))
+func heldOut(t *toolbox, persona string, source, _ [][]float32) ([][]float32, error) {
+	return t.apply(heldOutName(persona), source)
 }
 
 // oracle is the target's own vector: the upper bound.
 func oracle(t *toolbox, persona string) ([][]float32, error) {
-	return one(t.native[persona].Values, nil)
+	return [][]float32{t.native[persona].Values}, nil
 }
 
 // selfMapped is the target's own vector carried by the map of the target to itself, which must return it.
-func selfMapped(t *toolbox, persona string) ([][]float32, error) {
-	return one(t.apply("self", t.native[persona].Values))
+func selfMapped(t *toolbox, _ string, _, native [][]float32) ([][]float32, error) {
+	return t.apply("self", native)
 }
 
 // randomDirection is drawn from the covariance of the target's activations.

@@ -41,7 +41,7 @@ const (
 	permutations = 200 // of the labels: their 95 % quantile is then known to about ±3 percentage points
 )
 
-const cosinesVersion = 1
+const cosinesVersion = 2 // 2: vectors are carried as one product, which rounds otherwise
 
 func init() { register("cosines", cosinesVersion, whole, cosinesWork, cosines) }
 
@@ -99,30 +99,33 @@ func reliability(c *linear.Contrast, seed uint64, persona string) trial.Reliabil
 }
 
 // floors carries vectors of permuted labels as each condition carries the persona's own, and gives their cosines
-// with the target's vectors of the same labels.
+// with the target's vectors of the same labels. A condition carries all of them at once, since a map that goes
+// through memory for each would take as long for one as for many.
 func (t *toolbox) floors(persona string, source, target *linear.Contrast, largest []int) (map[string]CosineFloor, error) {
 	texts, _ := linear.Common(source, target)
-	whole, without := map[string][]float64{}, map[string][]float64{}
+	var from, to [][]float32
 	for k := range permutations {
 		perm := linear.Permutation(len(texts), t.seed("permuted_labels", persona, k))
-		from, to := linear.Relabelled(source, target, perm)
-		if from == nil || to == nil {
-			continue
-		}
-		drawn := &toolbox{settings: t.settings, maps: t.maps, dim: t.dim,
-			source: map[string]artifacts.Vector{persona: {Values: from}}, native: map[string]artifacts.Vector{persona: {Values: to}}}
-		for _, condition := range t.settings.Conditions {
-			v, err := drawn.make(condition, persona)
-			if err != nil {
-				return nil, fmt.Errorf("%s of permuted labels of persona %s: %w", condition, persona, err)
-			}
-			whole[condition] = append(whole[condition], linear.Cosine(v[0], to))
-			without[condition] = append(without[condition], linear.Cosine(v[0], to, largest...))
+		if v, own := linear.Relabelled(source, target, perm); v != nil && own != nil {
+			from, to = append(from, v), append(to, own)
 		}
 	}
 	floors := map[string]CosineFloor{}
-	for _, condition := range t.settings.Conditions {
-		floors[condition] = CosineFloor{trial.FloorOf(whole[condition]), trial.FloorOf(without[condition])}
+	for _, name := range t.settings.Conditions {
+		condition, ok := FindCondition(name)
+		if !ok || !condition.Carries() {
+			return nil, fmt.Errorf("%s of permuted labels of persona %s: it carries no vector", name, persona)
+		}
+		carried, err := condition.carry(t, persona, from, to)
+		if err != nil {
+			return nil, fmt.Errorf("%s of permuted labels of persona %s: %w", name, persona, err)
+		}
+		var whole, without []float64
+		for k, v := range carried {
+			whole = append(whole, linear.Cosine(v, to[k]))
+			without = append(without, linear.Cosine(v, to[k], largest...))
+		}
+		floors[name] = CosineFloor{trial.FloorOf(whole), trial.FloorOf(without)}
 	}
 	return floors, nil
 }

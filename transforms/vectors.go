@@ -30,7 +30,7 @@ type Shuffled struct {
 	Unit         string `json:"lambda_unit"`
 }
 
-const vectorsVersion = 3 // 3: mismatched pairs carry vectors without a map; 2: artifacts of format 2
+const vectorsVersion = 4 // 4: vectors are carried by products of matrices; 3: mismatched pairs carry vectors without a map; 2: artifacts of format 2
 
 func init() { register("vectors", vectorsVersion, whole, vectorsWork, vectors) }
 
@@ -311,15 +311,14 @@ func (t *toolbox) make(condition, persona string) ([][]float32, error) {
 	if !ok || !c.Steers() {
 		return nil, fmt.Errorf("no such condition")
 	}
-	return c.vectors(t, persona)
+	if c.draw != nil {
+		return c.draw(t, persona)
+	}
+	return c.carry(t, persona, [][]float32{t.source[persona].Values}, [][]float32{t.native[persona].Values})
 }
 
-// apply carries a difference vector across: the matrix only, without the means.
-func (t *toolbox) apply(name string, v []float32) ([]float32, error) {
+// apply carries difference vectors across: the matrix only, without the means.
+func (t *toolbox) apply(name string, vectors [][]float32) ([][]float32, error) {
 	m := t.maps[name]
-	w, err := linear.NewMap(m.Rows, m.Cols, m.W, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	return w.Apply(v)
+	return linear.Carry(m.Rows, m.Cols, m.W, vectors)
 }

@@ -417,3 +417,53 @@ func TestGoodness(t *testing.T) {
 		t.Error("a score on another shape")
 	}
 }
+
+// TestCarryIsTheProduct carries several vectors by a matrix of more rows than are widened at a time, and one that
+// is narrow: v·W by its definition, to the rounding of float32 of sums of so many terms.
+func TestCarryIsTheProduct(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, shape := range [][3]int{{2*blockRows + 7, 5, 3}, {3, 4, 1}, {blockRows, 2, 2}} {
+		rows, cols, n := shape[0], shape[1], shape[2]
+		w := make([]float32, rows*cols)
+		for i := range w {
+			w[i] = float32(r.NormFloat64())
+		}
+		vectors := make([][]float32, n)
+		for k := range vectors {
+			for range rows {
+				vectors[k] = append(vectors[k], float32(r.NormFloat64()))
+			}
+		}
+		got, err := Carry(rows, cols, w, vectors)
+		if err != nil || len(got) != n {
+			t.Fatalf("%v: %d vectors, %v", shape, len(got), err)
+		}
+		for k, v := range vectors {
+			for j := range cols {
+				want, size := 0.0, 0.0
+				for i, x := range v {
+					want += float64(x) * float64(w[i*cols+j])
+					size += math.Abs(float64(x) * float64(w[i*cols+j]))
+				}
+				if math.Abs(float64(got[k][j])-want) > math.Abs(want)*0x1p-24+float64(rows)*0x1p-52*size {
+					t.Errorf("%v, vector %d, dimension %d: %g, want %g", shape, k, j, got[k][j], want)
+				}
+			}
+		}
+	}
+	for what, c := range map[string]struct {
+		w       []float32
+		vectors [][]float32
+	}{
+		"a vector of another width": {[]float32{1, 2}, [][]float32{{1, 2}, {1}}},
+		"too few values":            {[]float32{1}, [][]float32{{1, 2}}},
+		"no number":                 {[]float32{1, float32(math.NaN())}, [][]float32{{1, 2}}},
+	} {
+		if got, err := Carry(2, 1, c.w, c.vectors); err == nil {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	if got, err := Carry(2, 1, []float32{1, 2}, nil); err != nil || len(got) != 0 {
+		t.Errorf("no vectors: %v, %v", got, err)
+	}
+}

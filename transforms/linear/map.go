@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+
 	"github.com/persona-transfer/runpipeline/transforms/linear/eigen"
 )
 
@@ -24,11 +27,8 @@ type Map struct {
 // NewMap returns the map with the given matrix, as it comes back from storage. The means may be
 // nil, which means zero. It returns an error if a length does not fit or a value is not finite.
 func NewMap(rows, cols int, w []float32, meanX, meanY []float64) (*Map, error) {
-	if rows <= 0 || cols <= 0 || len(w) != rows*cols {
-		return nil, fmt.Errorf("map: %d values for %d×%d", len(w), rows, cols)
-	}
-	if i := notFinite(w); i >= 0 {
-		return nil, fmt.Errorf("map: row %d, column %d is %v", i/cols, i%cols, w[i])
+	if err := checkMatrix(rows, cols, w); err != nil {
+		return nil, err
 	}
 	if meanX == nil {
 		meanX = make([]float64, rows)
@@ -42,6 +42,17 @@ func NewMap(rows, cols int, w []float32, meanX, meanY []float64) (*Map, error) {
 	m := &Map{Rows: rows, Cols: cols, W: make([]float64, len(w)), MeanX: meanX, MeanY: meanY}
 	widen(m.W, w)
 	return m, nil
+}
+
+// checkMatrix says what is wrong with a matrix as it comes back from storage.
+func checkMatrix(rows, cols int, w []float32) error {
+	if rows <= 0 || cols <= 0 || len(w) != rows*cols {
+		return fmt.Errorf("map: %d values for %d×%d", len(w), rows, cols)
+	}
+	if i := notFinite(w); i >= 0 {
+		return fmt.Errorf("map: row %d, column %d is %v", i/cols, i%cols, w[i])
+	}
+	return nil
 }
 
 // Matrix returns W [rows×cols] row-major, rounded to float32, as it is stored.
@@ -64,6 +75,39 @@ func (m *Map) Apply(v []float32) ([]float32, error) {
 		m.addRow(sum, i, float64(x))
 	}
 	return narrow(sum), nil
+}
+
+// Carry is [Map.Apply] of several vectors, by a matrix [rows×cols] as it is stored: one product, which widens some
+// rows of the matrix at a time. It returns an error if a length does not fit or a value of the matrix is not finite.
+func Carry(rows, cols int, w []float32, vectors [][]float32) ([][]float32, error) {
+	if err := checkMatrix(rows, cols, w); err != nil {
+		return nil, err
+	}
+	for _, v := range vectors {
+		if len(v) != rows {
+			return nil, fmt.Errorf("map %d×%d: vector of %d dimensions", rows, cols, len(v))
+		}
+	}
+	n := len(vectors)
+	if n == 0 {
+		return nil, nil
+	}
+	sums := general(n, cols, make([]float64, n*cols))
+	some := min(rows, blockRows)
+	part, block := make([]float64, n*some), make([]float64, some*cols)
+	for from := 0; from < rows; from += some {
+		some := min(some, rows-from)
+		for k, v := range vectors {
+			widen(part[k*some:(k+1)*some], v[from:])
+		}
+		widen(block[:some*cols], w[from*cols:])
+		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, general(n, some, part), general(some, cols, block), 1, sums)
+	}
+	out := make([][]float32, n)
+	for k := range out {
+		out[k] = narrow(sums.Data[k*cols : (k+1)*cols])
+	}
+	return out, nil
 }
 
 // Predict maps an activation: MeanY + (x − MeanX)·W.
