@@ -192,7 +192,7 @@ const flatHeader = 3
 func flatLen(d, e int) int { return flatHeader + d*(d+1)/2 + d*e + e + d + e }
 
 // Flat returns g as one vector: N, D, E, the upper triangle of XᵀX by rows, XᵀY by rows, the
-// diagonal of YᵀY, the sums of X, the sums of Y. [FromFlat] reads it back to the bit.
+// diagonal of YᵀY, the sums of X, the sums of Y. [Gram.MergeFlat] reads it back to the bit.
 func (g *Gram) Flat() []float64 {
 	out := make([]float64, 0, flatLen(g.D, g.E))
 	out = append(out, float64(g.N), float64(g.D), float64(g.E))
@@ -205,21 +205,8 @@ func (g *Gram) Flat() []float64 {
 	return out
 }
 
-// FromFlat reads what [Gram.Flat] wrote. Anything else (counts that are not whole, a wrong
-// length, a value that is not finite) is an error.
-func FromFlat(flat []float64) (*Gram, error) {
-	_, d, e, err := readHeader(flat)
-	if err != nil {
-		return nil, fmt.Errorf("gram: %w", err)
-	}
-	if want := flatLen(d, e); len(flat) != want {
-		return nil, fmt.Errorf("gram: %d values for %d × %d dimensions, want %d", len(flat), d, e, want)
-	}
-	g := NewGram(d, e)
-	return g, g.MergeFlat(flat)
-}
-
-// MergeFlat is [Gram.Merge] of a Gram that [Gram.Flat] wrote. After an error g is as it was.
+// MergeFlat is [Gram.Merge] of a Gram that [Gram.Flat] wrote. Anything else (counts that are not whole, a wrong
+// length, a value that is not finite) is an error, and leaves g as it was.
 func (g *Gram) MergeFlat(flat []float64) error {
 	n, d, e, err := readHeader(flat)
 	if err != nil {
