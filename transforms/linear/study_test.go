@@ -10,7 +10,7 @@ import (
 // but the first.
 func TestTheBestPenaltyIsFitted(t *testing.T) {
 	const n, d, e, folds = 60, 6, 3, 5
-	x, y, _ := planted(n, d, e, .5, 91)
+	x, y, _ := planted(n, d, e, 12, 91)
 	fold := make([]int, n)
 	for i := range fold {
 		fold[i] = i % folds
@@ -19,12 +19,12 @@ func TestTheBestPenaltyIsFitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := FitBest(table, []float64{.01, .012, 1}, centredRidge)
+	s, err := FitBest(table, []float64{1e-3, .02, .03, 10}, centredRidge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.CV.Best == s.CV.OneStandardError {
-		t.Fatalf("both choices are λ=%g: the data show nothing", s.CV.Best)
+	if s.CV.Best == s.CV.OneStandardError || s.CV.AtEdge {
+		t.Fatalf("the choices are λ=%g and %g, at edge %t: the data show nothing", s.CV.Best, s.CV.OneStandardError, s.CV.AtEdge)
 	}
 	if s.Map.Spec.Lambda != s.CV.Best || s.Map.N != n {
 		t.Errorf("the map of %d rows has λ=%g, the best for %d is %g", s.Map.N, s.Map.Spec.Lambda, n, s.CV.Best)
