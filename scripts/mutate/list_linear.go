@@ -72,7 +72,7 @@ var linearMutants = []Mutant{
 		Old: `if cv.Penalties[best].R2 <= 0 {`, New: `if cv.Penalties[best].R2 <= -1e9 {`,
 		Wrong: "a map that predicts nothing goes on without a warning"},
 	{Name: "linear/R² about zero", File: "transforms/linear/goodness.go",
-		Old: `g.total(), g.N), nil`, New: `g.squaresAbout(make([]float64, g.E)), g.N), nil`,
+		Old: `m.squaredErrors(g.clone()), g.total()`, New: `m.squaredErrors(g.clone()), g.squaresAbout(make([]float64, g.E))`,
 		Wrong: "R² is large where residuals are mostly their mean"},
 	{Name: "linear/standard error of one fold", File: "transforms/linear/goodness.go",
 		Old: `math.Sqrt(squares / (k - 1) / k)`, New: `math.Sqrt(squares / (k - 1))`,

@@ -26,10 +26,11 @@ type fold struct {
 	q        []float64 // [order×e]
 	lacking  bool      // X has dimensions that S knows nothing of, all of eigenvalue zero
 
-	h   int       // rows held out
-	sst []float64 // their Σ(y − ȳ)²
-	rt  []float64 // [order×h], Rᵀ
-	y   []float64 // [h×e]
+	h        int       // rows held out
+	sst      []float64 // their Σ(y − ȳ)²
+	rounding []float64 // of sums of squares of their targets
+	rt       []float64 // [order×h], Rᵀ
+	y        []float64 // [h×e]
 
 	held *moments // in place of rt and y: of the held-out rows about the others' means
 }
@@ -46,7 +47,7 @@ func (r *rounds) open(train *Gram, k int, held *Gram) (*fold, error) {
 	f := &fold{order: d, e: mo.e, trace: mo.trace(), s: mo.xx, q: mo.xy, h: h}
 	f.mean = f.trace / float64(d)
 	if held != nil {
-		f.sst = held.total()
+		f.sst, f.rounding = held.total(), held.targetRounding()
 		f.held = held.shift(px, py, nil)
 		if scale != nil {
 			f.held.divide(scale)
@@ -59,7 +60,7 @@ func (r *rounds) open(train *Gram, k int, held *Gram) (*fold, error) {
 	}
 	x := rows.x
 	f.rt, f.y = r.scratch.held.of(d*h), less(rows.y, mo.py, nil)
-	f.sst = columnSquares(f.y, f.e)
+	f.sst, f.rounding = columnSquares(f.y, f.e), columnRounding(rows.y, f.e)
 	const some = 16 // columns at a time, so that both sides of the transposition stay in the cache
 	kernel.Each((d+some-1)/some, float64(len(x)), func(t int) {
 		for i := range h {
@@ -104,7 +105,7 @@ func (r *rounds) openRows(train []int, k int) (*fold, error) {
 		s: make([]float64, n*n), rt: make([]float64, n*h)}
 	blas64.Syrk(blas.NoTrans, 1, general(n, d, x), 0, upperOf(n, f.s))
 	blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(n, d, x), general(h, d, x0), 0, general(n, h, f.rt))
-	f.sst, f.trace = columnSquares(f.y, e), trace(f.s, n)
+	f.sst, f.rounding, f.trace = columnSquares(f.y, e), columnRounding(held.y, e), trace(f.s, n)
 	f.mean = f.trace / float64(d)
 	return f, nil
 }
@@ -188,13 +189,25 @@ func columnScales(rows []float32, p []float64) []float64 {
 	}
 	n := len(rows) / len(p)
 	for j := range sum {
-		if sum[j] <= float64(n)*0x1p-52*squares[j] {
+		if sum[j] <= roundingOf(squares[j], n) {
 			sum[j] = 1
 		} else {
 			sum[j] = rootMean(sum[j], n)
 		}
 	}
 	return sum
+}
+
+// columnRounding is what [Gram.targetRounding] is.
+func columnRounding(rows []float32, width int) []float64 {
+	squares := make([]float64, width)
+	for i, v := range rows {
+		squares[i%width] += float64(v) * float64(v)
+	}
+	for j := range squares {
+		squares[j] = roundingOf(squares[j], len(rows)/width)
+	}
+	return squares
 }
 
 func rootMean(sum float64, n int) float64 { return math.Sqrt(sum / float64(n)) }

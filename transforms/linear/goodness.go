@@ -36,6 +36,22 @@ func goodnessOf(sse, sst []float64, n int) Goodness {
 	return s
 }
 
+// settle makes zeros of squares about the mean that are no more than rounding: the dimension does not vary; and then
+// of its errors that are no more.
+func settle(sst, rounding []float64, sse ...[]float64) {
+	for j, r := range rounding {
+		if sst[j] > r {
+			continue
+		}
+		sst[j] = 0
+		for _, errs := range sse {
+			if errs != nil && errs[j] <= r {
+				errs[j] = 0
+			}
+		}
+	}
+}
+
 // ratio returns 1 − sse/sst with scikit-learn's values where sst is 0.
 func ratio(sse, sst float64) float64 {
 	switch {
@@ -63,7 +79,9 @@ func (m *Map) Goodness(g *Gram) (Goodness, error) {
 	if g.N == 0 {
 		return Goodness{}, fmt.Errorf("goodness of fit: no rows")
 	}
-	return goodnessOf(m.squaredErrors(g.clone()), g.total(), g.N), nil
+	sse, sst := m.squaredErrors(g.clone()), g.total()
+	settle(sst, g.targetRounding(), sse)
+	return goodnessOf(sse, sst, g.N), nil
 }
 
 // squaredErrors returns Σ(y − Predict(x))² per target dimension over the rows that g sums up,

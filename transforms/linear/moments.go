@@ -49,10 +49,21 @@ func (g *Gram) clone() *Gram {
 func (g *Gram) rounding() []float64 {
 	out := make([]float64, g.D)
 	for i := range out {
-		out[i] = float64(g.N) * 0x1p-52 * g.XtX[i*g.D+i]
+		out[i] = roundingOf(g.XtX[i*g.D+i], g.N)
 	}
 	return out
 }
+
+// targetRounding is the same of each target column.
+func (g *Gram) targetRounding() []float64 {
+	out := make([]float64, g.E)
+	for j, squares := range g.YtY {
+		out[j] = roundingOf(squares, g.N)
+	}
+	return out
+}
+
+func roundingOf(squares float64, n int) float64 { return float64(n) * 0x1p-52 * squares }
 
 // shift turns the sums of g into the moments about px and py, in their place: g is of no use after it.
 //

@@ -115,8 +115,11 @@ func (r *rounds) score(f *fold, lambdas []float64) (out *round, err error) {
 		}
 		out.absolute = append(out.absolute, absolute)
 	}
-	out.sse, err = f.score(out.absolute, &r.scratch)
-	return out, err
+	if out.sse, err = f.score(out.absolute, &r.scratch); err != nil {
+		return nil, err
+	}
+	settle(out.sst, f.rounding, out.sse...)
+	return out, nil
 }
 
 // refit fits and scores a map for each penalty: the way of methods that are not linear in the targets.
@@ -135,5 +138,6 @@ func (r *rounds) refit(train, held *Gram, lambdas []float64) (*round, error) {
 			out.absolute, out.sse = append(out.absolute, m.Lambda), append(out.sse, m.squaredErrors(held.clone()))
 		}
 	}
+	settle(out.sst, held.targetRounding(), out.sse...)
 	return out, nil
 }
