@@ -45,7 +45,8 @@ func (g *Gram) clone() *Gram {
 }
 
 // rounding is what rounding may have done to the sums of squares of each source column: equal terms are rounded
-// alike, so up to n·2⁻⁵² of the sum. See scikit-learn's StandardScaler, which asks the same.
+// alike, so up to n·2⁻⁵² of the sum. (scikit-learn's StandardScaler, which has the rows, allows Σ(x−x̄)² ≤
+// n·(n·2⁻⁵²·x̄)² only.)
 func (g *Gram) rounding() []float64 {
 	out := make([]float64, g.D)
 	for i := range out {
