@@ -39,7 +39,7 @@ func BenchmarkValues(b *testing.B) {
 func BenchmarkPhases(b *testing.B) {
 	for _, n := range []int{256, 1024, 2048} {
 		a := randomMatrix(n, 1)
-		c := newCrew()
+		c := newCrew(2 * lonely)
 		work := make([]float64, n*n)
 		copy(work, a)
 		r := reduce(work, n, c, fastest)

@@ -23,9 +23,16 @@ type crew struct {
 	change  sync.Cond // of tasks, left or over
 }
 
-// newCrew starts a helper for every processor but the caller's; dismiss ends them.
-func newCrew() *crew {
-	c := &crew{helpers: runtime.GOMAXPROCS(0) - 1}
+// lonely is the order of matrices that one thread decomposes before another has woken up.
+const lonely = 64
+
+// newCrew starts a helper for every processor but the caller's, for a matrix that is worth it; dismiss ends
+// them.
+func newCrew(n int) *crew {
+	c := &crew{}
+	if n > lonely {
+		c.helpers = runtime.GOMAXPROCS(0) - 1
+	}
 	c.change.L = &c.mu
 	for range c.helpers {
 		go c.help()

@@ -11,7 +11,7 @@ func TestEveryTaskIsDoneOnce(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, threads := range []int{1, 2, 5} {
 		runtime.GOMAXPROCS(threads)
-		c := newCrew()
+		c := newCrew(2 * lonely)
 		for job := range 300 {
 			counts := make([]atomic.Int64, job%40)
 			c.each(len(counts), func(i int) { counts[i].Add(1) })
@@ -47,7 +47,7 @@ func TestBlocksCoverEverything(t *testing.T) {
 func TestHelpersGoHome(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
-		c := newCrew()
+		c := newCrew(2 * lonely)
 		c.each(3, func(int) {})
 		c.dismiss()
 	}

@@ -21,7 +21,7 @@ func Symmetric(a []float64, n int) (values []float64, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCrew()
+	c := newCrew(n)
 	defer c.dismiss()
 	r := reduce(a[:n*n], n, c, fastest)
 	t := &divide{n: n, d: r.d, e: r.e, crew: c, z: make([]float64, n*n)}
@@ -48,7 +48,7 @@ func Values(a []float64, n int) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCrew()
+	c := newCrew(n)
 	defer c.dismiss()
 	r := reduce(a[:n*n], n, c, fastest)
 	if !(lapack.Implementation{}).Dsterf(n, r.d, r.e) {
