@@ -11,7 +11,7 @@ import (
 // and would double what a process takes. While models are open, the heap may therefore grow by Headroom.
 // Somebody who sets GOGC has decided otherwise.
 
-// held counts the bytes of the weights of all open models.
+// held counts the bytes of the weights of all open models, and of what is as large and as simple.
 var held struct {
 	sync.Mutex
 	bytes int
@@ -22,6 +22,13 @@ var held struct {
 func Headroom(weights int) int {
 	const least = 256 << 20
 	return least + weights/8
+}
+
+// Hold counts as weights what someone is about to have in memory for a while, in large pieces without pointers,
+// until free is called.
+func Hold(bytes int) (free func()) {
+	hold(bytes)
+	return func() { hold(-bytes) }
 }
 
 // hold counts weights that are there from now on, or not any more if bytes is negative.

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms"
 )
 
@@ -46,14 +45,14 @@ func (e *Experiment) Costs(ctx context.Context, plan *Plan) (Costs, error) {
 	for _, s := range e.sides() {
 		hidden, inner = max(hidden, s.shape.Hidden), max(inner, s.shape.Inner)
 	}
-	speed, err := gpu.MeasureSpeed(ctx, e.Device, hidden, inner)
+	speed, err := transforms.MeasureSpeed(ctx, e.Device, hidden, inner)
 	if err != nil {
 		return nil, err
 	}
 	return costsAt(plan, speed), nil
 }
 
-func costsAt(plan *Plan, speed gpu.Speed) Costs {
+func costsAt(plan *Plan, speed transforms.Speed) Costs {
 	costs := Costs{}
 	for _, s := range plan.Steps {
 		if s.State != Run && s.State != Open {

@@ -140,7 +140,8 @@ func FitFiles(ctx context.Context, o FitOptions) (*FitResult, error) {
 		return nil, err
 	}
 	d, e := f.source.Width, f.target.Width
-	if err := (Need{For: fmt.Sprintf("a map of %d × %d", d, e), Work: transforms.FitBytes(d, e)}).fits(ctx); err != nil {
+	bytes := transforms.FitBytes(d, e)
+	if err := (Need{For: fmt.Sprintf("a map of %d × %d", d, e), Work: bytes, Held: bytes}).fits(ctx); err != nil {
 		return nil, err
 	}
 	source, target := f.check(ctx)

@@ -32,6 +32,7 @@ type Need struct {
 	For     string        // what takes it: "stage generate", "a few texts"
 	Weights []ModelWeight // of the models that are open then
 	Work    int           // what is computed with them
+	Held    int           // of the work, what the collector is told of as of weights: matrices
 	Rows    bool          // fewer or shorter texts side by side would take less
 }
 
@@ -52,7 +53,7 @@ func (n Need) weights() (bytes int) {
 // Total is the weights, the work, the process itself, and what the collector leaves for later.
 func (n Need) Total() int {
 	alive := processBytes + n.weights() + n.Work
-	return alive + min(alive, gpu.Headroom(n.weights()))
+	return alive + min(alive, gpu.Headroom(n.weights()+n.Held))
 }
 
 // String names the weights apart from the rest.
@@ -148,6 +149,9 @@ func (e *Experiment) needs(plan *Plan) (needs []Need) {
 		for _, w := range s.Works() {
 			work = max(work, int(w.Bytes))
 			n.Rows = w.Pace == transforms.Writing || w.Pace == transforms.Scoring
+			if w.Pace == transforms.Algebra {
+				n.Held = work
+			}
 		}
 		for _, m := range s.Models() {
 			kept[m] = max(kept[m], work)

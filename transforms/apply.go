@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
 )
 
 // A UnitRef asks for neighbouring units of a stage.
@@ -166,7 +167,11 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 
 func (fn *unitFn) unit(u *Unit) (cache.ActionKey, error) {
 	k := kinds[fn.Stage.Kind]
-	key, err := guard(func() (cache.ActionKey, error) { return k.run(u.run.ctx, u, k.decode(fn.Stage.Settings)) })
+	settings := k.decode(fn.Stage.Settings)
+	if w := k.work(settings, u.Index); w.Pace == Algebra {
+		defer gpu.Hold(int(w.Bytes))()
+	}
+	key, err := guard(func() (cache.ActionKey, error) { return k.run(u.run.ctx, u, settings) })
 	if err != nil {
 		err = fmt.Errorf("%s, unit %d of %d: %w", fn.Stage.Name, u.Index+1, fn.Stage.Units, err)
 	}

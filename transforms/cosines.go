@@ -45,10 +45,18 @@ const cosinesVersion = 2 // 2: vectors are carried as one product, which rounds 
 
 func init() { register("cosines", cosinesVersion, whole, cosinesWork, cosines) }
 
-// cosinesWork is carrying a vector across for each permutation.
+// cosinesWork is reading the maps, carrying a vector across for each permutation, and making it. In memory are the
+// maps of all personas.
 func cosinesWork(s Cosines, _ int) Work {
-	return Work{Pace: Algebra, Elements: float64(permutations*len(s.Personas)*len(s.Conditions)) * float64(s.Widths.Source) * float64(s.Widths.Target)}
+	w, personas := s.Widths, float64(len(s.Personas))
+	vectors := permutations * personas * float64(w.Source+w.Target)
+	return Work{Pace: Algebra, Operations: 2 * permutations * personas * float64(len(s.Conditions)) * w.mapped() / 8,
+		Elements: reads*(2+personas)*w.mapped()/8 + cosineElements*vectors, Bytes: (2+personas)*w.mapped()/2 + w.reading()}
 }
+
+// cosineElements is how many elements a dimension of a permuted vector takes: of each text it is made of, and each
+// cosine that is taken of it.
+const cosineElements = 100
 
 // cosines makes "cosines", a JSON list of CosineReport in the order of the personas. It reads fit, personas.source,
 // personas.target, and fit.held_out if a condition needs it.

@@ -26,30 +26,24 @@ const fitVersion = 6 // 6: held-out rows are solved for, constant target dimensi
 
 func init() { register("fit", fitVersion, whole, fitWork, fit) }
 
-// fitWork is the cross-validation, the learning curve and the maps; see linear.CrossValidate for what
-// these cost.
+// fitWork is the cross-validation, the learning curve and the maps, which linear counts, and reading the sums of each
+// fold twice and of most once more.
 func fitWork(s Fit, _ int) Work {
-	d, e := float64(s.Widths.Source), float64(s.Widths.Target)
-	folds := float64(s.Folds) * (5*d*d*d + float64(len(s.Lambdas))*d*d*e)
-	work := folds + s.Widths.solution()
-	for k := 1; k < s.Folds; k *= 2 { // points of the learning curve
-		work += s.Widths.solution()
-	}
+	size := s.Widths.size(s.Widths.Pairs)
+	size.Folds, size.Lambdas = s.Folds, len(s.Lambdas)
+	work := Work{Pace: Algebra, Operations: size.Operations(), Elements: 3*float64(s.Folds)*reads*s.Widths.stored()/8 + reads*s.Widths.values(),
+		Bytes: fitGrams * s.Widths.gram()}
 	if s.Self {
-		work += 4*e*e*e/3 + 2*e*e*float64(s.Widths.Pairs)
+		self := Widths{Source: s.Widths.Target, Target: s.Widths.Target, Pairs: s.Widths.Pairs}
+		work.Operations += self.size(self.Pairs).Sums() + self.size(self.Pairs).Map()
+		work.Bytes = max(work.Bytes, s.Widths.mapped()+self.gram()+self.mapped()+self.reading())
 	}
-	return Work{Pace: Algebra, Elements: work, Bytes: fitGrams * s.Widths.gram()}
+	return work
 }
 
 // fitGrams is how many Grams are in memory where the fit takes most, or as much as they take: those of all rows,
 // of a fold and of the others, and what is made of them.
-const fitGrams = 8
-
-// solution is what a map takes whose sums are there.
-func (w Widths) solution() float64 {
-	d, e := float64(w.Source), float64(w.Target)
-	return d*d*d/3 + d*d*e
-}
+const fitGrams = 7
 
 // A FitReport is everything that is known about a map besides its matrix.
 type FitReport struct {
@@ -143,7 +137,7 @@ func (u *Unit) fitSelf(ctx context.Context, spec linear.Spec) (*linear.Map, erro
 	if err != nil {
 		return nil, err
 	}
-	return linear.Fit(g, spec)
+	return linear.FitInPlace(g, spec)
 }
 
 func describe(s *linear.Study) FitReport {

@@ -27,26 +27,38 @@ const gramVersion = 3 // 3: a unit a fold, not one a shard, and the true pairs a
 
 func init() { register("gram", gramVersion, many, gramWork, gram) }
 
-// gramWork is the products of a fold's rows with each other, and reading all of them.
+// gramWork is the products of a fold's rows with each other, reading all of them, and writing their sums. In memory
+// are a Gram, its flat form, the rows that are gathered and a shard of either model.
 func gramWork(s Gram, _ int) Work {
 	w := s.Widths
-	return Work{Pace: Algebra, Elements: w.products(w.Pairs/max(s.Folds, 1)) + w.values(), Bytes: w.gram() + w.stored() + w.reading()}
+	return Work{Pace: Algebra, Operations: w.size(w.Pairs / max(s.Folds, 1)).Sums(), Elements: reads*w.values() + storing*w.stored()/8,
+		Bytes: w.gram() + w.stored() + w.reading()}
 }
 
-// products is what so many rows take that are added to a Gram.
-func (w Widths) products(rows int) float64 {
-	return float64(w.Source) * float64(w.Source+w.Target) * float64(rows)
+// What it takes to bring a value from the store, by the elements that are gone through in the time, and to the store:
+// compression, a digest, and the Arrow file.
+const (
+	reads   = 20
+	storing = 40
+)
+
+// size is that of a fit to so many pairs.
+func (w Widths) size(pairs int) linear.Size {
+	return linear.Size{Rows: pairs, D: w.Source, E: w.Target}
 }
 
 // values is how many there are in all activations of both models.
 func (w Widths) values() float64 { return float64(w.Source+w.Target) * float64(w.Pairs) }
 
 // gram is the bytes of a Gram in memory, stored those of one as it is stored.
-func (w Widths) gram() float64 { return 8 * w.products(1) }
+func (w Widths) gram() float64 { return 8 * float64(w.Source) * float64(w.Source+w.Target) }
 func (w Widths) stored() float64 {
 	d, e := float64(w.Source), float64(w.Target)
 	return 8 * (d*(d+1)/2 + d*e)
 }
+
+// mapped is the bytes of a map as it is fitted, in float64.
+func (w Widths) mapped() float64 { return 8 * float64(w.Source) * float64(w.Target) }
 
 // reading is the bytes that shards take that are read one after the other: a shard of either model, which the
 // collector has not yet seen the last of, and a block of rows in float32 and float64.

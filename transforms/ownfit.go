@@ -2,12 +2,15 @@ package transforms
 
 import (
 	"github.com/persona-transfer/runpipeline/artifacts"
+	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/transforms/linear"
 )
 
 // FitFolds fits a map to pairs that are not an experiment's, as the stage fit does to those that are: the
 // penalty is chosen by cross-validation for the method of spec, whose Lambda is not looked at.
 func FitFolds(f linear.Folds, lambdas []float64, spec linear.Spec, source, target artifacts.Meta) (*artifacts.Map, FitReport, error) {
+	d, e := f.Shape()
+	defer gpu.Hold(FitBytes(d, e))()
 	s, err := linear.FitBest(f, lambdas, spec)
 	if err != nil {
 		return nil, FitReport{}, err

@@ -24,15 +24,16 @@ const refitVersion = 2 // 2: what resembles is taken from the sums of all pairs,
 
 func init() { register("refit", refitVersion, many, refitWork, refit) }
 
-// refitWork is reading all rows, the products of those that are added up, half of them at most, and one map.
+// refitWork is reading all rows and sums, the products of those that are added up, half of them at most, and one map.
 func refitWork(s Refit, _ int) Work {
 	w := s.Widths
-	return Work{Pace: Algebra, Elements: w.products(w.Pairs/2) + w.values() + w.solution(), Bytes: refitGrams*w.gram() + w.reading()}
+	return Work{Pace: Algebra, Operations: w.size(w.Pairs/4).Sums() + w.size(w.Pairs).Map(), Elements: reads * (w.values() + 5*w.stored()/8),
+		Bytes: refitGrams*w.gram() + w.reading()}
 }
 
-// refitGrams is how many Grams are in memory where a refit takes most, or as much as they take: those of all rows,
-// of what resembles and of the rest, and what a map is solved from.
-const refitGrams = 6
+// refitGrams is how many Grams are in memory where a refit takes most, or as much as they take: those of all rows and
+// of what resembles, and a fold's as it is read.
+const refitGrams = 4
 
 // refit makes "map". It reads capture.source, capture.target, resemblance, fit, gram.
 func refit(ctx context.Context, u *Unit, s Refit) (cache.ActionKey, error) {
@@ -62,7 +63,7 @@ func refit(ctx context.Context, u *Unit, s Refit) (cache.ActionKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		w, err := linear.Fit(rest, linear.Spec{Method: linear.Method(s.Method), Centre: s.Centre, Unit: linear.LambdaUnit(s.Unit), Rank: s.Rank, Lambda: report.Lambda})
+		w, err := linear.FitInPlace(rest, linear.Spec{Method: linear.Method(s.Method), Centre: s.Centre, Unit: linear.LambdaUnit(s.Unit), Rank: s.Rank, Lambda: report.Lambda})
 		if err != nil {
 			return nil, fmt.Errorf("fit the map of ridge_held_out for persona %s: %w", found.Persona, err)
 		}
@@ -107,6 +108,5 @@ func (u *Unit) withoutResembling(ctx context.Context, found *Resembling) (rest *
 	if err != nil {
 		return nil, source, target, err
 	}
-	rest, err = total.Less(g)
-	return rest, source, target, err
+	return g, source, target, g.Complement(total)
 }

@@ -34,14 +34,17 @@ const vectorsVersion = 4 // 4: vectors are carried by products of matrices; 3: m
 
 func init() { register("vectors", vectorsVersion, whole, vectorsWork, vectors) }
 
-// vectorsWork is reading both models' activations, a random direction for each draw, and for mismatched pairs one
-// solution and the rows' products with it and with each permutation's weights.
+// vectorsWork is reading both models' activations, the target's twice, a random direction and a random projection for
+// each draw, and for mismatched pairs one solution and the rows' products with it and with each permutation's weights.
 func vectorsWork(s VectorSettings, _ int) Work {
 	w, personas := s.Widths, len(s.Personas)
-	each := w.Source + w.Target*(2+s.Draws*personas)
-	work := Work{Pace: Algebra, Elements: float64(each) * float64(w.Pairs), Bytes: w.reading()}
+	const normal = 25 // elements, to draw a number
+	draws := float64(s.Draws * personas)
+	work := Work{Pace: Algebra, Elements: reads*1.5*w.values() + draws*float64(w.Target)*(float64(w.Pairs)+normal*float64(w.Source)),
+		Bytes: w.reading() + float64(2+personas)*w.mapped()/2}
 	if s.Shuffled.Permutations > 0 {
-		work.Elements += w.solution() + float64(personas*(w.Source+s.Shuffled.Permutations*w.Target))*float64(w.Pairs)
+		work.Operations = w.size(w.Pairs).Map() + 2*float64(personas*(w.Source+s.Shuffled.Permutations*w.Target))*float64(w.Pairs)
+		work.Elements += reads * (w.values() + 5*w.stored()/8)
 		work.Bytes += shuffledGrams * w.gram()
 	}
 	return work
@@ -49,7 +52,7 @@ func vectorsWork(s VectorSettings, _ int) Work {
 
 // shuffledGrams is how many Grams are in memory where mismatched pairs take most, or as much as they take: that of
 // all rows, and a fold's as it is read or what a solution is made from.
-const shuffledGrams = 4
+const shuffledGrams = 3
 
 // A toolbox is what the condition vectors are made from.
 type toolbox struct {

@@ -181,8 +181,9 @@ func (p *planted) described(t *testing.T, store cache.Store, names []string) (so
 type stageTook struct {
 	name           string
 	seconds, cpu   float64
-	bytes, onDisk  int64 // of all its outputs, and of their files
-	most, expected int   // of memory
+	planned        float64 // seconds
+	bytes, onDisk  int64   // of all its outputs, and of their files
+	most, expected int     // of memory
 }
 
 // TestStagesOnPlantedPairs runs every stage that lies between the captures and the generation, by the runner of a
@@ -274,6 +275,10 @@ type measurement struct {
 func runMeasured(t *testing.T, dir string, known map[string]string, stages []Stage) measurement {
 	t.Helper()
 	m := measurement{committed: map[string]string{}}
+	speed, err := MeasureSpeed(t.Context(), "cpu", 256, 512)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var mu sync.Mutex
 	clock, cpu, disk := time.Now(), cputime.Now(), onDisk(t, dir)
 	residentMost()
@@ -296,6 +301,7 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 			if stage.Name == ev.Stage {
 				for _, w := range stage.Works() {
 					s.expected = max(s.expected, int(w.Bytes))
+					s.planned += w.Seconds(speed)
 				}
 			}
 		}
@@ -313,7 +319,7 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 		}
 		built[stage.Name] = Apply(s, env, stage, known, open)
 	}
-	_, err := beam.Run(t.Context(), "direct", p)
+	_, err = beam.Run(t.Context(), "direct", p)
 	if ended := end(); ended != nil || err != nil || len(m.stages) != len(stages) {
 		t.Fatalf("%d of %d stages were committed: %v, %v", len(m.stages), len(stages), ended, err)
 	}
@@ -325,9 +331,9 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 func (m measurement) judge(t *testing.T, width int) {
 	t.Helper()
 	const mib = 1 << 20
-	t.Logf("%-13s %9s %9s %12s %12s %12s %12s", "stage", "seconds", "cpu", "stored MiB", "on disk MiB", "most MiB", "expected MiB")
+	t.Logf("%-13s %9s %9s %9s %12s %12s %12s %12s", "stage", "planned", "seconds", "cpu", "stored MiB", "on disk MiB", "most MiB", "expected MiB")
 	for _, s := range m.stages {
-		t.Logf("%-13s %9.2f %9.2f %12.1f %12.1f %12d %12d", s.name, s.seconds, s.cpu, float64(s.bytes)/mib, float64(s.onDisk)/mib, s.most/mib, s.expected/mib)
+		t.Logf("%-13s %9.2f %9.2f %9.2f %12.1f %12.1f %12d %12d", s.name, s.planned, s.seconds, s.cpu, float64(s.bytes)/mib, float64(s.onDisk)/mib, s.most/mib, s.expected/mib)
 		if s.most > 4<<30 {
 			t.Errorf("%s had %d MiB resident, want at most 4096", s.name, s.most/mib)
 		}

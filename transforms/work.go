@@ -1,10 +1,12 @@
 package transforms
 
 import (
+	"context"
 	"reflect"
 
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
 )
 
 // A Pace is what limits the speed of a unit. Units of one pace take time in proportion to their work;
@@ -23,21 +25,38 @@ const (
 // Work is what a unit has to do, as far as the settings of its stage tell. It is an estimate, on which
 // nothing but plans and progress bars depends.
 type Work struct {
-	Pace     Pace
-	Products float64 // multiplications and additions of matrix products, in pairs
-	Rows     int     // that go through a product together: with few, reading the weights takes the time
-	Elements float64 // values that are gone through one by one
-	Lanes    int     // how many of these operations are under way side by side
-	Bytes    float64 // of memory beside the weights of the model
+	Pace       Pace
+	Products   float64 // multiplications and additions of matrix products, in pairs
+	Rows       int     // that go through a product together: with few, reading the weights takes the time
+	Operations float64 // additions and multiplications of products and decompositions of float64 matrices
+	Elements   float64 // values that are gone through one by one
+	Lanes      int     // how many of these operations are under way side by side
+	Bytes      float64 // of memory beside the weights of the model
+}
+
+// A Speed is how fast this machine is: the device, and matrices of float64, which the processor multiplies whatever
+// the device is.
+type Speed struct {
+	gpu.Speed
+	Operation float64 // seconds for an addition or a multiplication, on all processors
+}
+
+// MeasureSpeed measures it at the widths of a model, in about a third of a second.
+func MeasureSpeed(ctx context.Context, device string, hidden, inner int) (Speed, error) {
+	s, err := gpu.MeasureSpeed(ctx, device, hidden, inner)
+	if err != nil {
+		return Speed{}, err
+	}
+	return Speed{s, linear.OperationTime()}, nil
 }
 
 // Seconds is how long the work takes at a speed.
-func (w Work) Seconds(s gpu.Speed) float64 {
+func (w Work) Seconds(s Speed) float64 {
 	products := s.Product * w.Products
 	if w.Rows > 0 {
 		products += s.Weight * w.Products / float64(w.Rows)
 	}
-	return products + s.Element*w.Elements/float64(max(1, min(w.Lanes, s.Cores)))
+	return products + s.Operation*w.Operations + s.Element*w.Elements/float64(max(1, min(w.Lanes, s.Cores)))
 }
 
 // Works is what each unit of the stage has to do.

@@ -13,8 +13,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// someSpeed is round: a tenth of a nanosecond for each product, one for each element.
-var someSpeed = gpu.Speed{Weight: 1e-10, Product: 1e-11, Element: 1e-9, Cores: 2}
+// someSpeed is round: a hundredth of a nanosecond for each product and operation, one for each element.
+var someSpeed = Speed{gpu.Speed{Weight: 1e-10, Product: 1e-11, Element: 1e-9, Cores: 2}, 1e-11}
 
 var (
 	smallShape = ShapeOf(&arch.Config{Hidden: 512, Inner: 1536, Layers: 12, Heads: 8, KVHeads: 2, HeadDim: 64, Vocab: 32_000})
@@ -75,7 +75,7 @@ func TestWorkGrowsWithWhatMakesIt(t *testing.T) {
 		return secondsOf(captureWork(Capture{Model: Model{Shape: s}, Layer: layer, Size: ReadingSize{Tokens: tokens, Length: 16}}, 0))
 	}
 	fitting := func(width, lambdas int) float64 {
-		return secondsOf(fitWork(Fit{Lambdas: make([]float64, lambdas), Folds: 5, Widths: Widths{width, width, 5000}}, 0))
+		return secondsOf(fitWork(Fit{Lambdas: make([]float64, lambdas), Folds: 5, Widths: Widths{width, width, 4 * width}}, 0))
 	}
 	for name, c := range map[string]struct{ more, less, low, high float64 }{
 		"new tokens":                    {secondsOf(generateWork(longer, 0)), secondsOf(generateWork(g, 0)), 1.9, 2.3},
@@ -84,8 +84,8 @@ func TestWorkGrowsWithWhatMakesIt(t *testing.T) {
 		"tokens that are read":          {reading(smallShape, 16000, 5), reading(smallShape, 8000, 5), 1.9, 2.1},
 		"blocks up to the layer":        {reading(smallShape, 8000, 11), reading(smallShape, 8000, 5), 1.9, 2.1},
 		"width of the model":            {reading(bigShape, 8000, 5), reading(smallShape, 8000, 5), 8, 16},
-		"width of the map":              {fitting(1024, 5), fitting(512, 5), 7.9, 8.1},
-		"penalties":                     {fitting(512, 10), fitting(512, 5), 1.3, 2},
+		"width of the map":              {fitting(4096, 2), fitting(2048, 2), 6, 8.1},
+		"penalties":                     {fitting(2048, 4), fitting(2048, 2), 1.3, 2},
 	} {
 		if ratio := c.more / c.less; !(ratio >= c.low && ratio <= c.high) {
 			t.Errorf("%s: %g times the time, want %g to %g", name, ratio, c.low, c.high)

@@ -36,7 +36,7 @@ var linearMutants = []Mutant{
 		Old: `m.Spec.Unit.absolute(m.Spec.Lambda, mo.trace()/float64(mo.d))`, New: `m.Spec.Unit.absolute(m.Spec.Lambda, mo.trace())`,
 		Wrong: "one grid means another penalty for each width"},
 	{Name: "linear/always centred", File: "transforms/linear/fit.go",
-		Old: `g.clone().moments(spec.Centre)`, New: `g.clone().moments(true)`,
+		Old: `fitMoments(g.moments(spec.Centre), spec)`, New: `fitMoments(g.moments(true), spec)`,
 		Wrong: "centre: false does not reproduce the uncentred reference"},
 	{Name: "linear/procrustes scale upside down", File: "transforms/linear/fit.go",
 		Old: `q.Scale(inner/size, &q)`, New: `q.Scale(size/inner, &q)`,

@@ -91,13 +91,18 @@ func names(methods []Method) string {
 // [ErrIllConditioned] if the matrix to be solved has a condition number above 10¹². Fit does not
 // modify g.
 func Fit(g *Gram, spec Spec) (*Map, error) {
+	return FitInPlace(g.clone(), spec)
+}
+
+// FitInPlace is [Fit] without a second Gram: g is of no use after it.
+func FitInPlace(g *Gram, spec Spec) (*Map, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
 	if g.N < 1 || spec.Centre && g.N < 2 {
 		return nil, fmt.Errorf("fit %s: %d samples: %w", spec.Method, g.N, ErrIllConditioned)
 	}
-	return fitMoments(g.clone().moments(spec.Centre), spec)
+	return fitMoments(g.moments(spec.Centre), spec)
 }
 
 // fitMoments is [Fit] from moments, which it destroys.

@@ -171,15 +171,14 @@ func inChunks(n int, do func(begin, end int)) {
 	kernel.Each((n+chunk-1)/chunk, float64(n), func(t int) { do(t*chunk, min(n, (t+1)*chunk)) })
 }
 
-// Less returns the Gram of the rows of g without those of o, which are among them. Subtracting loses what the
+// Complement makes g the sums of the rows of all that are not in g, which are among them. Subtracting loses what the
 // ratio of the two numbers of rows amounts to: nothing next to the other losses, unless few rows are left.
-func (g *Gram) Less(o *Gram) (*Gram, error) {
-	if g.D != o.D || g.E != o.E || g.N < o.N {
-		return nil, fmt.Errorf("gram: %d rows of %d×%d without %d of %d×%d", g.N, g.D, g.E, o.N, o.D, o.E)
+func (g *Gram) Complement(all *Gram) error {
+	if g.D != all.D || g.E != all.E || all.N < g.N {
+		return fmt.Errorf("gram: %d rows of %d×%d without %d of %d×%d", all.N, all.D, all.E, g.N, g.D, g.E)
 	}
-	out := o.clone()
-	out.complement(g)
-	return out, nil
+	g.complement(all)
+	return nil
 }
 
 // parts are the sums, in the order of [Gram.Flat] but for the triangle.

@@ -150,3 +150,28 @@ func TestCentringSurvivesLargeMeans(t *testing.T) {
 		}
 	}
 }
+
+// TestComplementIsTheOtherRows takes whole rows from all, in numbers that are exact, and refuses those of others.
+func TestComplementIsTheOtherRows(t *testing.T) {
+	x, y := []float32{1, 2, 3, 4, 5, 6, 7, 8}, []float32{1, 0, 2, -1}
+	all, some, rest := NewGram(2, 1), NewGram(2, 1), NewGram(2, 1)
+	for g, rows := range map[*Gram][2]int{all: {0, 4}, some: {1, 3}} {
+		if err := g.Add(x[2*rows[0]:2*rows[1]], y[rows[0]:rows[1]]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, i := range []int{0, 3} {
+		if err := rest.Add(x[2*i:2*i+2], y[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := some.Complement(all); err != nil || !slices.Equal(some.Flat(), rest.Flat()) {
+		t.Errorf("%v (%v), want %v", some.Flat(), err, rest.Flat())
+	}
+	if err := all.Complement(rest); err == nil {
+		t.Error("four rows are among two")
+	}
+	if err := rest.Complement(NewGram(3, 1)); err == nil {
+		t.Error("rows of two dimensions are among those of three")
+	}
+}
