@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +121,6 @@ func (f *fitting) err() error {
 // FitFiles fits a map to the rows of two files, with the fit of the experiment. Whatever is wrong with the
 // files and settings is told at once, before anything is fitted.
 func FitFiles(ctx context.Context, o FitOptions) (*FitResult, error) {
-	defer debug.SetGCPercent(debug.SetGCPercent(20)) // a few large matrices are all that lives: collecting them often costs nothing
 	f := &fitting{FitOptions: o}
 	f.fitSettings, f.problems = readFitSettings(o.Set)
 	for _, side := range f.sides() {
