@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
@@ -22,12 +24,22 @@ type toy struct {
 	Fail  []int  `json:"fail" key:"-"`  // with an error of the unit's own
 	Panic []int  `json:"panic" key:"-"` // with a bug
 	Break []int  `json:"break" key:"-"` // with damage in the store, which the next unit would meet too
+
+	Matrices float64 `json:"matrices" key:"-"` // bytes, of a stage of matrices
 }
+
+// growth is by what percentage the heap might grow while the last unit of a toy was at work.
+var growth atomic.Uint64
 
 var errToy = errors.New("toy unit failed")
 
 func init() {
-	register("test", 1, many, func(toy, int) Work { return Work{Pace: Counting, Elements: 1000} }, toyUnit)
+	register("test", 1, many, func(s toy, _ int) Work {
+		if s.Matrices > 0 {
+			return Work{Pace: Algebra, Elements: 1000, Bytes: s.Matrices}
+		}
+		return Work{Pace: Counting, Elements: 1000}
+	}, toyUnit)
 }
 
 func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
@@ -48,6 +60,9 @@ func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
 		case slices.Contains(s.Break, u.Index):
 			return nil, fmt.Errorf("read something: %w", cache.ErrCorrupt)
 		}
+		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		metrics.Read(sample)
+		growth.Store(sample[0].Value.Uint64())
 		text := fmt.Appendf(nil, "%s %d\n%s", s.Text, u.Index, read)
 		return []Product{{Name: "out", Kind: KindJSON, Write: writeBytes(text)}}, nil
 	})
@@ -345,4 +360,23 @@ func manifestOf(t *testing.T, s cache.Store, stage Stage, inputs ...Manifest) Ma
 		t.Fatalf("manifest of %s: %t, %v", stage.Name, ok, err)
 	}
 	return m
+}
+
+// TestTheCollectorKnowsOfMatrices: while a unit of matrices is at work the heap may grow by little beside them, and
+// before and after it, and while any other unit is, by as much as ever.
+func TestTheCollectorKnowsOfMatrices(t *testing.T) {
+	t.Setenv("GOGC", "")
+	CloseModels() // what other tests left open
+	percent := func(s toy) uint64 {
+		r := runStages(t, t.Context(), "direct", t.TempDir(), toyStage("a", 1, s))
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		return growth.Load()
+	}
+	for range 2 {
+		if usual, beside := percent(toy{}), percent(toy{Matrices: 8 << 30}); usual != 100 || beside > 20 {
+			t.Errorf("the heap may grow by %d %%, beside matrices of 8 GiB by %d %%", usual, beside)
+		}
+	}
 }

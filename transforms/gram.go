@@ -38,8 +38,8 @@ func gramWork(s Gram, _ int) Work {
 // What it takes to bring a value from the store, by the elements that are gone through in the time, and to the store:
 // compression, a digest, and the Arrow file.
 const (
-	reads   = 20
-	storing = 40
+	reads   = 10
+	storing = 20
 )
 
 // size is that of a fit to so many pairs.

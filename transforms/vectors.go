@@ -38,7 +38,7 @@ func init() { register("vectors", vectorsVersion, whole, vectorsWork, vectors) }
 // each draw, and for mismatched pairs one solution and the rows' products with it and with each permutation's weights.
 func vectorsWork(s VectorSettings, _ int) Work {
 	w, personas := s.Widths, len(s.Personas)
-	const normal = 25 // elements, to draw a number
+	const normal = 9 // elements, to draw a number
 	draws := float64(s.Draws * personas)
 	work := Work{Pace: Algebra, Elements: reads*1.5*w.values() + draws*float64(w.Target)*(float64(w.Pairs)+normal*float64(w.Source)),
 		Bytes: w.reading() + float64(2+personas)*w.mapped()/2}
