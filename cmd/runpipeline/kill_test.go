@@ -194,7 +194,7 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 	start(t, c, 5*time.Minute)
 	for interrupted := false; !interrupted && c.ProcessState == nil; time.Sleep(2 * time.Millisecond) {
 		for _, line := range readTrace(t, dir) {
-			interrupted = interrupted || line.Stage == "generate"
+			interrupted = interrupted || line.Stage == "capture.source"
 		}
 	}
 	if err := c.Process.Signal(os.Interrupt); err != nil {
