@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/persona-transfer/runpipeline/format/files"
@@ -91,27 +90,13 @@ func ReadText(path string, limit int) ([]byte, error) {
 	return b, err
 }
 
-// readFile reads a file that a user names. Anything but a regular file is refused before it is read: a
-// pipe or a device may never end, or never begin.
+// readFile reads a file that a user names, if it is a regular one.
 func readFile(path string, limit int) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := files.Regular(info.Mode()); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have taken its place
+	f, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err == nil {
-		err = files.Regular(info.Mode())
-	}
-	if err != nil {
-		return nil, err
-	}
 	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(b) > limit {
 		err = fmt.Errorf("larger than %d MiB", limit>>20)

@@ -10,6 +10,7 @@ import (
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu"
+	"github.com/persona-transfer/runpipeline/transforms/linear"
 	"github.com/persona-transfer/runpipeline/transforms/trial"
 )
 
@@ -226,7 +227,7 @@ func (u *Unit) meanResiduals(ctx context.Context, m Model, layer int, texts []st
 			if err := finite(rows, fmt.Sprintf("residual after block %d", layer)); err != nil {
 				return nil, err
 			}
-			residuals[different[from+k]].mean = meanRow(rows, d.Config().Hidden)
+			residuals[different[from+k]].mean = linear.MeanRow(rows, d.Config().Hidden)
 		}
 	}
 	for i, text := range texts {
@@ -267,16 +268,4 @@ func placesOf(d *gpu.Decoder, template bool, text string) (tokens []int32, at []
 		return nil, nil, "the text has no token behind its first"
 	}
 	return read.tokens, at, ""
-}
-
-// meanRow is the mean of rows of a width, accumulated in float64.
-func meanRow(rows []float32, width int) []float64 {
-	mean := make([]float64, width)
-	for i, v := range rows {
-		mean[i%width] += float64(v)
-	}
-	for j := range mean {
-		mean[j] /= float64(len(rows) / width)
-	}
-	return mean
 }

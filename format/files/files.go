@@ -4,6 +4,8 @@ package files
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"syscall"
 )
 
 // Regular returns an error that names what a mode belongs to if that is no regular file. It is asked
@@ -22,4 +24,28 @@ func Regular(mode fs.FileMode) error {
 		return errors.New("a device, want a file")
 	}
 	return errors.New("not a regular file")
+}
+
+// Open opens a file that a user names for reading, and nothing but a regular one: a pipe or a device may never
+// end, or never begin.
+func Open(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := Regular(info.Mode()); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have taken its place
+	if err != nil {
+		return nil, err
+	}
+	if info, err = f.Stat(); err == nil {
+		err = Regular(info.Mode())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/format/files"
@@ -57,7 +56,7 @@ type segment struct {
 // told by the first bytes. The caller closes it.
 func Open(name string) (*File, error) {
 	path, part := Split(name)
-	f, err := openRegular(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -83,29 +82,6 @@ func Split(name string) (path, part string) {
 		}
 	}
 	return name, ""
-}
-
-// openRegular opens a file that a user names, and nothing that may never end.
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := files.Regular(info.Mode()); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have taken its place
-	if err != nil {
-		return nil, err
-	}
-	if info, err = f.Stat(); err == nil {
-		err = files.Regular(info.Mode())
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }
 
 // open finds where the rows lie.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/persona-transfer/runpipeline/format/files"
 	"github.com/persona-transfer/runpipeline/format/npy"
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 	"github.com/persona-transfer/runpipeline/format/text"
@@ -21,7 +22,7 @@ const maxGroups = 1 << 30
 // ReadGroups reads the group of each of n rows: a .npy of integers, a .txt of one name a line, or a .json list
 // of texts or integers. Groups are numbered from 0 in the order in which they first occur.
 func ReadGroups(path string, n int) ([]int, error) {
-	f, err := openRegular(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ var ridgeMutants = []Mutant{
 		Old: `mean[j] /= float64(len(y) / width)`, New: `mean[j] *= 0 / float64(len(y)/width)`,
 		Wrong: "R² is above scikit-learn's"},
 	{Name: "ridge/rows are always centred", File: "transforms/linear/fold.go",
-		Old: "if r.spec.Centre {\n\t\tpx, py = columnMeans", New: "if true {\n\t\tpx, py = columnMeans",
+		Old: "if r.spec.Centre {\n\t\tpx, py = MeanRow", New: "if true {\n\t\tpx, py = MeanRow",
 		Wrong: "centre: false does not reproduce the uncentred reference"},
 	{Name: "ridge/scales of the held-out rows", File: "transforms/linear/fold.go",
 		Old: `scale = columnScales(fitted.x, px)`, New: `scale = columnScales(held.x, px)`,

@@ -94,7 +94,7 @@ func (r *rounds) openRows(train []int, k int) (*fold, error) {
 	n, h := len(fitted.x)/d, len(held.x)/d
 	px, py := make([]float64, d), make([]float64, e)
 	if r.spec.Centre {
-		px, py = columnMeans(fitted.x, d), columnMeans(fitted.y, e)
+		px, py = MeanRow(fitted.x, d), MeanRow(fitted.y, e)
 	}
 	var scale []float64
 	if r.spec.Method == Standardised {
@@ -168,7 +168,8 @@ func columnSquares(y []float64, width int) []float64 {
 	return sum
 }
 
-func columnMeans(rows []float32, width int) []float64 {
+// MeanRow is the mean of rows [n×width], of which there is one at least, accumulated in float64.
+func MeanRow(rows []float32, width int) []float64 {
 	sum := make([]float64, width)
 	for i, v := range rows {
 		sum[i%width] += float64(v)

@@ -77,7 +77,9 @@ func (f *fold) rotate(v blas64.General) (t, cross blas64.General, squares []floa
 	t = general(m, m, make([]float64, m*m))
 	blas64.Syrk(blas.NoTrans, 1, z, 0, upperOf(m, t.Data))
 	mirror(t.Data, m)
-	return t, times(z, general(f.h, e, f.y)), squaredDifferences(f.y, make([]float64, len(f.y)), e)
+	squares = make([]float64, e)
+	addSquares(squares, f.y)
+	return t, times(z, general(f.h, e, f.y)), squares
 }
 
 // times is a product of two matrices.
