@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"gpu":                 {},
 	"gpu/arch":            {"gpu/checkpoint"},
 	"gpu/engine":          {"gpu/arch"},
-	"gpu/cpu":             {"gpu/arch", "gpu/checkpoint", "gpu/engine", "golang.org/x/sys/"},
+	"gpu/cpu":             {"gpu/arch", "gpu/checkpoint", "gpu/engine", "vigil", "golang.org/x/sys/"},
 	"gpu/xla":             {"gpu/arch", "gpu/engine", "github.com/gomlx/"},
 	"gpu/gputest":         {"format", "gpu"},
 	"gpu/gputest/cputime": {},
@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"pipelines/rows":      {"artifacts", "cache", "format", "transforms/linear"},
 	"pipelines/sheet":     {"artifacts", "cache", "format/strictjson", "pipelines", "transforms"},
 	"pipelines":           {"cache", "artifacts", "format", "gpu", "transforms", "github.com/apache/beam/"},
+	"vigil":               {},
 	"scripts/growth":      {"format", "gpu", "pipelines", "transforms"},
 	"scripts/mutate":      {},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},
@@ -57,7 +58,7 @@ var layers = map[string][]string{
 	"gpu/tokenizer/jinja":        {"golang.org/x/text/"},
 	"transforms/judge/judgetest": {},
 	"transforms/linear/kernel":   {"gonum.org/", "golang.org/x/sys/"},
-	"transforms/linear/eigen":    {"gonum.org/", "golang.org/x/sys/"},
+	"transforms/linear/eigen":    {"vigil", "gonum.org/", "golang.org/x/sys/"},
 }
 
 // reserved lists folders that only the folders beside them may import: the library of graphs is not part of

@@ -1,14 +1,13 @@
 package cpu
 
 import (
-	"sync"
 	"sync/atomic"
+
+	"github.com/persona-transfer/runpipeline/vigil"
 )
 
-// A crew is the threads of one forward pass. A pass has some hundred short jobs with little between
-// them: who waits stays awake for a while, since waking up costs more than a job of a small model takes,
-// and then sleeps, since whom it waits for may need the processor. Nobody waits for a helper that has
-// nothing to do: on a busy machine it may be long until that one runs.
+// A crew is the threads of one forward pass. A pass has some hundred short jobs with little between them. Nobody
+// waits for a helper that has nothing to do: on a busy machine it may be long until that one runs.
 type crew struct {
 	threads int
 	scratch []scratch // one for each thread
@@ -19,15 +18,12 @@ type crew struct {
 	tasks int
 	do    func(s *scratch, task int)
 
-	asleep atomic.Int64 // who waits for changed
-	mu     sync.Mutex
-	change sync.Cond // of state, left or over
+	vigil *vigil.Vigil // for changes of state, left or over
 }
 
 // newCrew starts the helpers; dismiss ends them.
 func newCrew(threads int, rooms []scratch) *crew {
-	c := &crew{threads: threads, scratch: rooms}
-	c.change.L = &c.mu
+	c := &crew{threads: threads, scratch: rooms, vigil: vigil.New()}
 	for i := 1; i < threads; i++ {
 		go c.help(&c.scratch[i])
 	}
@@ -45,19 +41,19 @@ func (c *crew) each(n int, do func(s *scratch, task int)) {
 	c.do, c.tasks = do, n
 	c.left.Store(int64(n))
 	c.state.Store((c.state.Load()>>32+1)<<32 | uint64(uint32(n)))
-	c.changed()
+	c.vigil.Changed()
 	c.work(&c.scratch[0])
-	c.until(func() bool { return c.left.Load() == 0 })
+	c.vigil.Until(func() bool { return c.left.Load() == 0 })
 }
 
 func (c *crew) dismiss() {
 	c.over.Store(true)
-	c.changed()
+	c.vigil.Changed()
 }
 
 func (c *crew) help(s *scratch) {
 	for {
-		c.until(func() bool { return uint32(c.state.Load()) != 0 || c.over.Load() })
+		c.vigil.Until(func() bool { return uint32(c.state.Load()) != 0 || c.over.Load() })
 		if c.over.Load() {
 			return
 		}
@@ -79,38 +75,8 @@ func (c *crew) work(s *scratch) {
 		}
 		c.do(s, c.tasks-free)
 		if c.left.Add(-1) == 0 {
-			c.changed()
+			c.vigil.Changed()
 		}
-	}
-}
-
-// patience is how often a condition is looked at before its thread sleeps: some fifty microseconds.
-const patience = 1 << 11
-
-// until waits for a condition that changed announces.
-func (c *crew) until(met func() bool) {
-	for range patience {
-		if met() {
-			return
-		}
-		pause()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asleep.Add(1)
-	for !met() {
-		c.change.Wait()
-	}
-	c.asleep.Add(-1)
-}
-
-// changed wakes who sleeps. Who falls asleep has counted itself before it looks a last time, and holds
-// the lock until it sleeps.
-func (c *crew) changed() {
-	if c.asleep.Load() > 0 {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.change.Broadcast()
 	}
 }
 

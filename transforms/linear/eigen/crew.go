@@ -2,12 +2,13 @@ package eigen
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"github.com/persona-transfer/runpipeline/vigil"
 )
 
 // A crew is the threads of one decomposition. A reduction has a short job for every column, microseconds in
-// small matrices, so who waits stays awake for a while and sleeps then.
+// small matrices.
 //
 // The caller takes tasks from the first on, its helpers from the last: with few threads each finds its part
 // of the matrix in its own cache, column after column, and who is held up leaves tasks to the others.
@@ -18,9 +19,7 @@ type crew struct {
 	do    func(task int)
 
 	helpers int
-	asleep  atomic.Int64 // who waits for change
-	mu      sync.Mutex
-	change  sync.Cond // of tasks, left or over
+	vigil   *vigil.Vigil // for changes of tasks, left or over
 }
 
 // lonely is the order of matrices that one thread decomposes before another has woken up.
@@ -29,11 +28,10 @@ const lonely = 64
 // newCrew starts a helper for every processor but the caller's, for a matrix that is worth it; dismiss ends
 // them.
 func newCrew(n int) *crew {
-	c := &crew{}
+	c := &crew{vigil: vigil.New()}
 	if n > lonely {
 		c.helpers = runtime.GOMAXPROCS(0) - 1
 	}
-	c.change.L = &c.mu
 	for range c.helpers {
 		go c.help()
 	}
@@ -42,7 +40,7 @@ func newCrew(n int) *crew {
 
 func (c *crew) dismiss() {
 	c.over.Store(true)
-	c.changed()
+	c.vigil.Changed()
 }
 
 // each does task 0 to n−1, in any order. A crew that is nil does them one after the other.
@@ -59,9 +57,9 @@ func (c *crew) each(n int, do func(task int)) {
 	c.do = do
 	c.left.Store(int64(n))
 	c.tasks.Store((c.tasks.Load()>>32+1)<<32 | uint64(n))
-	c.changed()
+	c.vigil.Changed()
 	c.work(true)
-	c.until(func() bool { return c.left.Load() == 0 })
+	c.vigil.Until(func() bool { return c.left.Load() == 0 })
 }
 
 // blocks does do(from, to) for parts of 0 to n−1, each of at most size.
@@ -71,7 +69,7 @@ func (c *crew) blocks(n, size int, do func(from, to int)) {
 
 func (c *crew) help() {
 	for {
-		c.until(func() bool { from, to := c.free(); return from < to || c.over.Load() })
+		c.vigil.Until(func() bool { from, to := c.free(); return from < to || c.over.Load() })
 		if c.over.Load() {
 			return
 		}
@@ -102,37 +100,7 @@ func (c *crew) work(first bool) {
 		}
 		c.do(int(task))
 		if c.left.Add(-1) == 0 {
-			c.changed()
+			c.vigil.Changed()
 		}
-	}
-}
-
-// patience is how often a condition is looked at before its thread sleeps: some fifty microseconds.
-const patience = 1 << 11
-
-// until waits for a condition that changed announces.
-func (c *crew) until(met func() bool) {
-	for range patience {
-		if met() {
-			return
-		}
-		pause()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asleep.Add(1)
-	for !met() {
-		c.change.Wait()
-	}
-	c.asleep.Add(-1)
-}
-
-// changed wakes who sleeps. Who falls asleep has counted itself before it looks a last time, and holds the
-// lock until it sleeps.
-func (c *crew) changed() {
-	if c.asleep.Load() > 0 {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.change.Broadcast()
 	}
 }

@@ -24,9 +24,6 @@ func dotsAVX512(a *float64, lda uintptr, n uintptr, x *float64, sums *[group * l
 //go:noescape
 func addAVX512(a *float64, lda uintptr, n uintptr, y *float64, f *[group]float64)
 
-// pause tells the processor that its thread waits in a loop.
-func pause()
-
 // check panics unless a kernel stays inside of what it reads and writes.
 func check(a []float64, rows, lda, columns int) {
 	if columns%lanes != 0 || lda < columns || len(a) < (rows-1)*lda+columns {

@@ -191,8 +191,3 @@ add:
 	JNZ  add
 	VZEROUPPER
 	RET
-
-// func pause()
-TEXT ·pause(SB), NOSPLIT, $0-0
-	PAUSE
-	RET

@@ -1,4 +1,4 @@
-package cpu
+package vigil
 
 // pause tells the processor that its thread waits in a loop.
 func pause()

@@ -1,6 +1,6 @@
 //go:build !amd64
 
-package cpu
+package vigil
 
 // pause is a place where a thread waits in a loop.
 func pause() {}
