@@ -16,6 +16,7 @@ type Decoder struct {
 	config *arch.Config
 	tok    *tokenizer.Tokenizer
 	engine engine.Engine
+	writer engine.Writer // the engine, if it chooses tokens itself; else nil
 	notes  []string
 	bytes  int // of all weights
 	batch  int // new tokens of a forward pass at most
@@ -59,14 +60,23 @@ func newDecoder(config *arch.Config, src arch.Source, deviceName string) (*Decod
 	if _, err := config.CheckTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src), batch: batchTokens(config)}
+	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src)}
 	hold(d.bytes)
-	var err error
-	if d.engine, err = openEngine(deviceName, config, src); err != nil {
+	e, err := openEngine(deviceName, config, src)
+	if err != nil {
 		hold(-d.bytes)
 		return nil, err
 	}
+	d.setEngine(e)
 	return d, nil
+}
+
+// setEngine makes an engine the decoder's.
+func (d *Decoder) setEngine(e engine.Engine) {
+	d.engine, d.batch = e, batchTokens(d.config)
+	if w, ok := e.(engine.Writer); ok {
+		d.writer, d.batch = w, w.Room().Tokens
+	}
 }
 
 // Config is the model's architecture; it must not be changed.

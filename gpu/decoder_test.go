@@ -29,7 +29,11 @@ var engines = map[string]opener{
 	},
 	"xla": func(t testing.TB, config *arch.Config, src arch.Source) *gpu.Decoder {
 		t.Helper()
-		m, err := xla.Load(config.Fitted(src.Tensors()), src)
+		dev, err := xla.OpenGo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := xla.Load(dev, config.Fitted(src.Tensors()), src, xla.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

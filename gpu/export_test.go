@@ -17,7 +17,9 @@ func OpenSource(c *arch.Config, src arch.Source, tok *tokenizer.Tokenizer) (*Dec
 
 // OpenEngine makes a decoder without a tokenizer on an engine.
 func OpenEngine(e engine.Engine) *Decoder {
-	return &Decoder{config: e.Config(), engine: e, batch: batchTokens(e.Config())}
+	d := &Decoder{config: e.Config()}
+	d.setEngine(e)
+	return d
 }
 
 // ReadGeneration returns the ends that a generation_config.json names.

@@ -54,6 +54,13 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 		return nil, err
 	}
 	defer free()
+	if d.writer != nil {
+		out, err := d.write(ctx, rows, s)
+		if err != nil {
+			return wrap(err)
+		}
+		return out, nil
+	}
 	texts := make([]text, len(rows))
 	for i, r := range rows {
 		last := len(r.Prompt) - 1

@@ -21,6 +21,13 @@ func (d *Decoder) NLL(ctx context.Context, prompts, continuations [][]int32) ([]
 		return nil, err
 	}
 	defer free()
+	if d.writer != nil {
+		out, err := d.wholeNLL(ctx, prompts, continuations)
+		if err != nil {
+			return wrap(err)
+		}
+		return out, nil
+	}
 	out := make([][]float32, len(prompts))
 	var texts []text
 	var which []int
@@ -50,6 +57,35 @@ func (d *Decoder) NLL(ctx context.Context, prompts, continuations [][]int32) ([]
 		return wrap(err)
 	}
 	return out, nil
+}
+
+// wholeNLL is NLL without sequences, for engines on which a whole text costs little more than its end.
+func (d *Decoder) wholeNLL(ctx context.Context, prompts, continuations [][]int32) ([][]float32, error) {
+	out := make([][]float32, len(prompts))
+	var which, lengths []int
+	for i, c := range continuations {
+		out[i] = []float32{}
+		if n := len(c); n > 0 {
+			which, lengths = append(which, i), append(lengths, len(prompts[i])+n-1)
+		}
+	}
+	return out, d.eachBatch(ctx, lengths, func(from, to int) error {
+		items := make([]engine.Item, to-from)
+		for j := range items {
+			prompt, c := prompts[which[from+j]], continuations[which[from+j]]
+			next := make([]int32, len(prompt)-1, lengths[from+j])
+			for k := range next {
+				next[k] = -1
+			}
+			items[j] = engine.Item{Tokens: slices.Concat(prompt, c[:len(c)-1]), Prompt: len(prompt), Next: append(next, c...)}
+		}
+		results, err := d.engine.Forward(ctx, items)
+		for j, r := range results {
+			i := which[from+j]
+			out[i] = r.NLL[len(prompts[i])-1:]
+		}
+		return err
+	})
 }
 
 func (d *Decoder) checkScore(prompts, continuations [][]int32) error {

@@ -22,7 +22,8 @@ type prefix struct {
 	key   string // of one key are the same; "": a push reaches it, it belongs to one text
 }
 
-// begin gives every text a sequence that holds the prefix of its prompt. Equal prefixes are computed once
+// begin gives every text a sequence that holds the prefix of its prompt, which is what is before the token to
+// begin with. Equal prefixes are computed once
 // and forked, and so are tokens with which all begin. Calls often have the prompts of the call before, with
 // other pushes: these stay with the decoder. None of it changes a bit of what follows.
 func (d *Decoder) begin(ctx context.Context, texts []text, prompt func(i int) []int32) error {
@@ -31,7 +32,7 @@ func (d *Decoder) begin(ctx context.Context, texts []text, prompt func(i int) []
 	used := map[string]engine.Sequence{}
 	owners := map[int]int{} // by fresh prefix: the text that it belongs to
 	for i := range texts {
-		p := d.prefixOf(prompt(i), texts[i].push)
+		p := d.prefixOf(prompt(i), texts[i].push, texts[i].last)
 		if of[i] = p.key; p.key == "" {
 			owners[len(fresh)] = i
 			fresh = append(fresh, p)
@@ -65,16 +66,16 @@ func (d *Decoder) begin(ctx context.Context, texts []text, prompt func(i int) []
 	return nil
 }
 
-// prefixOf is the prefix of a prompt with some pushes.
-func (d *Decoder) prefixOf(prompt []int32, push []Push) prefix {
-	last := len(prompt) - 1
-	p := prefix{text: text{tokens: prompt[:last], push: push, last: last}}
+// prefixOf is the prefix of a prompt with some pushes, for which the prompt's last token is last.
+func (d *Decoder) prefixOf(prompt []int32, push []Push, last int) prefix {
+	n := len(prompt) - 1
+	p := prefix{text: text{tokens: prompt[:n], push: push, last: last}}
 	var class []byte
 	for _, r := range d.config.Ropes {
 		class = binary.AppendUvarint(class, uint64(r.Class(len(prompt), d.config.MaxPositions)))
 	}
 	p.class = string(class)
-	if edits(push, 0, last, last) == nil {
+	if edits(push, 0, n, last) == nil {
 		key := slices.Clone(class)
 		for _, t := range p.tokens {
 			key = binary.LittleEndian.AppendUint32(key, uint32(t))
@@ -89,13 +90,13 @@ func (d *Decoder) compute(ctx context.Context, list []prefix) error {
 	groups := map[string][]*prefix{}
 	for i := range list {
 		p := &list[i]
-		p.seq = d.engine.NewSequence(p.last + 1)
+		p.seq = d.engine.NewSequence(len(p.tokens) + 1)
 		if p.key != "" {
 			groups[p.class] = append(groups[p.class], p)
 		}
 	}
 	for _, group := range groups {
-		if n := common(group); len(group) > 1 && n >= fewShared {
+		if n := common(group); d.writer == nil && len(group) > 1 && n >= fewShared {
 			first := group[0]
 			root := []text{{seq: first.seq, tokens: first.tokens[:n]}}
 			if err := d.feed(ctx, root, func(int, engine.Item, engine.Result) {}); err != nil {

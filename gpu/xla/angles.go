@@ -2,25 +2,15 @@ package xla
 
 import (
 	"github.com/gomlx/gomlx/core/graph"
-
-	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// angles are the cosines and sines of the tokens' positions, [M, H+K, Dim/2].
+// angles are the cosines and sines of the tokens' positions, [M, H+K, Dim/2] or [M, 1, Dim/2].
 type angles struct{ cos, sin *node }
 
-// newAngles repeats cos and sin [M, Dim/2] for every head that is rotated.
-func newAngles(c *arch.Config, cos, sin *node) angles {
-	spread := func(x *node) *node {
-		d := x.Shape().Dimensions
-		x = graph.Reshape(x, d[0], 1, d[1])
-		parts := make([]*node, c.Heads+c.KVHeads)
-		for i := range parts {
-			parts[i] = x
-		}
-		return concat(1, parts...)
-	}
-	return angles{spread(cos), spread(sin)}
+// newAngles gives cos and sin [M, Dim/2] to every head that is rotated.
+func (f *forward) newAngles(cos, sin *node) angles {
+	heads := f.c.Heads + f.c.KVHeads
+	return angles{f.perHead(cos, heads), f.perHead(sin, heads)}
 }
 
 // back rotates the other way.

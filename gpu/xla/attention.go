@@ -3,8 +3,6 @@ package xla
 import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
-
-	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // attention is grouped-query attention over the earlier and the new tokens.
@@ -12,22 +10,51 @@ import (
 //	x [M, d]   → [M, H·h]
 func (f *forward) attention(l int, x *node) *node {
 	q, k, v := f.project(l, x)
-	if f.past != nil {
-		k, v = f.past.extend(l, k, v)
+	if f.cache != nil {
+		k, v = f.cache.extend(l, k, v)
 	}
-	scores := graph.Dot(q, k).General([]int{2}, []int{0}, []int{2}, []int{0}) // [B·K, G·S, T]
-	if f.c.AttnCap > 0 {
-		scores = softcap(scores, f.c.AttnCap)
+	if f.s > queryBlock && f.tape == nil {
+		return f.joinHeads(f.attendInBlocks(l, q, k, v), f.c.Heads)
 	}
-	if mask := f.masks[f.c.Window(l)]; mask != nil {
-		scores = graph.Add(scores, mask)
-	}
-	p := graph.BackendFusedSoftmax(scores, 2)
-	o := graph.Dot(p, v).General([]int{2}, []int{0}, []int{1}, []int{0})
+	p, o := f.attend(q, k, v, f.masks[f.c.Window(l)])
 	f.tape.attention(o, q, k, v, p)
 	joined := f.joinHeads(o, f.c.Heads)
 	f.tape.move(joined, o, func(back *node) *node { return f.splitHeads(f.asHeads(back), f.c.Heads, o) })
 	return joined
+}
+
+// attend is softmax(q·kᵀ + mask)·v with the probabilities before it.
+//
+//	q [B·K, G·S, h]   k and v [B·K, T, h]   mask [B·K, G·S, T]   → p [B·K, G·S, T], o [B·K, G·S, h]
+func (f *forward) attend(q, k, v, mask *node) (p, o *node) {
+	scores := wide(f.dot(q, k, f32).General([]int{2}, []int{0}, []int{2}, []int{0}))
+	if f.c.AttnCap > 0 {
+		scores = softcap(scores, f.c.AttnCap)
+	}
+	p = softmax(graph.Add(scores, mask))
+	return p, f.dot(p, v, f.matrix).General([]int{2}, []int{0}, []int{1}, []int{0})
+}
+
+// queryBlock is how many tokens attend at a time: their scores alone exist, not those of a whole long text,
+// which would be S² for every head.
+const queryBlock = 512
+
+// attendInBlocks is attend for the tokens of each row in blocks.
+func (f *forward) attendInBlocks(l int, q, k, v *node) *node {
+	c, mask := f.c, f.masks[f.c.Window(l)]
+	group, all := c.Heads/c.KVHeads, k.Shape().Dimensions[1]
+	block := func(x *node, from, to, width int) *node {
+		x = graph.Reshape(x, f.b*c.KVHeads, group, f.s, width)
+		x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(from, to))
+		return graph.Reshape(x, f.b*c.KVHeads, group*(to-from), width)
+	}
+	var parts []*node
+	for from := 0; from < f.s; from += queryBlock {
+		to := min(from+queryBlock, f.s)
+		_, o := f.attend(block(q, from, to, c.HeadDim), k, v, block(mask, from, to, all))
+		parts = append(parts, graph.Reshape(o, f.b*c.KVHeads, group, to-from, c.HeadDim))
+	}
+	return concat(2, parts...)
 }
 
 // project makes queries, scaled, and keys, both rotated by their positions, and values:
@@ -35,7 +62,7 @@ func (f *forward) attention(l int, x *node) *node {
 func (f *forward) project(l int, x *node) (q, k, v *node) {
 	c, w := f.c, f.w.block(l)
 	n := c.Heads + c.KVHeads
-	flat := f.linear(x, w("qkv"), w("qkv_bias"))
+	flat := f.linear(x, w("qkv"), w("qkv_bias"), f.matrix)
 	y := f.asHeads(flat)
 	qk := heads(y, 0, n)
 	if c.QKNorm {
@@ -45,12 +72,11 @@ func (f *forward) project(l int, x *node) (q, k, v *node) {
 	qk = rope.rotate(qk)
 	q = graph.MulScalar(heads(qk, 0, c.Heads), c.QueryScale)
 	if f.logn != nil {
-		ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, c.QueryDim()))
-		q = graph.Mul(q, f.asHeads(matmul(f.logn, ones)))
+		q = graph.Mul(q, f.asHeads(f.outer(f.logn, graph.Ones(x.Graph(), shapes.Make(f32, 1, c.QueryDim())))))
 	}
-	q = graph.Reshape(f.splitHeads(q, c.Heads, nil), f.b*c.KVHeads, c.Heads/c.KVHeads*f.s, c.HeadDim)
-	k = f.splitHeads(heads(qk, c.Heads, n), c.KVHeads, nil)
-	v = f.splitHeads(heads(y, n, n+c.KVHeads), c.KVHeads, nil)
+	q = graph.Reshape(f.splitHeads(f.narrow(q), c.Heads, nil), f.b*c.KVHeads, c.Heads/c.KVHeads*f.s, c.HeadDim)
+	k = f.splitHeads(f.narrow(heads(qk, c.Heads, n)), c.KVHeads, nil)
+	v = f.splitHeads(f.narrow(heads(y, n, n+c.KVHeads)), c.KVHeads, nil)
 	f.tape.project(f, flat, q, k, v, rope)
 	return q, k, v
 }
@@ -66,7 +92,7 @@ func (f *forward) normHeads(x, gain *node) *node {
 	d := x.Shape().Dimensions
 	ones := graph.Ones(x.Graph(), shapes.Make(f32, 1, d[2]))
 	y := graph.Reshape(f.norm(graph.Reshape(x, d[0]*d[1], d[2]), ones), d[0], d[1]*d[2])
-	return graph.Reshape(graph.Mul(y, repeatRows(gain, d[0])), d...)
+	return graph.Reshape(graph.Mul(y, f.repeatRows(gain, d[0])), d...)
 }
 
 // heads is x[:, from:to] of x [M, n, h].
@@ -75,39 +101,26 @@ func heads(x *node, from, to int) *node {
 }
 
 // splitHeads rearranges x [M, n, h] to [B·n, S, h], or to the shape of like, whose values are in
-// the same order. It copies head by head: the backend moves slices three times faster than
-// it transposes.
+// the same order.
 func (f *forward) splitHeads(x *node, n int, like *node) *node {
 	h := f.c.HeadDim
 	dims := []int{f.b * n, f.s, h}
 	if like != nil {
 		dims = like.Shape().Dimensions
 	}
-	if f.s == 1 {
-		return graph.Reshape(x, dims...)
+	if f.s > 1 {
+		x = f.swap(graph.Reshape(x, f.b, f.s, n, h))
 	}
-	x = graph.Reshape(x, f.b, f.s, n, h)
-	parts := make([]*node, n)
-	for i := range parts {
-		part := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(i, i+1))
-		parts[i] = graph.Reshape(part, f.b, 1, f.s, h)
-	}
-	return graph.Reshape(concat(1, parts...), dims...)
+	return graph.Reshape(x, dims...)
 }
 
 // joinHeads is the way back: x [B·n, S, h] or of another shape in this order → [M, n·h].
 func (f *forward) joinHeads(x *node, n int) *node {
 	h := f.c.HeadDim
-	if f.s == 1 {
-		return graph.Reshape(x, f.b, n*h)
+	if f.s > 1 {
+		x = f.swap(graph.Reshape(x, f.b, n, f.s, h))
 	}
-	x = graph.Reshape(x, f.b, n, f.s, h)
-	parts := make([]*node, n)
-	for i := range parts {
-		part := graph.Slice(x, graph.AxisRange(), graph.AxisRange(i, i+1))
-		parts[i] = graph.Reshape(part, f.b, f.s, h)
-	}
-	return graph.Reshape(concat(2, parts...), f.b*f.s, n*h)
+	return graph.Reshape(x, f.b*f.s, n*h)
 }
 
 func concat(axis int, parts ...*node) *node {
@@ -120,27 +133,19 @@ func concat(axis int, parts ...*node) *node {
 // masked is added to a score that must not count: eˣ of it is 0 after any maximum is taken off.
 const masked = -1e9
 
-// fillMask fills a row's mask x [S, T]: new token i, at position past + i, sees positions up to its own, and
-// of these the last window ones if window > 0. Padding on the right needs no mask: it comes after every
-// real token.
-func fillMask(x []float32, past, t, window int) {
-	for i := range len(x) / t {
-		at := past + i
-		for j := range t {
-			if j > at || window > 0 && j <= at-window {
-				x[i*t+j] = masked
-			}
-		}
+// mask is what is added to the scores of each row's tokens, [B, S, T]: a token at position own [B, S] sees
+// positions up to its own, and of these the last window ones if window > 0. at are the positions of what it
+// may look at [B, T], far for what is none. Padding on the right needs no mask: it comes after every real
+// token.
+func mask(own, at *node, window int) *node {
+	b, s, t := own.Shape().Dimensions[0], own.Shape().Dimensions[1], at.Shape().Dimensions[1]
+	own, at = graph.Reshape(own, b, s, 1), graph.Reshape(at, b, 1, t)
+	hidden := graph.GreaterThan(at, own)
+	if window > 0 {
+		hidden = graph.Or(hidden, graph.LessOrEqual(graph.AddScalar(at, float64(window)), own))
 	}
+	return graph.Where(hidden, graph.Scalar(at.Graph(), f32, masked), graph.Scalar(at.Graph(), f32, 0))
 }
 
-// spreadMask is masks [B, S, T] for every head: [B·K, G·S, T].
-func spreadMask(c *arch.Config, x *node) *node {
-	d := x.Shape().Dimensions
-	x = graph.Reshape(x, d[0], 1, d[1], d[2])
-	parts := make([]*node, c.Heads)
-	for i := range parts {
-		parts[i] = x
-	}
-	return graph.Reshape(concat(1, parts...), d[0]*c.KVHeads, c.Heads/c.KVHeads*d[1], d[2])
-}
+// far is a position that no token sees.
+const far = 1 << 29

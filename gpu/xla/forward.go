@@ -1,7 +1,7 @@
 package xla
 
 import (
-	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
@@ -34,6 +34,7 @@ func (w weights) block(l int) func(name string) *node {
 
 // A forward is one pass of M = B·S new tokens through the blocks.
 type forward struct {
+	forms
 	c    *arch.Config
 	w    weights
 	b, s int
@@ -41,14 +42,20 @@ type forward struct {
 	ropes []angles      // one per arch.Config.Ropes
 	logn  *node         // factor of q [M, 1]; nil: none
 	masks map[int]*node // by window: added to scores [B·K, G·S, T]
-	past  *past         // keys and values of the tokens before; nil: rows are whole texts, T is S
+	cache cache         // keys and values of the tokens before; nil: rows are whole texts, T is S
 	tape  *tape         // records how to go back; nil: no training
+}
+
+// A cache gives attention the keys and values of earlier tokens beside those of the new ones.
+type cache interface {
+	// extend takes keys and values of the new tokens [B·K, S, h] and gives those of all, [B·K, T, h].
+	extend(l int, k, v *node) (keys, values *node)
 }
 
 // embed is the residual stream [M, d] with which tokens [B, S] begin.
 func (f *forward) embed(tokens *node) *node {
 	table, lines := f.w[arch.Embed], graph.Reshape(tokens, f.b*f.s, 1)
-	x := graph.Gather(table, lines)
+	x := wide(graph.Gather(table, lines))
 	f.tape.embedded(x, table, lines)
 	if f.c.EmbedScale != 0 {
 		x = graph.MulScalar(x, float64(f.c.EmbedScale))
@@ -60,7 +67,7 @@ func (f *forward) embed(tokens *node) *node {
 func (f *forward) block(l int, x *node) *node {
 	w, c := f.w.block(l), f.c
 	y := f.attention(l, f.norm(x, w("attn_norm")))
-	y = f.linear(y, w("o"), w("o_bias"))
+	y = f.linear(y, w("o"), w("o_bias"), f32)
 	if c.PostNorms {
 		y = f.norm(y, w("post_attn"))
 	}
@@ -74,18 +81,18 @@ func (f *forward) block(l int, x *node) *node {
 
 // mlp is down(act(gate(x))·up(x)).
 func (f *forward) mlp(w func(string) *node, x *node) *node {
-	gate := f.linear(x, w("gate"), w("gate_bias"))
-	up := f.linear(x, w("up"), w("up_bias"))
-	return f.linear(f.gated(gate, up), w("down"), w("down_bias"))
+	gate := f.linear(x, w("gate"), w("gate_bias"), f.matrix)
+	up := f.linear(x, w("up"), w("up_bias"), f.matrix)
+	return f.linear(f.gated(gate, up), w("down"), w("down_bias"), f32)
 }
 
 // gated is act(gate)·up.
 func (f *forward) gated(gate, up *node) *node {
 	switch f.c.Activation {
 	case arch.GELUTanh:
-		return graph.Mul(graph.BackendFusedGelu(gate, false), up)
+		return graph.Mul(gelu(gate, false), up)
 	case arch.GELU:
-		return graph.Mul(graph.BackendFusedGelu(gate, true), up)
+		return graph.Mul(gelu(gate, true), up)
 	}
 	// x·σ(x) = x/(1+e⁻ˣ). The backend's σ costs twice as much as the quotient, which is right
 	// even where e⁻ˣ overflows.
@@ -96,16 +103,16 @@ func (f *forward) gated(gate, up *node) *node {
 	return graph.Div(graph.Mul(gate, up), wave)
 }
 
-// linear is x·w + bias; bias may be nil.
+// linear is x·w + bias in float32; bias may be nil. Its product is rounded to a type before.
 //
-//	x [M, in]   w [in, out]   bias [1, out]   → [M, out]
-func (f *forward) linear(x, w, bias *node) *node {
-	y := matmul(x, w)
+//	x [M, in]   w: see forms.product   bias [1, out]   → [M, out]
+func (f *forward) linear(x, w, bias *node, rounded dtypes.DType) *node {
+	y := wide(f.product(x, w, rounded))
 	f.tape.matmul(y, x, w)
 	if bias == nil {
 		return y
 	}
-	z := graph.Add(y, repeatRows(bias, x.Shape().Dimensions[0]))
+	z := graph.Add(y, f.repeatRows(bias, x.Shape().Dimensions[0]))
 	f.tape.bias(z, y, bias)
 	return z
 }
@@ -120,14 +127,9 @@ func (f *forward) add(x, y *node) *node {
 // norm is RMSNorm: x/√(mean x² + ε)·gain (Zhang & Sennrich 2019, arXiv:1910.07467).
 //
 //	x [M, n]   gain [1, n]   → [M, n]
-//
-// Sums and broadcasts are written as matrix products, which the backend does several times
-// faster than reductions and broadcasting operators.
 func (f *forward) norm(x, gain *node) *node {
-	m, n := x.Shape().Dimensions[0], x.Shape().Dimensions[1]
-	inverse := graph.Reciprocal(graph.Sqrt(graph.AddScalar(
-		graph.MulScalar(graph.Reshape(dotRows(x, x), m, 1), 1/float64(n)), f.c.NormEps)))
-	scale := matmul(inverse, gain)
+	inverse := f.inverseNorm(x, f.c.NormEps)
+	scale := f.outer(inverse, gain)
 	y := graph.Mul(x, scale)
 	f.tape.norm(y, x, gain, inverse, scale)
 	return y
@@ -145,14 +147,9 @@ func softcap(x *node, limit float64) *node {
 	return graph.MulScalar(graph.Tanh(graph.MulScalar(x, 1/limit)), limit)
 }
 
-// matmul is the product of two matrices.
+// matmul is the product of two matrices of float32.
 func matmul(x, w *node) *node {
 	return graph.Dot(x, w).General([]int{1}, nil, []int{0}, nil)
-}
-
-// repeatRows is v [1, n] m times, [m, n].
-func repeatRows(v *node, m int) *node {
-	return matmul(graph.Ones(v.Graph(), shapes.Make(f32, m, 1)), v)
 }
 
 // columns is x[..., from:to] for the last axis.

@@ -1,6 +1,7 @@
 package xla
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/gomlx/compute/shapes"
@@ -10,33 +11,47 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
-// headFloats bounds the logits that exist at a time: 128 MiB.
-const headFloats = 1 << 25
+// headFloats bounds the logits that exist at a time: 512 MiB.
+const headFloats = 1 << 27
 
-// A head computes what is wanted of the vocabulary after lines of the residual stream.
+// A head computes what is wanted of the vocabulary after lines of the residual stream, which stay on the
+// device: logits, or four bytes for a likelihood, are what comes from it.
 type head struct {
 	m                   *Model
 	logits, likelihoods []wish
+	lines               []int32 // all lines that are wanted, of the pass
 }
 
 // A wish is a line after the last block, whose logits are wanted or the likelihood of the next token.
 type wish struct {
-	x      []float32
+	at     int       // which of head.lines
 	logits []float32 // where they go; nil: the likelihood
 	next   int32
 	nll    *float32
 }
 
-func (h *head) run() error {
+// want adds a wish for a line of the pass.
+func (h *head) want(line int, w wish) {
+	w.at = len(h.lines)
+	h.lines = append(h.lines, int32(line))
+	if w.logits != nil {
+		h.logits = append(h.logits, w)
+	} else {
+		h.likelihoods = append(h.likelihoods, w)
+	}
+}
+
+// run computes what is wanted from the lines [W, d].
+func (h *head) run(lines *tensors.Tensor) error {
 	v := h.m.config.Vocab
-	if err := h.each(h.logits, "logits", func(list []wish, x []float32) {
+	if err := h.each(h.logits, lines, "logits", func(list []wish, x []float32) {
 		for i, w := range list {
 			copy(w.logits, x[i*v:(i+1)*v])
 		}
 	}); err != nil {
 		return err
 	}
-	return h.each(h.likelihoods, "likelihoods", func(list []wish, x []float32) {
+	return h.each(h.likelihoods, lines, "likelihoods", func(list []wish, x []float32) {
 		for i, w := range list {
 			*w.nll = x[i]
 		}
@@ -44,13 +59,14 @@ func (h *head) run() error {
 }
 
 // each runs a program on lists that are short enough and shows done what it computed.
-func (h *head) each(list []wish, name string, done func(list []wish, x []float32)) error {
+func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(list []wish, x []float32)) error {
 	m := h.m
 	params, values := m.top()
-	for part := range slices.Chunk(list, max(1, headFloats/m.config.Vocab)) {
-		program, err := m.program(variant{name: name}, func(in *inputs) []*node {
-			x, next := in.next(), in.next()
-			y := m.logits(x, bind(params, in.nodes))
+	most := max(leastRow, headFloats/m.config.Vocab)
+	for part := range slices.Chunk(list, 1<<(bits.Len(uint(most))-1)) {
+		program, err := m.program(name, func(in *inputs) []*node {
+			x, at, next := in.next(), in.next(), in.next()
+			y := m.vocabulary(graph.Gather(x, at), bind(params, in.nodes))
 			if name == "likelihoods" {
 				y = minusLog(y, next)
 			}
@@ -59,13 +75,14 @@ func (h *head) each(list []wish, name string, done func(list []wish, x []float32
 		if err != nil {
 			return err
 		}
-		d, n := m.config.Hidden, bucket(len(part), leastRow)
+		n := bucket(len(part), leastRow)
 		c := &call{dev: m.dev}
-		c.floats(func(x []float32) {
+		c.keep(lines)
+		c.ints(func(x []int32) {
 			for i, w := range part {
-				copy(x[i*d:], w.x)
+				x[i] = int32(w.at)
 			}
-		}, n, d)
+		}, n, 1)
 		c.ints(func(x []int32) {
 			for i, w := range part {
 				x[i] = w.next
@@ -77,7 +94,7 @@ func (h *head) each(list []wish, name string, done func(list []wish, x []float32
 			return err
 		}
 		err = read(out[0], func(x []float32) { done(part, x) })
-		free([]*tensors.Tensor{out[0]})
+		free(out)
 		if err != nil {
 			return err
 		}
@@ -85,10 +102,10 @@ func (h *head) each(list []wish, name string, done func(list []wish, x []float32
 	return nil
 }
 
-// logits is the output matrix's product with the last norm of x [M, d]: [M, V].
-func (m *Model) logits(x *node, w weights) *node {
-	f := &forward{c: m.config, w: w}
-	y := graph.Dot(f.norm(x, w[arch.Norm]), w[outputOf(m.config)]).General([]int{1}, nil, []int{1}, nil)
+// vocabulary is the output matrix's product with the last norm of x [M, d], the logits [M, V].
+func (m *Model) vocabulary(x *node, w weights) *node {
+	f := &forward{forms: m.forms, c: m.config, w: w}
+	y := wide(f.dot(f.norm(x, w[arch.Norm]), w[outputOf(m.config)], f32).General([]int{1}, nil, []int{1}, nil))
 	if limit := m.config.LogitCap; limit > 0 {
 		y = softcap(y, limit)
 	}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
@@ -18,23 +21,42 @@ var _ engine.Engine = (*Model)(nil)
 // goroutines may use it; one forward pass runs at a time.
 type Model struct {
 	config *arch.Config
-	dev    *device
+	dev    *Device
+	forms  forms
 	params []arch.Param      // the blocks' first, in their order
 	values []*tensors.Tensor // of params
-	turns  *arch.Turns
+
+	stretch int // steps of a loop at most
 
 	mu       sync.Mutex // guards programs
-	programs map[variant]*program
+	programs map[any]*program
+
+	// Belong to the call that has the device.
+	angles map[string]*angleTables
+	zero   map[string]*tensors.Tensor
+}
+
+// Options say how a model is computed.
+type Options struct {
+	// BFloat16 keeps weights, keys and values in bfloat16 and multiplies in it, adding up in float32. Otherwise
+	// everything is float32.
+	BFloat16 bool
 }
 
 // Load reads a model's weights onto the device. Configuration and tensors must fit ([arch.Config.CheckTensors]).
-func Load(c *arch.Config, src arch.Source) (*Model, error) {
-	dev, err := openDevice()
-	if err != nil {
-		return nil, err
+func Load(dev *Device, c *arch.Config, src arch.Source, o Options) (*Model, error) {
+	matrix := f32
+	if o.BFloat16 {
+		matrix = bf16
 	}
-	m := &Model{config: c, dev: dev, params: c.Params(), turns: arch.NewTurns(c), programs: map[variant]*program{}}
-	if m.values, err = loadWeights(dev, src, m.params); err != nil {
+	m := &Model{config: c, dev: dev, forms: dev.forms(matrix), params: c.Params(), programs: map[any]*program{},
+		angles: map[string]*angleTables{}, zero: map[string]*tensors.Tensor{}}
+	if m.stretch = 1; m.forms.compiled {
+		m.stretch = mostSteps
+	}
+	var err error
+	if m.values, err = m.loadWeights(src); err != nil {
+		m.Close()
 		return nil, fmt.Errorf("load weights: %w", err)
 	}
 	return m, nil
@@ -47,36 +69,33 @@ func (m *Model) Config() *arch.Config { return m.config }
 func (m *Model) Close() error {
 	var errs []error
 	for _, t := range m.values {
-		errs = append(errs, t.FinalizeAll())
+		if t != nil {
+			errs = append(errs, t.FinalizeAll())
+		}
+	}
+	m.freeTables()
+	for _, t := range m.zero {
+		free([]*tensors.Tensor{t})
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.programs {
 		p.exec.Finalize()
 	}
-	m.values, m.programs = nil, nil
+	m.values, m.programs, m.zero = nil, nil, nil
 	return errors.Join(errs...)
 }
 
-// A variant is what distinguishes a program beside the shapes of its inputs.
-type variant struct {
-	name string
-	last int    // the last block that runs
-	read string // the blocks after which the residual stream is read
-	past bool   // texts have keys and values of earlier tokens
-	keep bool   // texts' keys and values are kept
-}
-
-// program compiles what build builds for a variant when it is first needed.
-func (m *Model) program(v variant, build func(in *inputs) []*node) (*program, error) {
+// program compiles what build builds for a kind of program when it is first needed.
+func (m *Model) program(kind any, build func(in *inputs) []*node) (*program, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p := m.programs[v]; p != nil {
+	if p := m.programs[kind]; p != nil {
 		return p, nil
 	}
-	p, err := m.dev.newProgram(v.name, func(in []*node) []*node { return build(&inputs{in}) })
+	p, err := m.dev.newProgram(fmt.Sprintf("%T", kind), func(in []*node) []*node { return build(&inputs{in}) })
 	if err == nil {
-		m.programs[v] = p
+		m.programs[kind] = p
 	}
 	return p, err
 }
@@ -90,6 +109,19 @@ func (in *inputs) take(n int) []*node {
 	out := in.nodes[:n]
 	in.nodes = in.nodes[n:]
 	return out
+}
+
+// zeros are a tensor of zeros that rests on the device.
+func (m *Model) zeros(dtype dtypes.DType, dims ...int) (*tensors.Tensor, error) {
+	key := fmt.Sprint(dtype, dims)
+	if t := m.zero[key]; t != nil {
+		return t, nil
+	}
+	t, err := m.dev.upload(dtype, make([]byte, shapes.Make(dtype, dims...).ByteSize()), dims...)
+	if err == nil {
+		m.zero[key] = t
+	}
+	return t, err
 }
 
 // some are the params that f chooses and their values.
@@ -109,9 +141,8 @@ func (m *Model) body(last int) ([]arch.Param, []*tensors.Tensor) {
 		after = append(after, arch.BlockParam(l, ""))
 	}
 	return m.some(func(p arch.Param) bool {
-		return p.Name != arch.Norm && p.Name != arch.Head && !slices.ContainsFunc(after, func(block string) bool {
-			return len(p.Name) > len(block) && p.Name[:len(block)] == block
-		})
+		return p.Name != arch.Norm && p.Name != arch.Head &&
+			!slices.ContainsFunc(after, func(block string) bool { return strings.HasPrefix(p.Name, block) })
 	})
 }
 

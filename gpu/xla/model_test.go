@@ -9,15 +9,19 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
-// model loads a random model of a family.
+// model loads a random model of a family onto the backend in Go.
 func model(t testing.TB, family string) (*Model, *gputest.Reference) {
+	return modelOn(t, goDevice(t), family, Options{})
+}
+
+func modelOn(t testing.TB, dev *Device, family string, o Options) (*Model, *gputest.Reference) {
 	t.Helper()
 	c, err := arch.ParseConfig([]byte(gputest.Configs[family]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := gputest.Model(c, 1)
-	m := open(t, c, r).(*Model)
+	m := opener(dev, o)(t, c, r).(*Model)
 	t.Cleanup(func() { m.Close() })
 	return m, r
 }

@@ -20,6 +20,7 @@ type pass struct {
 	rows  int // with padding, B
 	edits edits
 	reads reads
+	head  head
 }
 
 // item is what row b is for; rows that are padding have none.
@@ -48,22 +49,31 @@ func (p *pass) before(b int) (past, prompt int) {
 // run writes what items became to results and, of texts that go on, their keys and values to grown.
 func (p *pass) run(results []engine.Result, grown []*tensors.Tensor) error {
 	p.rows = bucket(len(p.which), leastRow)
-	p.plan()
+	p.plan(results)
+	kind := passKind{last: p.last, read: fmt.Sprint(p.reads.layers), head: len(p.head.lines) > 0, brings: p.past > 0, keep: p.keep}
 	params, values := p.m.body(p.last)
-	program, err := p.m.program(variant{name: "pass", last: p.last, read: fmt.Sprint(p.reads.layers), past: p.past > 0, keep: p.keep},
-		func(in *inputs) []*node { return p.m.build(in, params, p.last, p.reads.layers, p.past > 0, p.keep) })
+	program, err := p.m.program(kind, func(in *inputs) []*node { return p.m.build(in, params, kind, p.reads.layers) })
 	if err != nil {
 		return err
 	}
 	c := &call{dev: p.m.dev}
-	p.addTokens(c)
-	p.addPositions(c)
-	p.addMasks(c)
-	p.edits.add(c, p.m.config.Hidden)
+	p.addTexts(c)
+	tables, places, err := p.m.tables(p.prompts(), p.all)
+	if err != nil {
+		return err
+	}
+	c.intRows(places)
+	if err := p.m.addEdits(c, &p.edits); err != nil {
+		return err
+	}
 	p.reads.add(c)
+	if kind.head {
+		c.ints(func(x []int32) { copy(x, p.head.lines) }, bucket(len(p.head.lines), leastRow))
+	}
 	if p.keep {
 		p.addPast(c)
 	}
+	c.keep(tables.tensors...)
 	c.keep(values...)
 	out, err := c.run(program)
 	if err != nil {
@@ -78,18 +88,24 @@ func (p *pass) run(results []engine.Result, grown []*tensors.Tensor) error {
 		out = out[:first]
 	}
 	defer free(out)
-	if len(out) == 0 {
-		return nil
+	if len(p.reads.layers) > 0 {
+		if err := p.collect(out[0], results); err != nil {
+			return err
+		}
 	}
-	return p.collect(out[0], results)
+	if kind.head {
+		return p.head.run(out[len(out)-1])
+	}
+	return nil
 }
 
-// plan lists what is added and what is read.
-func (p *pass) plan() {
+// plan lists what is added and what is read, and makes room for it.
+func (p *pass) plan(results []engine.Result) {
 	lines := p.rows * p.new
 	p.edits = newEdits(p.last+1, lines)
-	for b := range p.which {
-		it, first := p.item(b), b*p.new
+	p.head = head{m: p.m}
+	for b, i := range p.which {
+		it, first, out := p.item(b), b*p.new, &results[i]
 		for _, e := range it.Edits {
 			if e.Layer <= p.last && !e.Zero() {
 				p.edits.put(e.Layer, first+e.From, first+e.To, e.Vector)
@@ -98,64 +114,48 @@ func (p *pass) plan() {
 		for _, w := range it.Residuals {
 			p.reads.want(w.Layer, first+w.Token)
 		}
-		for _, token := range it.Logits {
-			p.reads.want(p.last, first+token)
+		if out.Logits = it.Into; it.Into == nil {
+			for range it.Logits {
+				out.Logits = append(out.Logits, make([]float32, p.m.config.Vocab))
+			}
+		}
+		for j, token := range it.Logits {
+			p.head.want(first+token, wish{logits: out.Logits[j]})
+		}
+		if it.Next != nil {
+			out.NLL = make([]float32, len(it.Next))
 		}
 		for token, next := range it.Next {
 			if next >= 0 {
-				p.reads.want(p.last, first+token)
+				p.head.want(first+token, wish{next: next, nll: &out.NLL[token]})
 			}
 		}
 	}
 	slices.Sort(p.reads.layers)
 }
 
-func (p *pass) addTokens(c *call) {
+// addTexts adds the new tokens [B, S] and how many are before them [B].
+func (p *pass) addTexts(c *call) {
 	c.ints(func(x []int32) {
 		for b := range p.which {
 			copy(x[b*p.new:], p.item(b).Tokens)
 		}
 	}, p.rows, p.new)
-}
-
-// addPositions adds cosines and sines of every encoding [M, Dim/2] and, where the family has it, the factor
-// of queries [M, 1].
-func (p *pass) addPositions(c *call) {
-	config := p.m.config
-	for e, rope := range config.Ropes {
-		half := rope.Dim / 2
-		for part := range 2 {
-			c.floats(func(x []float32) {
-				for b := range p.rows {
-					past, prompt := p.before(b)
-					for j := range p.new {
-						cos, sin := p.m.turns.At(e, prompt, past+j)
-						copy(x[(b*p.new+j)*half:], [][]float32{cos, sin}[part])
-					}
-				}
-			}, p.rows*p.new, half)
+	c.ints(func(x []int32) {
+		for b := range x {
+			past, _ := p.before(b)
+			x[b] = int32(past)
 		}
-	}
-	if config.LognBase > 0 {
-		c.floats(func(x []float32) {
-			for i := range x {
-				past, _ := p.before(i / p.new)
-				x[i] = config.LogN(past + i%p.new)
-			}
-		}, p.rows*p.new, 1)
-	}
+	}, p.rows)
 }
 
-// addMasks adds a mask [B, S, T] for every window.
-func (p *pass) addMasks(c *call) {
-	for _, window := range p.m.config.WindowSizes() {
-		c.floats(func(x []float32) {
-			for b := range p.rows {
-				past, _ := p.before(b)
-				fillMask(x[b*p.new*p.all:][:p.new*p.all], past, p.all, window)
-			}
-		}, p.rows, p.new, p.all)
+// prompts are the lengths of the prompts by which rows turn.
+func (p *pass) prompts() []int {
+	out := make([]int, p.rows)
+	for b := range out {
+		_, out[b] = p.before(b)
 	}
+	return out
 }
 
 // addPast adds where each position of a text is among the P earlier and the S new ones, as lines of all
@@ -189,40 +189,15 @@ func (p *pass) addPast(c *call) {
 	}
 }
 
-// collect gives items what was read for them, [len(layers)·W, d].
+// collect gives items the lines that were read for them, [len(layers)·W, d].
 func (p *pass) collect(lines *tensors.Tensor, results []engine.Result) error {
 	d := p.m.config.Hidden
-	h := &head{m: p.m}
-	err := read(lines, func(x []float32) {
-		line := func(layer, at int) []float32 {
-			i := p.reads.find(layer, at)
-			return slices.Clone(x[i*d : (i+1)*d])
-		}
+	return read(lines, func(x []float32) {
 		for b, i := range p.which {
-			it, first, out := p.item(b), b*p.new, &results[i]
-			for _, w := range it.Residuals {
-				out.Residuals = append(out.Residuals, line(w.Layer, first+w.Token))
-			}
-			if out.Logits = it.Into; it.Into == nil {
-				for range it.Logits {
-					out.Logits = append(out.Logits, make([]float32, p.m.config.Vocab))
-				}
-			}
-			for j, token := range it.Logits {
-				h.logits = append(h.logits, wish{x: line(p.last, first+token), logits: out.Logits[j]})
-			}
-			if it.Next != nil {
-				out.NLL = make([]float32, len(it.Next))
-			}
-			for token, next := range it.Next {
-				if next >= 0 {
-					h.likelihoods = append(h.likelihoods, wish{x: line(p.last, first+token), next: next, nll: &out.NLL[token]})
-				}
+			for _, w := range p.item(b).Residuals {
+				at := p.reads.find(w.Layer, b*p.new+w.Token)
+				results[i].Residuals = append(results[i].Residuals, slices.Clone(x[at*d:(at+1)*d]))
 			}
 		}
 	})
-	if err != nil {
-		return err
-	}
-	return h.run()
 }

@@ -6,38 +6,43 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
+// A passKind is what distinguishes programs of passes beside the shapes of their inputs.
+type passKind struct {
+	last   int    // the last block that runs
+	read   string // the blocks after which the residual stream is read
+	head   bool   // lines are left on the device for the head
+	brings bool   // texts have keys and values of earlier tokens
+	keep   bool   // texts' keys and values are kept
+}
+
 // build is the graph of a pass through blocks [0, last]: the lines that are read after some blocks
-// [len(layers)·W, d], if any, and, if they are kept, every row's keys and values.
-func (m *Model) build(in *inputs, params []arch.Param, last int, layers []int, brings, keep bool) []*node {
-	c := m.config
-	tokens := in.next()
+// [len(layers)·W, d], if any, those for the head, if any, and, if they are kept, every row's keys and values.
+func (m *Model) build(in *inputs, params []arch.Param, kind passKind, layers []int) []*node {
+	tokens, before, places := in.next(), in.next(), in.next()
 	d := tokens.Shape().Dimensions
-	f := &forward{c: c, b: d[0], s: d[1], masks: map[int]*node{}}
-	for range c.Ropes {
-		cos, sin := in.next(), in.next()
-		f.ropes = append(f.ropes, newAngles(c, cos, sin))
-	}
-	if c.LognBase > 0 {
-		f.logn = in.next()
-	}
-	for _, window := range c.WindowSizes() {
-		f.masks[window] = spreadMask(c, in.next())
-	}
+	f := &forward{forms: m.forms, c: m.config, b: d[0], s: d[1]}
 	vectors, index := in.next(), in.next()
-	var lines *node
+	var lines, headLines *node
 	if len(layers) > 0 {
 		lines = in.next()
 	}
-	if keep {
-		f.past = &past{c: c, rows: f.b, slots: in.next()}
-		if brings {
-			f.past.kept = concat(1, in.take(f.b)...)
-		}
+	if kind.head {
+		headLines = in.next()
 	}
+	all := f.s
+	var past *past
+	if kind.keep {
+		past = newPast(m.config, f.b, in, kind.brings)
+		f.cache, all = past, past.slots.Shape().Dimensions[0]/(f.b*m.config.KVHeads)
+	}
+	own := graph.Add(counted(tokens, f.b, f.s), graph.Reshape(before, f.b, 1))
+	f.setMasks(own, counted(tokens, f.b, all))
+	// Padding may be beyond the tables.
+	f.turn(in, graph.MinScalar(own, float64(all-1)), places)
 	f.w = bind(params, in.nodes)
 	x := f.embed(tokens)
 	var out []*node
-	for l := range last + 1 {
+	for l := range kind.last + 1 {
 		x = f.block(l, x)
 		x = graph.Add(x, graph.Gather(vectors, line(index, l)))
 		for i, read := range layers {
@@ -49,8 +54,11 @@ func (m *Model) build(in *inputs, params []arch.Param, last int, layers []int, b
 	if len(out) > 0 {
 		out = []*node{concat(0, out...)}
 	}
-	if keep {
-		out = append(out, f.past.after()...)
+	if kind.head {
+		out = append(out, graph.Gather(x, graph.Reshape(headLines, headLines.Shape().Dimensions[0], 1)))
+	}
+	if kind.keep {
+		out = append(out, past.after()...)
 	}
 	return out
 }
@@ -69,7 +77,15 @@ type past struct {
 	all   []*node // [1, B·K, T, h]: k₀, v₀, k₁, …
 }
 
-// extend is keys and values by position [B·K, T, h]; k and v [B·K, S, h] are the new tokens'.
+func newPast(c *arch.Config, rows int, in *inputs, brings bool) *past {
+	p := &past{c: c, rows: rows, slots: in.next()}
+	if brings {
+		p.kept = concat(1, in.take(rows)...)
+	}
+	return p
+}
+
+// extend is keys and values by position.
 func (p *past) extend(l int, k, v *node) (keys, values *node) { return p.put(2*l, k), p.put(2*l+1, v) }
 
 func (p *past) put(i int, x *node) *node {

@@ -12,8 +12,9 @@ type edits struct {
 
 func newEdits(blocks, lines int) edits {
 	e := edits{vectors: [][]float32{nil}, index: make([][]int32, blocks), sums: map[[2]int32]int32{}}
+	all := make([]int32, blocks*lines)
 	for l := range e.index {
-		e.index[l] = make([]int32, lines)
+		e.index[l] = all[l*lines : (l+1)*lines]
 	}
 	return e
 }
@@ -42,18 +43,31 @@ func (e *edits) put(layer, from, to int, vector []float32) {
 	}
 }
 
-// add adds vectors [R, d] and index [blocks, M].
-func (e *edits) add(c *call, width int) {
+// addEdits adds vectors [R, d] and index [blocks, M]. Without edits these are zeros that rest on the device:
+// the program is the same.
+func (m *Model) addEdits(c *call, e *edits) error {
+	blocks, lines, width := len(e.index), len(e.index[0]), m.config.Hidden
+	if len(e.vectors) == 1 {
+		vectors, err := m.zeros(f32, leastRow, width)
+		if err != nil {
+			return err
+		}
+		index, err := m.zeros(i32, blocks, lines)
+		c.keep(vectors, index)
+		return err
+	}
+	e.addVectors(c, width)
+	c.intRows(e.index)
+	return nil
+}
+
+// addVectors adds vectors [R, d].
+func (e *edits) addVectors(c *call, width int) {
 	c.floats(func(x []float32) {
 		for i, v := range e.vectors {
 			copy(x[i*width:], v)
 		}
 	}, max(leastRow, bucket(len(e.vectors), leastRow)), width)
-	c.ints(func(x []int32) {
-		for l, line := range e.index {
-			copy(x[l*len(line):], line)
-		}
-	}, len(e.index), len(e.index[0]))
 }
 
 // reads are the lines of the residual stream that are read after some blocks.

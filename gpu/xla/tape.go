@@ -156,7 +156,7 @@ func (t *tape) embedded(x, table, tokens *node) {
 // way back. target is [M, 1].
 func (t *tape) crossEntropy(x, w, target *node, count int) *node {
 	logits := graph.Dot(x, w).General([]int{1}, nil, []int{1}, nil)
-	p := graph.BackendFusedSoftmax(logits, 1)
+	p := softmax(logits)
 	m := x.Shape().Dimensions[0]
 	rows := graph.Iota(x.Graph(), shapes.Make(target.DType(), m, 1), 0)
 	at := graph.Concatenate([]*node{rows, target}, 1)

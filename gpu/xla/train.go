@@ -84,7 +84,7 @@ func Train(ctx context.Context, c *arch.Config, o TrainOptions, batch func(step 
 type trainer struct {
 	c       *arch.Config
 	o       TrainOptions
-	dev     *device
+	dev     *Device
 	params  []arch.Param
 	state   []*tensors.Tensor // weights, first moments, second moments, each in the order of params
 	program *program
@@ -97,7 +97,7 @@ func newTrainer(c *arch.Config, o TrainOptions) (*trainer, error) {
 	if o.Steps < 1 || o.Rows < 1 || o.Length < 1 || !(o.Rate > 0) || !(o.Clip > 0) {
 		return nil, fmt.Errorf("steps, rows, length, rate and clip must be positive: %+v", o)
 	}
-	dev, err := openDevice()
+	dev, err := OpenGo()
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func TestTrainedWeightsAreStoredAsTheyAreRead(t *testing.T) {
 	config, _ := arch.ParseConfig([]byte(gputest.Configs["qwen2"]))
 	r := &gputest.Reference{Config: config, Weights: smallTrain(t, 1, 10, nil)}
 	text := []int32{0, 2, 4, 1, 3}
-	m := open(t, config, r)
+	m := opener(goDevice(t), Options{})(t, config, r)
 	defer m.Close()
 	last := engine.Place{Token: 4, Layer: config.Layers - 1}
 	got := enginetest.Forward(t, m, engine.Item{Tokens: text, Residuals: []engine.Place{last}})[0].Residuals[0]
@@ -169,10 +169,11 @@ func gradient(c *arch.Config, src arch.Source, rows, length int, tokens []int32)
 	if err != nil {
 		return 0, nil, err
 	}
-	weights, err := loadWeights(t.dev, src, t.params)
+	m, err := Load(t.dev, c, src, Options{})
 	if err != nil {
 		return 0, nil, err
 	}
+	defer m.Close()
 	p, err := t.dev.newProgram("gradient", func(in []*node) []*node {
 		tape := newTape()
 		w := bind(t.params, in[1:])
@@ -187,7 +188,7 @@ func gradient(c *arch.Config, src arch.Source, rows, length int, tokens []int32)
 	}
 	call := &call{dev: t.dev}
 	call.ints(func(x []int32) { copy(x, tokens) }, rows, length+1)
-	call.keep(weights...)
+	call.keep(m.values...)
 	out, err := call.run(p)
 	if err != nil {
 		return 0, nil, err

@@ -1,6 +1,7 @@
 package xla
 
 import (
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
@@ -43,17 +44,14 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 	g := tokens.Graph()
 	seen := graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s))
 	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
-	f := &forward{c: c, w: w, b: b, s: s, tape: tape, masks: map[int]*node{}}
+	f := &forward{forms: t.dev.forms(f32), c: c, w: w, b: b, s: s, tape: tape, masks: map[int]*node{}}
+	at := graph.Iota(g, shapes.Make(i32, b, s), 1)
 	for _, window := range c.WindowSizes() {
-		mask := make([]float32, b*s*s)
-		for row := range b {
-			fillMask(mask[row*s*s:][:s*s], 0, s, window)
-		}
-		f.masks[window] = spreadMask(c, graph.Reshape(graph.Const(g, mask), b, s, s))
+		f.masks[window] = f.spreadMask(mask(at, at, window), c.Heads, c.KVHeads)
 	}
 	for i := range c.Ropes {
 		cos, sin := anglesOf(c, i, b, s)
-		f.ropes = append(f.ropes, newAngles(c, graph.Const(g, cos), graph.Const(g, sin)))
+		f.ropes = append(f.ropes, f.newAngles(graph.Const(g, cos), graph.Const(g, sin)))
 	}
 	x := f.embed(seen)
 	for l := range c.Layers {

@@ -91,7 +91,7 @@ func (f family) make(ctx context.Context, folder string, texts []string, tokens 
 	if r.digest, err = f.writeWeights(folder, weights); err != nil {
 		return record{}, err
 	}
-	r.device = xla.Device()
+	r.device = xla.TrainedOn()
 	if r.validation, err = f.validate(ctx, folder, min(tokens, validationTokens)); err != nil {
 		return record{}, fmt.Errorf("validate: %w", err)
 	}
