@@ -49,33 +49,49 @@ type shape struct {
 }
 
 // bucket is the size that is used for n: 1, or a power of two that is at least least.
-func bucket(n, least int) int {
+func bucket(n, least int) int { return sizeOf(n, least, 2) }
+
+// sizeOf is the size that is used for n: 0, 1, least, or as many times that as makes a power of factor.
+func sizeOf(n, least, factor int) int {
 	if n <= 1 {
 		return n
 	}
 	size := least
 	for size < n {
-		size *= 2
+		size *= factor
 	}
 	return size
 }
 
-// Least sizes beyond 1. Smaller ones would cost a program more and save little.
-const (
-	leastNew = 16
-	leastAll = 32 // positions with keys and values that are kept
-	leastRow = 8  // rows of a pass, lines that are read, rows of the table of edits
-)
+// leastAll is the least number of positions with keys and values that are kept.
+const leastAll = 32
 
-// Bounds of a pass of more than one row, padding included: its tokens, and the values of its scores, 256 MiB.
-const (
-	passTokens = 4096
-	passScores = 1 << 26
-)
+// leastRow is the least number, beyond 1, of rows of a pass, of lines that are read and of rows of the table of
+// edits. Less would cost a program more and save little.
+const leastRow = 8
+
+// sizes are by how much passes are padded on a device, and how large they are at most.
+type sizes struct {
+	leastNew int // tokens of a row, beyond 1
+	factor   int // between numbers of rows or of lines
+	tokens   int // of a pass of more than one row, padding included
+	scores   int // and values of its scores
+}
+
+// sizes: a card goes through padding faster than its compiler makes another program, and is not filled by less.
+func (v *Device) sizes() sizes {
+	if v.plugin.CUDA {
+		return sizes{leastNew: 32, factor: 4, tokens: 1 << 14, scores: 1 << 29}
+	}
+	return sizes{leastNew: 16, factor: 2, tokens: 1 << 12, scores: 1 << 26}
+}
+
+// bucket is the size that is used for so many rows or lines.
+func (s sizes) bucket(n int) int { return sizeOf(n, leastRow, s.factor) }
 
 func (m *Model) shapeOf(it *engine.Item) shape {
 	n := len(it.Tokens)
-	out := shape{new: bucket(n, leastNew), last: -1}
+	out := shape{new: bucket(n, m.sizes.leastNew), last: -1}
 	out.all = out.new
 	if s, ok := it.Sequence.(*sequence); ok {
 		out.past, out.keep, out.last = s.kept.slots(), true, m.config.Layers-1
@@ -104,7 +120,7 @@ func (m *Model) passes(items []engine.Item) (out []*pass) {
 			continue
 		}
 		p := open[s]
-		if p == nil || bucket(len(p.which)+1, leastRow) > min(passTokens/s.new, passScores/(m.config.Heads*s.new*s.all)) {
+		if p == nil || m.sizes.bucket(len(p.which)+1) > min(m.sizes.tokens/s.new, m.sizes.scores/(m.config.Heads*min(s.new, queryBlock)*s.all)) {
 			p = &pass{m: m, shape: s, items: items}
 			out, open[s] = append(out, p), p
 		}

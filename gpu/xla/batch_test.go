@@ -20,7 +20,7 @@ func TestPassesAreBounded(t *testing.T) {
 	items = append(items, engine.Item{Tokens: make([]int32, 5000), Logits: []int{0}}, engine.Item{Tokens: make([]int32, 3)})
 	seen := map[int]bool{}
 	for _, p := range m.passes(items) {
-		if tokens := bucket(len(p.which), leastRow) * p.new; tokens > passTokens && len(p.which) > 1 {
+		if tokens := m.sizes.bucket(len(p.which)) * p.new; tokens > m.sizes.tokens && len(p.which) > 1 {
 			t.Errorf("a pass of %d tokens", tokens)
 		}
 		for _, i := range p.which {

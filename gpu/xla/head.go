@@ -1,7 +1,6 @@
 package xla
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/gomlx/compute/shapes"
@@ -62,8 +61,11 @@ func (h *head) run(lines *tensors.Tensor) error {
 func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(list []wish, x []float32)) error {
 	m := h.m
 	params, values := m.top()
-	most := max(leastRow, headFloats/m.config.Vocab)
-	for part := range slices.Chunk(list, 1<<(bits.Len(uint(most))-1)) {
+	most := leastRow
+	for m.sizes.bucket(most+1)*m.config.Vocab <= headFloats {
+		most = m.sizes.bucket(most + 1)
+	}
+	for part := range slices.Chunk(list, most) {
 		program, err := m.program(name, func(in *inputs) []*node {
 			x, at, next := in.next(), in.next(), in.next()
 			y := m.vocabulary(graph.Gather(x, at), bind(params, in.nodes))
@@ -75,7 +77,7 @@ func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(l
 		if err != nil {
 			return err
 		}
-		n := bucket(len(part), leastRow)
+		n := m.sizes.bucket(len(part))
 		c := &call{dev: m.dev}
 		c.keep(lines)
 		c.ints(func(x []int32) {

@@ -26,6 +26,7 @@ type Model struct {
 	params []arch.Param      // the blocks' first, in their order
 	values []*tensors.Tensor // of params
 
+	sizes   sizes
 	stretch int // steps of a loop at most
 
 	mu       sync.Mutex // guards programs
@@ -49,7 +50,7 @@ func Load(dev *Device, c *arch.Config, src arch.Source, o Options) (*Model, erro
 	if o.BFloat16 {
 		matrix = bf16
 	}
-	m := &Model{config: c, dev: dev, forms: dev.forms(matrix), params: c.Params(), programs: map[any]*program{},
+	m := &Model{config: c, dev: dev, forms: dev.forms(matrix), sizes: dev.sizes(), params: c.Params(), programs: map[any]*program{},
 		angles: map[string]*angleTables{}, zero: map[string]*tensors.Tensor{}}
 	if m.stretch = 1; m.forms.compiled {
 		m.stretch = mostSteps

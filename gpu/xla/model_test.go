@@ -82,7 +82,7 @@ func TestTextsHaveFewShapes(t *testing.T) {
 	slots := 0
 	for past := range 1500 {
 		for _, n := range []int{1, 5, 77} {
-			s := shape{new: bucket(n, leastNew), past: slots, all: bucket(max(2, past+n), leastAll)}
+			s := shape{new: bucket(n, m.sizes.leastNew), past: slots, all: bucket(max(2, past+n), leastAll)}
 			seen[s] = true
 			if it := (engine.Item{Tokens: make([]int32, n)}); m.shapeOf(&it).all != s.new {
 				t.Fatalf("a text of %d tokens that is not kept looks at %d", n, m.shapeOf(&it).all)

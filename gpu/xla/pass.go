@@ -48,7 +48,7 @@ func (p *pass) before(b int) (past, prompt int) {
 
 // run writes what items became to results and, of texts that go on, their keys and values to grown.
 func (p *pass) run(results []engine.Result, grown []*tensors.Tensor) error {
-	p.rows = bucket(len(p.which), leastRow)
+	p.rows = p.m.sizes.bucket(len(p.which))
 	p.plan(results)
 	kind := passKind{last: p.last, read: fmt.Sprint(p.reads.layers), head: len(p.head.lines) > 0, brings: p.past > 0, keep: p.keep}
 	params, values := p.m.body(p.last)
@@ -66,9 +66,9 @@ func (p *pass) run(results []engine.Result, grown []*tensors.Tensor) error {
 	if err := p.m.addEdits(c, &p.edits); err != nil {
 		return err
 	}
-	p.reads.add(c)
+	p.reads.add(c, p.m.sizes)
 	if kind.head {
-		c.ints(func(x []int32) { copy(x, p.head.lines) }, bucket(len(p.head.lines), leastRow))
+		c.ints(func(x []int32) { copy(x, p.head.lines) }, p.m.sizes.bucket(len(p.head.lines)))
 	}
 	if p.keep {
 		p.addPast(c)
@@ -195,7 +195,7 @@ func (p *pass) collect(lines *tensors.Tensor, results []engine.Result) error {
 	return read(lines, func(x []float32) {
 		for b, i := range p.which {
 			for _, w := range p.item(b).Residuals {
-				at := p.reads.find(w.Layer, b*p.new+w.Token)
+				at := p.reads.find(w.Layer, b*p.new+w.Token, p.m.sizes)
 				results[i].Residuals = append(results[i].Residuals, slices.Clone(x[at*d:(at+1)*d]))
 			}
 		}

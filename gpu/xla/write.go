@@ -337,4 +337,4 @@ func (w *writing) addNoise(c *call, made int) {
 }
 
 // Room is what the model takes at a time.
-func (m *Model) Room() engine.Room { return engine.Room{Tokens: passTokens, Texts: 128} }
+func (m *Model) Room() engine.Room { return engine.Room{Tokens: 4 * m.sizes.tokens, Texts: 128} }
