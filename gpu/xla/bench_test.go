@@ -14,6 +14,7 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/gputest/cputime"
 )
 
 // The embedded pair's shapes.
@@ -100,16 +101,18 @@ func BenchmarkDevice(b *testing.B) {
 			b.Fatal(err)
 		}
 		first := time.Since(begun)
-		var took []float64
+		var took, worked []float64
 		for b.Loop() {
-			begun := time.Now()
+			begun, at := time.Now(), cputime.Now()
 			if err := f(); err != nil {
 				b.Fatal(err)
 			}
-			took = append(took, time.Since(begun).Seconds())
+			took, worked = append(took, time.Since(begun).Seconds()), append(worked, (cputime.Now()-at).Seconds())
 		}
 		slices.Sort(took)
+		slices.Sort(worked)
 		b.ReportMetric(float64(tokens)/took[len(took)/2], "tokens/s")
+		b.ReportMetric(worked[len(worked)/2], "cpu-s")
 		b.ReportMetric(first.Seconds(), "first-s")
 	}
 	sizes := func(name string) (out []int) {
