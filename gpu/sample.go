@@ -1,8 +1,6 @@
 package gpu
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
@@ -10,33 +8,9 @@ import (
 	"sync"
 )
 
-// Noise names a stream of uniform numbers. Rows with equal noise see equal numbers whatever
-// else distinguishes them, so that conditions can be compared in pairs.
-type Noise struct {
-	Seed   uint64
-	Prompt [32]byte // digest of the prompt's text
-}
-
-// PromptDigest is the SHA-256 of a prompt's text.
-func PromptDigest(text string) [32]byte { return sha256.Sum256([]byte(text)) }
-
-// Uniform is number step of the stream, in [0, 1). It is a function of the noise and step
-// only: the first eight bytes of the digest (little endian), the seed and the step, mixed in
-// this order by the finaliser of SplitMix64 (Steele, Lea & Flood 2014), give 53 bits.
-func (n Noise) Uniform(step int) float64 {
-	x := mix(binary.LittleEndian.Uint64(n.Prompt[:8]))
-	x = mix(x ^ n.Seed)
-	x = mix(x ^ uint64(step))
-	return float64(x>>11) * 0x1p-53
-}
-
-// mix is one step of SplitMix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
+// Sampler names how tokens are chosen from logits, as recipes and other engines have to know it. It stands for
+// the numbers of [Noise.Words] and everything that is made of them: another way to choose has another name.
+const Sampler = "gumbel/1"
 
 // A sampler chooses tokens. It is safe for concurrent use.
 type sampler struct {
@@ -47,7 +21,7 @@ type sampler struct {
 }
 
 func newSampler(s Sampling, ends []int32) *sampler {
-	p := &sampler{s: s, ends: map[int32]bool{}, pool: sync.Pool{New: func() any { return new(shortlist) }}}
+	p := &sampler{s: s, ends: map[int32]bool{}, pool: sync.Pool{New: func() any { return new(nucleus) }}}
 	for _, id := range ends {
 		p.ends[id] = true
 	}
@@ -61,8 +35,7 @@ func newSampler(s Sampling, ends []int32) *sampler {
 // well if it is greedy. It may overwrite the logits.
 //
 // With a temperature it divides logits by it, keeps the TopK best, keeps of these the fewest
-// that reach TopP together, and takes the first token, in canonical order, at which the
-// running sum of probabilities exceeds the row's uniform number.
+// that reach TopP together, and takes the token that wins their [race].
 func (p *sampler) choose(logits []float32, n Noise, step int) (token int32, margin float32, err error) {
 	for _, id := range p.barred {
 		if int(id) < len(logits) {
@@ -72,17 +45,18 @@ func (p *sampler) choose(logits []float32, n Noise, step int) (token int32, marg
 	if p.s.Temperature == 0 {
 		return greedy(logits)
 	}
-	d := p.pool.Get().(*shortlist)
-	defer p.pool.Put(d)
-	if err := d.weighAll(logits, p.s.Temperature); err != nil {
+	tokens := p.pool.Get().(*nucleus)
+	defer p.pool.Put(tokens)
+	if err := tokens.weigh(logits, p.s.Temperature); err != nil {
 		return 0, 0, err
 	}
-	if p.s.TopK > 0 {
-		d.keepBest(logits, p.s.TopK)
+	lo, hi := n.Words(step)
+	if r := (race{lo: lo, hi: hi}); p.s.TopK > 0 {
+		token = tokens.drawBest(p.s.TopK, p.s.TopP, r)
 	} else {
-		d.keepHeavy(logits, p.s.TopP)
+		token = tokens.draw(p.s.TopP, r)
 	}
-	return d.draw(p.s.TopP, n.Uniform(step)), 0, nil
+	return token, 0, nil
 }
 
 // greedy finds the largest logit, the smallest id among equals, and its distance to the second largest.

@@ -8,14 +8,8 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/cpu"
 )
 
-// A candidate is a token with its weight, its probability times a constant.
-type candidate struct {
-	logit, weight float32
-	id            int32
-}
-
-// before is the canonical order: by probability from the largest, then by id.
-func before(a, b candidate) int {
+// inOrder compares by the canonical order: by probability from the largest, then by id.
+func inOrder(a, b candidate) int {
 	switch {
 	case a.logit > b.logit:
 		return -1
@@ -25,51 +19,56 @@ func before(a, b candidate) int {
 	return int(a.id) - int(b.id)
 }
 
-// A shortlist is the candidates for one token, as top-k and top-p leave them, and what is drawn from them.
-// The vocabulary is gone through in parts: most hold no token that can be drawn.
-type shortlist struct {
-	top         float32
-	temperature float64
-	inverse     float32 // 1/temperature
-	sum         float64 // of all weights
-	tops        []float32
-	weights     []float32
-	list        []candidate
-	sorted      []candidate // list by groups
-	ends        [groups]int // of each group in sorted
-	sums        [groups]float64
+// A nucleus is the tokens that top-k and top-p leave of a vocabulary. The vocabulary is gone through in parts:
+// most hold no token that can be drawn.
+type nucleus struct {
+	logits  []float32
+	weights []float32 // exp((logit − top)/temperature)
+	top     float32
+	sum     float64 // of all weights
+	list    []candidate
+
+	// Of each part: its largest logit, the weight of that, which is its largest weight but for rounding, and the
+	// sum of its weights.
+	tops, most, sums []float32
 }
 
 const (
 	vocabPart = 256
 
 	// negligible is the exponent below which a part of the vocabulary weighs nothing: the best token's weight
-	// times e⁻³⁶ is less than the rounding of a sum.
+	// times e⁻³⁶ is less than the rounding of a sum, and no such token arrives first, since the best token's
+	// variable is at most 17 and its own at least e⁻²³.
 	negligible = -36
 )
 
-// weighAll weighs every token.
-func (d *shortlist) weighAll(logits []float32, temperature float64) error {
-	d.tops = d.tops[:0]
+// weigh weighs every token.
+func (n *nucleus) weigh(logits []float32, temperature float64) error {
+	n.logits, n.tops = logits, n.tops[:0]
 	for part := range slices.Chunk(logits, vocabPart) {
-		d.tops = append(d.tops, cpu.Largest(part))
+		n.tops = append(n.tops, cpu.Largest(part))
 	}
-	d.top = slices.Max(d.tops)
-	if math.IsInf(float64(d.top), 0) {
-		return fmt.Errorf("the largest logit is %g", d.top)
+	n.top = slices.Max(n.tops)
+	if math.IsInf(float64(n.top), 0) {
+		return fmt.Errorf("the largest logit is %g", n.top)
 	}
-	// A temperature too small for float32 would make 0·∞ of the best token.
-	d.temperature, d.inverse, d.sum = temperature, min(float32(1/temperature), math.MaxFloat32), 0
-	d.weights = slices.Grow(d.weights[:0], len(logits))[:len(logits)]
-	for i, top := range d.tops {
-		from, to := i*vocabPart, min((i+1)*vocabPart, len(logits))
-		if (top-d.top)*d.inverse > negligible {
-			d.sum += float64(cpu.Weigh(d.weights[from:to], logits[from:to], d.top, d.inverse))
-		} else if clear(d.weights[from:to]); slices.ContainsFunc(logits[from:to], isNaN) {
-			d.sum = math.NaN()
+	// Beyond the range of float32, 0·∞ would come of the best token or of one that cannot be drawn.
+	inverse := max(math.SmallestNonzeroFloat32, min(float32(1/temperature), math.MaxFloat32))
+	n.most = slices.Grow(n.most[:0], len(n.tops))[:len(n.tops)]
+	cpu.Weigh(n.most, n.tops, n.top, inverse)
+	n.weights = slices.Grow(n.weights[:0], len(logits))[:len(logits)]
+	n.sums, n.sum = n.sums[:0], 0
+	for i, top := range n.tops {
+		from, to := n.part(i)
+		var sum float32
+		if (top-n.top)*inverse > negligible {
+			sum = cpu.Weigh(n.weights[from:to], logits[from:to], n.top, inverse)
+		} else if clear(n.weights[from:to]); slices.ContainsFunc(logits[from:to], isNaN) {
+			sum = float32(math.NaN())
 		}
+		n.sums, n.sum = append(n.sums, sum), n.sum+float64(sum)
 	}
-	if math.IsNaN(d.sum) {
+	if math.IsNaN(n.sum) {
 		return fmt.Errorf("a logit is not a number")
 	}
 	return nil
@@ -77,117 +76,141 @@ func (d *shortlist) weighAll(logits []float32, temperature float64) error {
 
 func isNaN(v float32) bool { return v != v }
 
-// keepBest leaves the k most probable tokens: it keeps up to 2k and drops the worse half when full.
-func (d *shortlist) keepBest(logits []float32, k int) {
-	k = min(k, len(logits))
-	kept := d.list[:0]
-	floor := float32(math.Inf(-1))
-	half := func() {
-		slices.SortFunc(kept, before)
-		kept = kept[:min(k, len(kept))]
+// part is where part i of the vocabulary is.
+func (n *nucleus) part(i int) (from, to int) {
+	return i * vocabPart, min((i+1)*vocabPart, len(n.logits))
+}
+
+func (n *nucleus) at(id int) candidate { return candidate{n.logits[id], n.weights[id], int32(id)} }
+
+// best is the most probable token.
+func (n *nucleus) best() candidate {
+	from, to := n.part(slices.Index(n.tops, n.top))
+	return n.at(from + slices.Index(n.logits[from:to], n.top))
+}
+
+// draw runs the race of the tokens that reach a probability together, of all if it is 0 or 1.
+//
+// A race that more tokens enter has the same winner if that is one of these, so all enter at first. If the
+// winner is none, neither is any token after it, and those before it race again: a token that is one of them
+// is found without sorting, and on average each race halves what weighs too much.
+func (n *nucleus) draw(topP float64, r race) int32 {
+	after := candidate{logit: float32(math.Inf(-1))} // all
+	if !(topP > 0 && topP < 1) {
+		return n.run(r, 0, after).id
 	}
-	for i, v := range logits {
-		if v <= floor || d.weights[i] == 0 {
+	// As many tokens as there are, each lighter than this, weigh less than 1 − p together, so that the others
+	// reach p without them.
+	floor := float32((1 - topP) * n.sum / float64(len(n.logits)+1))
+	for {
+		winner := n.run(r, floor, after)
+		if n.inside(winner, topP*n.sum) {
+			return winner.id
+		}
+		after = winner
+	}
+}
+
+// run finds the winner of the race of the tokens before one that weigh at least floor.
+func (n *nucleus) run(r race, floor float32, limit candidate) candidate {
+	r.start(n.best())
+	least := max(floor, 0x1p-33/r.bound)
+	for i, most := range n.most {
+		if most < least {
 			continue
 		}
-		kept = append(kept, candidate{v, d.weights[i], int32(i)})
-		if len(kept) >= 2*k {
-			half()
-			floor = kept[k-1].logit
+		from, to := n.part(i)
+		for j, w := range n.weights[from:to] {
+			if w < least {
+				continue
+			}
+			v := uniform(bitsOf(r.lo, r.hi, int32(from+j)))
+			if v > r.bound*w { // an exponential variable is no less than v
+				continue
+			}
+			if c := n.at(from + j); inOrder(c, limit) < 0 {
+				r.enter(c, v)
+				least = max(floor, 0x1p-33/r.bound)
+			}
+		}
+	}
+	return r.first
+}
+
+// inside reports whether a token is one of the fewest that reach a weight: those before it weigh less.
+func (n *nucleus) inside(c candidate, weight float64) bool {
+	var most float64
+	for i, top := range n.tops {
+		if top >= c.logit {
+			most += float64(n.sums[i])
+		}
+	}
+	if most < weight {
+		return true
+	}
+	var sum float64
+	for i, top := range n.tops {
+		if top < c.logit {
+			continue
+		}
+		from, to := n.part(i)
+		for j, v := range n.logits[from:to] {
+			if v >= c.logit && (v > c.logit || int32(from+j) < c.id) {
+				sum += float64(n.weights[from+j])
+			}
+		}
+		if sum >= weight {
+			return false
+		}
+	}
+	return true
+}
+
+// drawBest runs the race of the k most probable tokens, and of these of the fewest that reach a probability
+// together.
+func (n *nucleus) drawBest(k int, topP float64, r race) int32 {
+	n.keepBest(k)
+	kept := n.list
+	if topP > 0 && topP < 1 {
+		var all, sum float64
+		for _, c := range kept {
+			all += float64(c.weight)
+		}
+		for i, c := range kept {
+			if sum += float64(c.weight); sum >= topP*all {
+				kept = kept[:i+1]
+				break
+			}
+		}
+	}
+	return r.of(kept).id
+}
+
+// keepBest lists the k most probable tokens in order: it keeps up to 2k and drops the worse half when full.
+func (n *nucleus) keepBest(k int) {
+	k = min(k, len(n.logits))
+	kept := n.list[:0]
+	floor := float32(math.Inf(-1))
+	half := func() {
+		slices.SortFunc(kept, inOrder)
+		kept = kept[:min(k, len(kept))]
+	}
+	for i, top := range n.tops {
+		if top <= floor {
+			continue
+		}
+		from, to := n.part(i)
+		for j, v := range n.logits[from:to] {
+			if v <= floor || n.weights[from+j] == 0 {
+				continue
+			}
+			kept = append(kept, n.at(from+j))
+			if len(kept) >= 2*k {
+				half()
+				floor = kept[k-1].logit
+			}
 		}
 	}
 	half()
-	d.list, d.sum = kept, 0
-	for _, c := range kept {
-		d.sum += float64(c.weight)
-	}
-}
-
-// keepHeavy leaves the tokens that top-p can keep: n tokens each lighter than (1−p)·sum/n weigh less than
-// 1−p together, so that the others reach p without them. Without top-p it leaves all.
-func (d *shortlist) keepHeavy(logits []float32, topP float64) {
-	floor := float32(math.Inf(-1))
-	if topP > 0 && topP < 1 {
-		floor = float32(float64(d.top) + d.temperature*math.Log((1-topP)*d.sum/float64(len(logits)+1)))
-	}
-	d.list = d.list[:0]
-	for i, top := range d.tops {
-		if top < floor {
-			continue
-		}
-		from := i * vocabPart
-		for j, v := range logits[from:min(from+vocabPart, len(logits))] {
-			if v >= floor && d.weights[from+j] > 0 {
-				d.list = append(d.list, candidate{v, d.weights[from+j], int32(from + j)})
-			}
-		}
-	}
-}
-
-// draw finds the token of the uniform number u: of the fewest that reach topP together, the first in
-// canonical order at which the running sum of probabilities exceeds u.
-func (d *shortlist) draw(topP, u float64) int32 {
-	d.group()
-	kept, total := len(d.sorted), d.sum
-	if topP > 0 && topP < 1 {
-		kept, total = d.reach(topP*d.sum, len(d.sorted), true)
-	}
-	at, _ := d.reach(u*total, kept, false)
-	return d.sorted[at-1].id
-}
-
-// groups is how many groups of like probability are told apart, eight for each halving.
-const groups = 512
-
-// group puts the candidates into d.sorted by groups of like weight, the heaviest first, and adds each group
-// up. Within a group they are in the order of their ids until somebody needs another.
-func (d *shortlist) group() {
-	d.ends, d.sums = [groups]int{}, [groups]float64{}
-	for _, c := range d.list {
-		g := d.groupOf(c)
-		d.ends[g]++
-		d.sums[g] += float64(c.weight)
-	}
-	var at [groups]int
-	for i := 1; i < groups; i++ {
-		at[i] = d.ends[i-1] // by now the sum of all groups before
-		d.ends[i] += at[i]
-	}
-	d.sorted = slices.Grow(d.sorted[:0], len(d.list))[:len(d.list)]
-	for _, c := range d.list {
-		g := d.groupOf(c)
-		d.sorted[at[g]] = c
-		at[g]++
-	}
-}
-
-// reach is how many of the first most candidates, in canonical order, it takes for their sum to exceed a
-// weight, or to be as large if that is enough, and that sum; all of them if it never does. Only the group
-// in which that happens is put in order.
-func (d *shortlist) reach(weight float64, most int, orEqual bool) (n int, sum float64) {
-	reached := func(sum float64) bool { return sum > weight || orEqual && sum == weight }
-	from := 0
-	for g, to := range d.ends {
-		if from == to {
-			continue
-		}
-		if sum+d.sums[g] < weight && to < most {
-			sum, from = sum+d.sums[g], to
-			continue
-		}
-		part := d.sorted[from:to]
-		slices.SortFunc(part, before)
-		for i, c := range part {
-			if sum += float64(c.weight); reached(sum) || from+i+1 == most {
-				return from + i + 1, sum
-			}
-		}
-		from = to
-	}
-	return from, sum
-}
-
-// groupOf is eight times the number of halvings from the best token's weight to a candidate's.
-func (d *shortlist) groupOf(c candidate) int {
-	return min(groups-1, int((d.top-c.logit)*d.inverse*(8*math.Log2E)))
+	n.list = kept
 }

@@ -343,7 +343,7 @@ func (e *Experiment) calibration() []transforms.Text {
 
 func (e *Experiment) generation() transforms.Generate {
 	g := transforms.Generate{Model: e.Target.Model, Layer: e.Target.Layer, Seeds: e.NSeeds, AlphaUnit: e.AlphaUnit, Positions: e.SteerPositions,
-		Sampling: e.sampling(), Seed: e.Seed}
+		Sampling: e.sampling(), Sampler: gpu.Sampler, Seed: e.Seed}
 	for _, t := range e.TestPrompts.List[:e.NTestPrompts] {
 		g.Prompts = append(g.Prompts, t.Text)
 	}
@@ -363,7 +363,7 @@ func (e *Experiment) sampling() transforms.Sampling {
 func (e *Experiment) anchors(calibration []transforms.Text) transforms.Generate {
 	texts := transforms.AnchorTexts(e.NTestPrompts * e.NSeeds)
 	prompts := e.anchorPrompts(calibration, texts)
-	return transforms.Generate{Model: e.Target.Model, Prompts: prompts, Seeds: transforms.AnchorSeeds(len(prompts), texts), Sampling: e.sampling(), Seed: e.Seed,
+	return transforms.Generate{Model: e.Target.Model, Prompts: prompts, Seeds: transforms.AnchorSeeds(len(prompts), texts), Sampling: e.sampling(), Sampler: gpu.Sampler, Seed: e.Seed,
 		Batches: []transforms.Batch{{Condition: transforms.Anchors}}}
 }
 

@@ -22,6 +22,7 @@ type Generate struct {
 	AlphaUnit string   `json:"alpha_unit"`
 	Positions string   `json:"steer_positions"`
 	Sampling  Sampling `json:"sampling"`
+	Sampler   string   `json:"sampler"` // gpu.Sampler, of whose numbers the texts are
 	Seed      uint64   `json:"seed"`
 	Batches   []Batch  `json:"batches"`
 }
@@ -87,7 +88,7 @@ func Batches(conditions []Condition, personas []string, alphas []float64, prompt
 	return batches
 }
 
-const generateVersion = 4 // 4: unsteered texts know no layer, artifacts of format 2; 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
+const generateVersion = 5 // 5: tokens by an exponential race, the sampler named; 4: unsteered texts know no layer, artifacts of format 2; 3: ends of GGUF texts, end tokens that a prompt was given; 2: few anchor prompts are continued more than once
 
 func init() { register("generate", generateVersion, many, generateWork, generate) }
 
@@ -107,7 +108,7 @@ func generateWork(s Generate, _ int) Work {
 // generate writes one batch. It reads vectors, or nothing if no batch is steered.
 func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error) {
 	b := s.Batches[u.Index]
-	r := u.Recipe().Struct(s.Model).Strings("prompts", s.Prompts).Int("seeds", int64(s.Seeds)).Struct(s.Sampling).Uint("seed", s.Seed).Struct(b)
+	r := u.Recipe().Struct(s.Model).Strings("prompts", s.Prompts).Int("seeds", int64(s.Seeds)).Struct(s.Sampling).Text("sampler", s.Sampler).Uint("seed", s.Seed).Struct(b)
 	meta := artifacts.Meta{ModelDigest: s.Model.Digest, Template: template(s.Model.Template), Device: s.Model.Device}
 	var vectors cache.Output
 	if b.Alpha != 0 {
@@ -119,6 +120,9 @@ func generate(ctx context.Context, u *Unit, s Generate) (cache.ActionKey, error)
 		r.Int("layer", int64(s.Layer)).Text("alpha_unit", s.AlphaUnit).Text("steer_positions", s.Positions).Input("vectors", vectors.Digest)
 	}
 	return u.Do(ctx, r, func(ctx context.Context) ([]Product, error) {
+		if s.Sampler != gpu.Sampler {
+			return nil, fmt.Errorf("generate: tokens are to be chosen by %q; this program's sampler is %q", s.Sampler, gpu.Sampler)
+		}
 		d, err := u.decoder(ctx, s.Model)
 		if err != nil {
 			return nil, err

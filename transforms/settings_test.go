@@ -61,7 +61,7 @@ var samples = map[string]sample{
 	"refit": {Refit{Method: "ridge", Centre: true, Rank: 0, Unit: "relative"}, 2, []string{"capture.source", "capture.target", "resemblance", "fit", "gram"},
 		[]string{unitName(0, "texts"), unitName(1, "texts"), "report"}},
 	"generate": {Generate{Model: someModel, Layer: 1, Prompts: []string{"a", "b"}, Seeds: 1, AlphaUnit: "residual", Positions: "response",
-		Sampling: Sampling{MaxNewTokens: 8, Temperature: 1, TopP: 1}, Seed: 1, Batches: []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: 1}}},
+		Sampling: Sampling{MaxNewTokens: 8, Temperature: 1, TopP: 1}, Sampler: "gumbel/1", Seed: 1, Batches: []Batch{{Condition: "none"}, {Condition: "ridge", Persona: "silly", Alpha: 1}}},
 		2, []string{"vectors"}, []string{"ridge/silly", "ridge'/silly", "ridge/silly'", "none/"}},
 	"score":     {Score{Model: someModel}, 2, []string{"generate"}, []string{unitName(0, "texts"), unitName(1, "texts")}},
 	"probe.fit": {ProbeFit{Model: someModel, Layer: 1, Personas: somePersonas}, 2, nil, nil},

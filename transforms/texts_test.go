@@ -80,6 +80,20 @@ func TestConditionsShareTheirNoise(t *testing.T) {
 	}
 }
 
+// TestAnotherSamplerIsRefused: texts are not stored as those of a sampler that did not make them.
+func TestAnotherSamplerIsRefused(t *testing.T) {
+	s := Generate{Model: modelOf(t, "tiny:llama"), Prompts: []string{"The captain"}, Seeds: 1, Positions: "response", Sampling: Sampling{MaxNewTokens: 1},
+		Sampler: gpu.Sampler, Batches: []Batch{{Condition: "none"}}}
+	for _, sampler := range []string{gpu.Sampler, "gumbel/0"} {
+		s.Sampler = sampler
+		store := cache.NewMemory()
+		_, err := generate(t.Context(), unit(NewStage("generate", "generate", s, 1, "vectors"), 0, store, Manifest{}), s)
+		if refused := err != nil && strings.Contains(err.Error(), sampler); refused != (sampler != gpu.Sampler) {
+			t.Errorf("sampler %q: %v", sampler, err)
+		}
+	}
+}
+
 func encode(t *testing.T, d *gpu.Decoder, text string) []int32 {
 	t.Helper()
 	ids, err := d.Tokenizer().EncodePlain(text)

@@ -116,7 +116,7 @@ func TestUnitsSayHowFarTheyAre(t *testing.T) {
 	texts := PersonaTexts{Positive: []string{"The old boat waits.", "x", "The dog sings.", "x"}, Negative: []string{"A star is tired.", "x", "The cook eats soup.", "x"}}
 	store := cache.NewMemory()
 	capture := Capture{Model: m, Layer: 1, Positions: "last"}
-	g := Generate{Model: m, Layer: 1, Prompts: []string{"The captain", "A cook"}, Seeds: 60, Positions: "response", Sampling: Sampling{MaxNewTokens: 8, Temperature: 1}, Batches: []Batch{{Condition: Anchors}}}
+	g := Generate{Model: m, Layer: 1, Prompts: []string{"The captain", "A cook"}, Seeds: 60, Positions: "response", Sampling: Sampling{MaxNewTokens: 8, Temperature: 1}, Sampler: gpu.Sampler, Batches: []Batch{{Condition: Anchors}}}
 	generated := unit(NewStage("generate", "generate", g, 1, "vectors"), 0, store, Manifest{})
 	key, err := generate(t.Context(), generated, g)
 	out := outputOf(t, generated, key, err, "texts")
