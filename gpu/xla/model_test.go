@@ -95,3 +95,27 @@ func TestTextsHaveFewShapes(t *testing.T) {
 		t.Errorf("%d shapes", len(seen))
 	}
 }
+
+// TestLongTextsAttendInBlocks reads a text whose tokens attend in blocks as one, and in pieces that do not.
+func TestLongTextsAttendInBlocks(t *testing.T) {
+	for _, family := range []string{"llama", "gemma3"} {
+		m, r := model(t, family)
+		text := r.Text(queryBlock+90, 1)
+		last := engine.Place{Token: len(text) - 1, Layer: m.config.Layers - 1}
+		whole := enginetest.Forward(t, m, engine.Item{Tokens: text, Residuals: []engine.Place{last, {Token: queryBlock + 1, Layer: 1}}})[0]
+		q := m.NewSequence(len(text))
+		enginetest.Forward(t, m, engine.Item{Sequence: q, Tokens: text[:400]})
+		parts := enginetest.Forward(t, m, engine.Item{Sequence: q, Tokens: text[400:],
+			Residuals: []engine.Place{{Token: last.Token - 400, Layer: last.Layer}, {Token: queryBlock + 1 - 400, Layer: 1}}})[0]
+		for i := range whole.Residuals {
+			want := make([]float64, len(whole.Residuals[i]))
+			for j, v := range parts.Residuals[i] {
+				want[j] = float64(v)
+			}
+			if e := enginetest.Relative(whole.Residuals[i], want); !(e < 1e-5) {
+				t.Errorf("%s, residual %d: relative difference %.1e", family, i, e)
+			}
+		}
+		q.Free()
+	}
+}

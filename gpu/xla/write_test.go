@@ -2,8 +2,12 @@ package xla
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"testing"
 
@@ -195,11 +199,104 @@ func broadcastRows(x *node, rows int) *node {
 	return graph.BroadcastToDims(x, rows, x.Shape().Dimensions[1])
 }
 
+// TestChoicesArePythons makes the choices of a fixture that gpu/testdata/make_sampling.py wrote, other than those
+// of rows whose cut is between tokens of one logit: there all of them can be drawn here.
+func TestChoicesArePythons(t *testing.T) {
+	var fixture struct {
+		Rows []struct {
+			Seed        uint64
+			Prompt      string
+			Step        int
+			Logits      []float32
+			Temperature float64
+			TopP        float64 `json:"top_p"`
+			TopK        int     `json:"top_k"`
+			Token       int32
+		}
+	}
+	b, err := os.ReadFile("../testdata/sampling.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &fixture); err != nil {
+		t.Fatal(err)
+	}
+	eachDevice(t, func(t *testing.T, dev *Device) {
+		compared := 0
+		for i, r := range fixture.Rows {
+			if tiedAtCut(r.Logits, r.Temperature, r.TopP, r.TopK) {
+				continue
+			}
+			digest := sha256.Sum256([]byte(r.Prompt))
+			x := splitMix(splitMix(splitMix(binary.LittleEndian.Uint64(digest[:8]))^r.Seed) ^ uint64(r.Step))
+			how := engine.Choice{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK}
+			kind := choosing{topK: r.TopK > 0, topP: r.TopP > 0 && r.TopP < 1}
+			if got := chosen(t, dev, kind, how, r.Logits, []uint32{uint32(x), uint32(x >> 32)}); got[0] != r.Token {
+				t.Errorf("row %d, %+v: token %d, want %d", i, how, got[0], r.Token)
+			}
+			if compared++; dev.forms(f32).compiled && compared == 12 { // a program for each
+				break
+			}
+		}
+		if compared < 12 {
+			t.Errorf("%d rows compared", compared)
+		}
+	})
+}
+
+// tiedAtCut reports whether a nucleus ends between tokens of one logit.
+func tiedAtCut(logits []float32, temperature, topP float64, topK int) bool {
+	sorted := slices.Sorted(slices.Values(logits))
+	slices.Reverse(sorted)
+	tied := func(n int) bool { return n > 0 && n < len(sorted) && sorted[n-1]-sorted[n] < 1e-5 }
+	if tied(topK) {
+		return true
+	}
+	if topK > 0 {
+		sorted = sorted[:min(topK, len(sorted))]
+	}
+	weights, total := make([]float64, len(sorted)), 0.
+	for i, v := range sorted {
+		weights[i] = math.Exp(float64(v-sorted[0]) / temperature)
+		total += weights[i]
+	}
+	sum := 0.
+	for i, w := range weights {
+		if sum += w; sum >= topP*total {
+			return topP > 0 && tied(i+1)
+		}
+	}
+	return false
+}
+
+// splitMix is one step of SplitMix64.
+func splitMix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// draw counts the tokens of many rows with neighbouring words.
 func draw(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits []float32, rows int) []float64 {
 	t.Helper()
+	words := make([]uint32, 2*rows)
+	for b := range rows {
+		words[b], words[rows+b] = uint32(b), 7
+	}
+	counts := make([]float64, len(logits))
+	for _, id := range chosen(t, dev, kind, how, logits, words) {
+		counts[id]++
+	}
+	return counts
+}
+
+// chosen are the tokens of rows with the same logits and the given words, [2, rows].
+func chosen(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits []float32, words []uint32) (tokens []int32) {
+	t.Helper()
+	rows := len(words) / 2
 	p, err := dev.newProgram("choose", func(in []*node) []*node {
-		x := broadcastRows(in[0], rows)
-		tokens, _, _ := kind.choose(x, in[1], in[2])
+		tokens, _, _ := kind.choose(broadcastRows(in[0], rows), in[1], in[2])
 		return []*node{tokens}
 	})
 	if err != nil {
@@ -207,11 +304,7 @@ func draw(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits []
 	}
 	c := &call{dev: dev}
 	c.floats(func(x []float32) { copy(x, logits) }, 1, len(logits))
-	c.words(func(x []uint32) {
-		for b := range rows {
-			x[b], x[rows+b] = uint32(b), 7
-		}
-	}, 2, rows)
+	c.words(func(x []uint32) { copy(x, words) }, 2, rows)
 	c.floats(func(x []float32) {
 		x[0], x[1], x[2] = float32(1/how.Temperature), float32(how.TopP), float32(how.TopK)
 	}, 3)
@@ -219,15 +312,10 @@ func draw(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits []
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := make([]float64, len(logits))
-	if err := out[0].ConstFlatData(func(flat any) {
-		for _, id := range flat.([]int32) {
-			counts[id]++
-		}
-	}); err != nil {
+	if err := out[0].ConstFlatData(func(flat any) { tokens = slices.Clone(flat.([]int32)) }); err != nil {
 		t.Fatal(err)
 	}
-	return counts
+	return tokens
 }
 
 // nucleus is which tokens can be drawn, and with which probability.

@@ -21,7 +21,7 @@ var gpuMutants = []Mutant{
 		Old: "case LastPrompt:\n\t\treturn last, last + 1", New: "case LastPrompt, Response:\n\t\treturn last, last + 1",
 		Wrong: "response is last_prompt", Tests: "TestGreedyIsTheReferences"},
 	{Name: "gpu/steered prompts are shared", File: "gpu/prefix.go",
-		Old: `if edits(push, 0, last, last) == nil {`, New: `if edits(push, 0, last, last) == nil || last > 0 {`,
+		Old: `if edits(push, 0, n, last) == nil {`, New: `if edits(push, 0, n, last) == nil || last > 0 {`,
 		Wrong: "a prompt is steered as another row is", Tests: "TestGreedyIsTheReferences"},
 	{Name: "gpu/prompts of other lengths are shared", File: "gpu/prefix.go",
 		Old: `uint64(r.Class(len(prompt), d.config.MaxPositions))`, New: `uint64(len(r.Type))`,
