@@ -28,7 +28,7 @@ func (d *Decoder) CaptureSteered(ctx context.Context, tokens [][]int32, position
 	if err := checkTextPushes(d.config, len(tokens), push); err != nil {
 		return wrap(err)
 	}
-	free, err := take(ctx)
+	free, err := take(ctx, d.turn)
 	if err != nil {
 		return nil, err
 	}

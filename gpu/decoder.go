@@ -18,14 +18,15 @@ type Decoder struct {
 	engine engine.Engine
 	writer engine.Writer // the engine, if it chooses tokens itself; else nil
 	notes  []string
-	bytes  int // of all weights
-	batch  int // new tokens of a forward pass at most
+	bytes  int           // of all weights
+	batch  int           // new tokens of a forward pass at most
+	turn   chan struct{} // of its device
 
 	kept map[string]engine.Sequence // prefixes of the last call; belongs to the call that has the device
 }
 
 // Open loads a checkpoint onto a device. The tokenizer may be nil; it is then made from the
-// checkpoint's files. Only "cpu" is a device at present.
+// checkpoint's files. The device is named as [ParseDevice] reads it, or as [WithPlugin] gives it.
 //
 // The checkpoint is not needed after Open returns. The error lists everything about the
 // configuration or the tensors that does not fit.
@@ -60,9 +61,13 @@ func newDecoder(config *arch.Config, src arch.Source, deviceName string) (*Decod
 	if _, err := config.CheckTensors(src.Tensors()); err != nil {
 		return nil, err
 	}
-	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src)}
+	device, err := parseWith(deviceName)
+	if err != nil {
+		return nil, err
+	}
+	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src), turn: device.turn()}
 	hold(d.bytes)
-	e, err := openEngine(deviceName, config, src)
+	e, err := openEngine(device, config, src)
 	if err != nil {
 		hold(-d.bytes)
 		return nil, err

@@ -1,6 +1,8 @@
 package gpu
 
 import (
+	"context"
+
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
@@ -17,7 +19,7 @@ func OpenSource(c *arch.Config, src arch.Source, tok *tokenizer.Tokenizer) (*Dec
 
 // OpenEngine makes a decoder without a tokenizer on an engine.
 func OpenEngine(e engine.Engine) *Decoder {
-	d := &Decoder{config: e.Config()}
+	d := &Decoder{config: e.Config(), turn: Device{Platform: cpuPlatform}.turn()}
 	d.setEngine(e)
 	return d
 }
@@ -31,3 +33,12 @@ func ReadGeneration(c *arch.Config, file func(name string) ([]byte, error)) ([]i
 
 // Ends are the tokens that end a text.
 func (d *Decoder) Ends() []int32 { return d.ends() }
+
+// Take takes a device as a measurement does.
+func Take(ctx context.Context, name string) (free func(), err error) {
+	_, free, err = takeDevice(ctx, name)
+	return free, err
+}
+
+// ChipOf is what recipes call a chip.
+func ChipOf(kind string) string { return chipOf(kind) }

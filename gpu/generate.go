@@ -49,7 +49,7 @@ func (d *Decoder) Generate(ctx context.Context, rows []Row, s Sampling) ([]Outpu
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	free, err := take(ctx)
+	free, err := take(ctx, d.turn)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (d *Decoder) Logits(ctx context.Context, tokens [][]int32, push [][]Push) (
 	if err != nil {
 		return wrap(err)
 	}
-	free, err := take(ctx)
+	free, err := take(ctx, d.turn)
 	if err != nil {
 		return nil, err
 	}

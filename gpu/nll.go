@@ -16,7 +16,7 @@ func (d *Decoder) NLL(ctx context.Context, prompts, continuations [][]int32) ([]
 	if err := d.checkScore(prompts, continuations); err != nil {
 		return wrap(err)
 	}
-	free, err := take(ctx)
+	free, err := take(ctx, d.turn)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ const (
 // be ten times wrong.
 func MeasureSpeed(ctx context.Context, deviceName string, in, out int) (Speed, error) {
 	wrap := func(err error) (Speed, error) { return Speed{}, fmt.Errorf("measure the device's speed: %w", err) }
-	free, err := takeDevice(ctx, deviceName)
+	device, free, err := takeDevice(ctx, deviceName)
 	if err != nil {
 		return wrap(err)
 	}
@@ -49,7 +49,7 @@ func MeasureSpeed(ctx context.Context, deviceName string, in, out int) (Speed, e
 	if err != nil {
 		return wrap(err)
 	}
-	e, err := openEngine(deviceName, config, evenWeights{config})
+	e, err := openEngine(device, config, evenWeights{config})
 	if err != nil {
 		return wrap(err)
 	}

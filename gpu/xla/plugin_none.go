@@ -8,6 +8,8 @@ import (
 	"github.com/gomlx/compute"
 )
 
-func openPlugin(Plugin) (compute.Backend, error) {
-	return nil, errors.New("this program was built without XLA, which needs cgo on Linux")
-}
+var errBuiltWithout = errors.New("this program was built without XLA, which needs Linux and cgo (CGO_ENABLED=1 and a C compiler, without -tags noxla)")
+
+func openPlugin(Plugin) (compute.Backend, error) { return nil, errBuiltWithout }
+
+func facts(compute.Backend) (Facts, error) { return Facts{}, errBuiltWithout }

@@ -1,0 +1,81 @@
+package gpu
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/gpu/engine"
+	"github.com/persona-transfer/runpipeline/gpu/xla"
+	"github.com/persona-transfer/runpipeline/gpu/xla/pjrt"
+)
+
+// pjrtPlatform is the device's in PJRT's words.
+func (d Device) pjrtPlatform() pjrt.Platform {
+	if d.Platform == cudaPlatform {
+		return pjrt.CUDA
+	}
+	return pjrt.CPU
+}
+
+// open finds the device's plugin and opens it, once in a process, and completes what is known of the device.
+func (d *Device) open() (*xla.Device, error) {
+	wrap := func(err error) error { return fmt.Errorf("device %s: %w: %w", d.name(), ErrNoDevice, err) }
+	file, err := pjrt.Find(d.pjrtPlatform(), d.plugin)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	opened, err := xla.Open(xla.Plugin{Path: file.Path, CUDA: d.Platform == cudaPlatform, Ordinal: d.card})
+	if err != nil {
+		return nil, wrap(fmt.Errorf("plugin %s (from %s): %w", file.Path, file.From, err))
+	}
+	facts, err := opened.Facts()
+	if err != nil {
+		return nil, wrap(err)
+	}
+	d.Compiler = file.Compiler()
+	d.Notes = fmt.Sprintf("plugin %s (%s, from %s)", file.Path, file.Title(), file.From)
+	if d.Platform == hostPlatform {
+		d.Chip = pjrt.HostChip()
+		return opened, nil
+	}
+	d.Chip = chipOf(facts.Kind)
+	d.Notes = facts.Kind + ", " + d.Notes
+	return opened, nil
+}
+
+// name is how the user writes the device.
+func (d Device) name() string {
+	name := d.Platform
+	if d.card > 0 {
+		name += fmt.Sprintf(":%d", d.card)
+	}
+	if d.DType != "float32" {
+		name += ":bf16"
+	}
+	return name
+}
+
+var (
+	chipWord  = regexp.MustCompile(`[a-z0-9]+`)
+	chipNoise = regexp.MustCompile(`^(nvidia|tesla|geforce|quadro|gpu|[0-9]+gb|hbm[0-9a-z]*)$`)
+)
+
+// chipOf is a short word for a chip as its maker calls it, without brand and memory: "NVIDIA H100 80GB HBM3" is
+// "h100", "NVIDIA H100 PCIe", which has fewer processors and so other programs, "h100-pcie".
+func chipOf(kind string) string {
+	words := slices.DeleteFunc(chipWord.FindAllString(strings.ToLower(kind), -1), chipNoise.MatchString)
+	return cmp.Or(strings.Join(words, "-"), "unknown")
+}
+
+// openXLA loads a model onto a device behind a plugin.
+func openXLA(d Device, c *arch.Config, src arch.Source) (engine.Engine, error) {
+	opened, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	return xla.Load(opened, c, src, xla.Options{BFloat16: d.DType == "bfloat16"})
+}
