@@ -94,12 +94,12 @@ func choose(p Platform, explicit string) (path, from string, err error) {
 }
 
 // named finds a platform's path in a list "name:path,name:path"; it is "" if the list has no such name. A path may
-// have commas and colons: what follows a comma is a new name only if a colon comes before any slash.
+// have commas and colons: what follows a comma is a new entry only if it is a name and an absolute path.
 func named(p Platform, list string) (path string, err error) {
 	var entries []string
 	for _, part := range strings.Split(list, ",") {
-		name, _, ok := strings.Cut(part, ":")
-		if len(entries) > 0 && (!ok || strings.Contains(name, "/")) {
+		name, at, ok := strings.Cut(part, ":")
+		if len(entries) > 0 && !(ok && filepath.IsAbs(at) && !strings.Contains(name, "/")) {
 			entries[len(entries)-1] += "," + part
 			continue
 		}
