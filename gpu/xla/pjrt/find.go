@@ -19,6 +19,9 @@ const (
 	folders    = "PJRT_PLUGIN_LIBRARY_PATH"     // folders separated by colons, as go-xla reads it
 )
 
+// installer is who chose a plugin that nobody names.
+const installer = "runpipeline device install"
+
 // Variables are the names of the environment variables that are asked, in their order.
 func Variables(p Platform) []string {
 	return []string{"PJRT_" + strings.ToUpper(string(p)) + "_PLUGIN", namedFiles, folders}
@@ -83,7 +86,7 @@ func choose(p Platform, explicit string) (path, from string, err error) {
 	if folder, err := Folder(p); err == nil {
 		path, err := inside(p, folder)
 		if err == nil {
-			return path, "runpipeline device install", nil
+			return path, installer, nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return "", "", err
@@ -211,5 +214,5 @@ func Places(p Platform, explicit string) []Place {
 		places = append(places, Place{v, os.Getenv(v)})
 	}
 	folder, _ := Folder(p)
-	return append(places, Place{"runpipeline device install", folder})
+	return append(places, Place{installer, folder})
 }
