@@ -66,7 +66,7 @@ func ParseDevice(name string) (Device, error) {
 		card, _ = strconv.Atoi(m[3]) // none: 0
 	}
 	if m == nil || m[1] == hostPlatform && m[2] != "" || card > maxCard {
-		return Device{}, fmt.Errorf("device %.100q: %w (want cpu, xla-cpu or cuda; cuda:1 is the second card; xla-cpu:bf16, cuda:bf16, cuda:1:bf16 multiply in bfloat16)", name, ErrNoDevice)
+		return Device{}, fmt.Errorf("%.100q: %w (want cpu, xla-cpu or cuda; cuda:1 is the second card; xla-cpu:bf16, cuda:bf16, cuda:1:bf16 multiply in bfloat16)", name, ErrNoDevice)
 	}
 	d := Device{Platform: cmp.Or(m[1], cpuPlatform), DType: "float32", card: card}
 	if m[4] != "" {
@@ -89,10 +89,13 @@ func parseWith(name string) (Device, error) {
 	name, path, has := strings.Cut(name, "@")
 	d, err := ParseDevice(name)
 	if err == nil && has && d.Platform == cpuPlatform {
-		return d, fmt.Errorf("device %s: %w with a plugin: this program computes itself there", name, ErrNoDevice)
+		err = fmt.Errorf("%s: %w with a plugin: this program computes itself there", name, ErrNoDevice)
+	}
+	if err != nil {
+		return d, fmt.Errorf("device %w", err)
 	}
 	d.plugin = path
-	return d, err
+	return d, nil
 }
 
 // DeviceFor describes a device. Other devices than "cpu" are opened for it, once in a process. The error wraps

@@ -19,9 +19,11 @@ import (
 
 // BenchOptions say what is measured.
 type BenchOptions struct {
-	Model, Device string
-	Layer         int // −1: the middle one
-	Repeat        int
+	Model  string
+	Device string
+	Plugin string // of the device, "" to find it
+	Layer  int    // −1: the middle one
+	Repeat int
 }
 
 // A Bench is how fast a model runs on a machine, beside what the machine does at most. Rates are those of
@@ -30,7 +32,7 @@ type Bench struct {
 	Model      string `json:"model"`
 	Digest     string `json:"digest"` // the beginning of that of the model's files
 	Device     string `json:"device"`
-	Kernels    string `json:"kernels"`
+	Kernels    string `json:"kernels,omitempty"` // instruction set of this program's own
 	Cores      int    `json:"cores"`
 	Parameters int    `json:"parameters"`
 	TokenBytes int    `json:"token_bytes"` // of weights that a pass of one token reads
@@ -38,9 +40,10 @@ type Bench struct {
 	Layer      int    `json:"layer"` // after which activations are captured and the vector is added
 	Repeat     int    `json:"repeat"`
 
-	PeakGFLOPs float64 `json:"peak_gflops"` // of products in float32
-	PeakRead   float64 `json:"peak_read_gbs"`
-	PeakCopied float64 `json:"peak_copied_gbs"`
+	// Of the processor, by this program's own kernels; of a card nothing is measured.
+	PeakGFLOPs float64 `json:"peak_gflops,omitempty"` // of products in float32
+	PeakRead   float64 `json:"peak_read_gbs,omitempty"`
+	PeakCopied float64 `json:"peak_copied_gbs,omitempty"`
 
 	Work []BenchWork `json:"work"`
 }
@@ -96,17 +99,17 @@ func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench
 	if err != nil {
 		return nil, missingModel(err)
 	}
-	m := &benchmark{options: o, files: c}
+	device, err := OpenDevice("-", o.Device, o.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	m := &benchmark{device: device, files: c, repeat: o.Repeat}
 	if err := m.open(); err != nil {
 		return nil, missingModel(err)
 	}
 	defer func() { m.decoder.Close() }()
-	device, err := gpu.DeviceFor(o.Device)
-	if err != nil {
-		return nil, err
-	}
 	config := m.decoder.Config()
-	b := &Bench{Model: modelName(o.Model), Digest: digest[:min(12, len(digest))], Device: device.String(), Kernels: cpu.Kernels(), Cores: runtime.GOMAXPROCS(0),
+	b := &Bench{Model: modelName(o.Model), Digest: digest[:min(12, len(digest))], Device: device.String(), Kernels: device.kernels(), Cores: runtime.GOMAXPROCS(0),
 		Parameters: config.Parameters(), TokenBytes: cpu.TokenBytes(config, c), Layers: config.Layers, Layer: o.Layer, Repeat: o.Repeat}
 	if b.Layer < 0 {
 		b.Layer = config.Layers / 2
@@ -125,10 +128,9 @@ func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench
 
 // check names everything that is wrong before any weights are read or fetched.
 func (o BenchOptions) check(ctx context.Context) error {
-	var problems Problems
-	if _, err := gpu.DeviceFor(o.Device); err != nil {
-		problems = append(problems, "-device: "+err.Error())
-	}
+	k := &check{}
+	checkDevice(k, "-", o.Device, o.Plugin)
+	problems := k.problems
 	if o.Repeat < 1 {
 		problems = append(problems, fmt.Sprintf("-repeat %d: want 1 or more", o.Repeat))
 	}
@@ -166,7 +168,8 @@ func benchConfig(ctx context.Context, ref string) (*arch.Config, error) {
 
 // A benchmark is a measurement under way.
 type benchmark struct {
-	options BenchOptions
+	device  Device
+	repeat  int
 	files   *checkpoint.Checkpoint
 	decoder *gpu.Decoder
 }
@@ -178,7 +181,7 @@ func (m *benchmark) open() (err error) {
 		m.decoder = nil
 		debug.FreeOSMemory() // no two copies side by side
 	}
-	m.decoder, err = gpu.Open(m.files, nil, m.options.Device)
+	m.decoder, err = gpu.Open(m.files, nil, m.device.open)
 	return err
 }
 
@@ -195,9 +198,9 @@ type job struct {
 // rounds runs every job once in each round, so that a machine that is disturbed for a while disturbs all
 // alike, and measures the machine itself in between.
 func (m *benchmark) rounds(ctx context.Context, jobs []*job, told func(int)) (peak gpu.Peak, err error) {
-	for round := range m.options.Repeat {
+	for round := range m.repeat {
 		told(round + 1)
-		p, err := gpu.MeasurePeak(ctx, m.options.Device)
+		p, err := gpu.MeasurePeak(ctx, m.device.open)
 		if err != nil {
 			return peak, err
 		}
@@ -227,9 +230,13 @@ func (j *job) result(b *Bench) BenchWork {
 	tokens := float64(j.texts * j.tokens)
 	w.Rate, w.Best = tokens/w.Median, tokens/w.Min
 	w.GFLOPs = 2 * j.products / w.Median / 1e9
-	w.OfPeak = w.GFLOPs / b.PeakGFLOPs
+	if b.PeakGFLOPs > 0 {
+		w.OfPeak = w.GFLOPs / b.PeakGFLOPs
+	}
 	w.Read = j.reads * float64(b.TokenBytes) / w.Median / 1e9
-	w.OfReading = w.Read / b.PeakRead
+	if b.PeakRead > 0 {
+		w.OfReading = w.Read / b.PeakRead
+	}
 	return w
 }
 

@@ -116,7 +116,7 @@ func TestBenchNamesAllProblems(t *testing.T) {
 		missing bool
 		want    []string
 	}{
-		{BenchOptions{Model: "tiny:llama", Device: "abacus", Layer: 4, Repeat: 0}, false, []string{"3 problems", `-device: device "abacus": no such device`, "-layer 4: model tiny:llama has layers 0 to 3", "-repeat 0: want 1 or more"}},
+		{BenchOptions{Model: "tiny:llama", Device: "abacus", Layer: 4, Repeat: 0}, false, []string{"3 problems", `-device: "abacus": no such device`, "-layer 4: model tiny:llama has layers 0 to 3", "-repeat 0: want 1 or more"}},
 		{BenchOptions{Device: "cpu", Layer: -2, Repeat: -1}, false, []string{"3 problems", "-model: missing", "-layer -2: ", "-repeat -1: "}},
 		{BenchOptions{Model: "nowhere.gguf", Device: "cpu", Layer: -1, Repeat: 0}, false, []string{"2 problems", "-repeat 0: ", "nowhere.gguf"}},
 		{BenchOptions{Model: "nowhere.gguf", Device: "cpu", Layer: -1, Repeat: 1}, true, []string{"nowhere.gguf"}},

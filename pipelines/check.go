@@ -53,7 +53,7 @@ func (e *Experiment) checkModel(ctx context.Context, m transforms.Model, layer i
 		return err
 	}
 	defer c.Close()
-	d, err := gpu.Open(c, nil, e.Device)
+	d, err := gpu.Open(c, nil, e.device.open)
 	if err != nil {
 		return err
 	}

@@ -51,10 +51,11 @@ type Config struct {
 	Judge    Judge    `json:"judge"`
 	Primary  Primary  `json:"primary"`
 
-	Seed      uint64 `json:"seed"`
-	Device    string `json:"device"`
-	DType     string `json:"dtype"`
-	OutputDir string `json:"output_dir"`
+	Seed         uint64 `json:"seed"`
+	Device       string `json:"device"`                  // "cpu", or as [gpu.ParseDevice] reads it
+	DevicePlugin string `json:"device_plugin,omitempty"` // where the plugin of another device is: a file or a folder; in no recipe
+	DType        string `json:"dtype"`                   // of residual streams and vectors
+	OutputDir    string `json:"output_dir"`
 
 	folder  string   // where relative paths in the configuration start
 	assumed []string // keys that the file should have and has not: units of values that it has, and the layer

@@ -145,7 +145,9 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"rubric with a persona too many", `{"judge": {"rubrics": {"coherence": "testdata/rubric.txt"}}}`, nil, []string{"judge.rubrics.coherence: {persona} stands for nothing here"}},
 		{"rubric that is a folder", `{"judge": {"rubrics": {"trait": "testdata"}}}`, nil, []string{"judge.rubrics.trait: testdata: a folder, want a file"}},
 		{"long description", `{"persona_datasets": {"silly": {"positive_texts": ["ha"], "negative_texts": ["hm"], "description": "` + strings.Repeat("a", 65537) + `"}}}`, nil, []string{"persona_datasets.silly.description: 65537 bytes"}},
-		{"device", `{"device": "tpu"}`, nil, []string{`device: "tpu"; want one of cpu`}},
+		{"device", `{"device": "tpu"}`, nil, []string{`device: "tpu": no such device (want cpu, xla-cpu or cuda;`}},
+		{"device with a number", `{"device": "cpu:1"}`, nil, []string{`device: "cpu:1": no such device`}},
+		{"plugin of the processor", `{"device_plugin": "x.so"}`, nil, []string{`device_plugin: x.so, but the device is cpu`}},
 		{"dtype", `{"dtype": "int8"}`, nil, []string{`dtype: "int8"; want one of float32`}},
 		{"no output folder", `{"output_dir": ""}`, nil, []string{"output_dir: empty"}},
 

@@ -45,7 +45,7 @@ func (e *Experiment) Costs(ctx context.Context, plan *Plan) (Costs, error) {
 	for _, s := range e.sides() {
 		hidden, inner = max(hidden, s.shape.Hidden), max(inner, s.shape.Inner)
 	}
-	speed, err := transforms.MeasureSpeed(ctx, e.Device, hidden, inner)
+	speed, err := transforms.MeasureSpeed(ctx, e.device.open, hidden, inner)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // openTiny opens the embedded target.
 func openTiny(t *testing.T) *Model {
 	t.Helper()
-	m, err := OpenModel(t.Context(), "tiny:llama", "cpu")
+	m, err := OpenModel(t.Context(), "tiny:llama", onCPU)
 	if err != nil {
 		t.Fatal(err)
 	}

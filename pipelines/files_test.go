@@ -31,7 +31,7 @@ func TestWhatIsNoFileIsRefusedAtOnce(t *testing.T) {
 	asTexts := func(key string) func(string) error {
 		return func(path string) error { _, err := ParseConfig(pair().with(key, path).bytes(), ""); return err }
 	}
-	m, err := OpenModel(t.Context(), "tiny:llama", "cpu")
+	m, err := OpenModel(t.Context(), "tiny:llama", onCPU)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestWhatIsNoNumberIsAnError(t *testing.T) {
 	} {
 		folder := copyModel(t, tiny.Target)
 		spoil(t, folder, c.tensor, c.from, c.n)
-		m, err := OpenModel(t.Context(), folder, "cpu")
+		m, err := OpenModel(t.Context(), folder, onCPU)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestImmenseAlphasAreRefused(t *testing.T) {
 	if err := os.WriteFile(vector, []byte(`{"directions":[{"layer":1,"values":[`+strings.Repeat("3e38,", 127)+`1]}]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, err := OpenModel(t.Context(), "tiny:llama", "cpu")
+	m, err := OpenModel(t.Context(), "tiny:llama", onCPU)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/cache"
+	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/tiny"
 	"github.com/persona-transfer/runpipeline/transforms"
 )
@@ -318,3 +319,6 @@ func DefaultConfig() Config {
 	}
 	return c
 }
+
+// onCPU is the device that is always there.
+var onCPU = Device{Device: gpu.Device{Platform: "cpu", DType: "float32"}, name: "cpu", open: "cpu"}

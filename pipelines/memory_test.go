@@ -44,7 +44,7 @@ func TestAModelAloneNeedsItsWeightsAndTheRest(t *testing.T) {
 	const weights = 1<<20 + 950<<10 // of tiny:llama, a little less
 	for name, open := range map[string]func(context.Context) error{
 		"probe and steer": func(ctx context.Context) error {
-			m, err := OpenModel(ctx, "tiny:llama", "cpu")
+			m, err := OpenModel(ctx, "tiny:llama", onCPU)
 			if err == nil {
 				m.Close()
 			}

@@ -22,7 +22,7 @@ type Model struct {
 }
 
 // OpenModel opens a model by reference.
-func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
+func OpenModel(ctx context.Context, ref string, device Device) (*Model, error) {
 	c, err := transforms.OpenFiles(ctx, ref, false)
 	if err != nil {
 		return nil, missingModel(err)
@@ -31,7 +31,7 @@ func OpenModel(ctx context.Context, ref, device string) (*Model, error) {
 	if err := fits(ctx, ref, c, fewTexts, fewTextsBytes); err != nil {
 		return nil, err
 	}
-	d, err := gpu.Open(c, nil, device)
+	d, err := gpu.Open(c, nil, device.open)
 	if err != nil {
 		return nil, missingModel(err)
 	}

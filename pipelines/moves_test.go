@@ -128,9 +128,10 @@ var moves = map[string][]move{
 	// Everything that draws: the texts of the pairs, permutations, directions, tokens, resamples.
 	"seed": {{own: []string{"pairs", "anchors", "vectors", "cosines", "generate", "evaluate"}, first: []string{"pairs", "anchors"}}},
 
-	// One value each for now; see TestDeviceMovesEveryStageThatRunsAModel.
-	"device": {{set: "device=abacus", refused: "device"}},
-	"dtype":  {{set: "dtype=float8", refused: "dtype"}},
+	// Other devices than this one need a plugin; see TestDeviceMovesEveryStageThatRunsAModel.
+	"device":        {{set: "device=abacus", refused: "device"}},
+	"device_plugin": {{set: "device_plugin=x.so", refused: "device_plugin"}},
+	"dtype":         {{set: "dtype=float8", refused: "dtype"}},
 
 	"output_dir": {{set: "output_dir=elsewhere"}},
 }
@@ -226,8 +227,8 @@ func TestStagesFollowWhatTheyRead(t *testing.T) {
 	}
 }
 
-// TestDeviceMovesEveryStageThatRunsAModel stands in for device and dtype, which have one value
-// each: both, with the instruction set, are the text that a model's recipe calls device.
+// TestDeviceMovesEveryStageThatRunsAModel stands in for device and dtype: both, with chip and compiler where they
+// decide bits, are the text that a model's recipe calls device.
 func TestDeviceMovesEveryStageThatRunsAModel(t *testing.T) {
 	before, after := laid(t, parsed(t, everything(), nil)), laid(t, parsed(t, everything(), nil))
 	for _, word := range []string{"cpu", "float32"} {

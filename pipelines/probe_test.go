@@ -18,7 +18,7 @@ func TestProbeEndsWhereGenerationDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	greedy := func(o ProbeOptions) []int32 {
-		m, err := OpenModel(t.Context(), dir, "cpu")
+		m, err := OpenModel(t.Context(), dir, onCPU)
 		if err != nil {
 			t.Fatal(err)
 		}

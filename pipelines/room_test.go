@@ -12,7 +12,7 @@ import (
 // TestContinuationsAreNoLongerThanTheModelReads asks probe and steer for more tokens than the embedded
 // model's 256 positions hold. Nothing is made for them.
 func TestContinuationsAreNoLongerThanTheModelReads(t *testing.T) {
-	m, err := OpenModel(t.Context(), "tiny:llama", "cpu")
+	m, err := OpenModel(t.Context(), "tiny:llama", onCPU)
 	if err != nil {
 		t.Fatal(err)
 	}

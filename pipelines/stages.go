@@ -61,6 +61,7 @@ type Experiment struct {
 	Source, Target Side
 	notes          []string // what is odd about the models' files
 
+	device   Device
 	inputs   map[cache.Digest][]byte // texts of the configuration, which stages read from the store
 	personas []transforms.PersonaRef
 	stages   []transforms.Stage
@@ -74,6 +75,9 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 	e.Source, e.Target = Side{name: "source", configured: c.SourceModel}, Side{name: "target", configured: c.TargetModel}
 	var problems Problems
 	var missing error
+	if e.device, missing = OpenDevice("", c.Device, c.DevicePlugin); errors.Is(missing, ErrConfig) {
+		return nil, missing
+	}
 	for _, s := range e.sides() {
 		err := e.find(ctx, s, metadataOnly)
 		switch {
@@ -112,11 +116,7 @@ func (e *Experiment) layers() (problems Problems) {
 
 // Warning is a line for the user when the device is much slower than it could be, else "".
 func (e *Experiment) Warning() string {
-	d, err := gpu.DeviceFor(e.Device)
-	if err != nil {
-		return ""
-	}
-	return d.Warning()
+	return e.device.Warning()
 }
 
 // Notes tell what is odd about the models' files and was passed over, one line each.
@@ -138,7 +138,7 @@ func (e *Experiment) VocabularyWarnings(ctx context.Context) (lines []string, er
 
 // find opens a model's files for as long as it takes to know what they are.
 func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error {
-	s.Model = transforms.Model{Ref: s.configured, Open: e.Device, Template: e.ChatTemplate, Date: e.TemplateDate}
+	s.Model = transforms.Model{Ref: s.configured, Open: e.device.open, Template: e.ChatTemplate, Date: e.TemplateDate}
 	if path, ok := e.modelFile(s.configured); ok {
 		s.Ref = path
 	}
@@ -175,9 +175,8 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 	for _, note := range notes {
 		e.notes = append(e.notes, modelName(s.configured)+": "+note)
 	}
-	device, err := gpu.DeviceFor(e.Device)
-	s.Device = device.String()
-	return err
+	s.Device = e.device.String()
+	return nil
 }
 
 // input registers bytes that a stage will read, and gives their digest.

@@ -13,13 +13,15 @@ func benchCommand(ctx context.Context, a *app, args []string) error {
 	var o pipelines.BenchOptions
 	f := newFlags("bench", a.stderr)
 	f.StringVar(&o.Model, "model", "", "model: a folder, a .gguf file, a hub id or tiny:…")
-	f.StringVar(&o.Device, "device", "cpu", "`device` that runs it")
+	var device deviceFlags
+	device.register(f, "cpu")
 	f.IntVar(&o.Layer, "layer", -1, "block after which activations are captured and a vector is added (default: the middle one)")
 	f.IntVar(&o.Repeat, "repeat", 3, "how many times everything is measured; the median counts")
 	asJSON := f.Bool("json", false, "print JSON instead of a table")
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
+	o.Device, o.Plugin = device.name, device.plugin
 	b, err := undivided(ctx, a, func(ctx context.Context) (*pipelines.Bench, error) {
 		return pipelines.RunBench(ctx, o, func(round int) { a.stderr.line("round %d of %d", round, o.Repeat) })
 	})

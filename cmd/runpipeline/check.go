@@ -20,6 +20,7 @@ func checkCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
+	a.deviceLine(e.DeviceLine())
 	failed := 0
 	err = e.Check(ctx, func(r pipelines.CheckResult) {
 		word := "PASS"

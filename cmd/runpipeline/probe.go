@@ -26,6 +26,8 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	steering(f, &o.Steer, "steer")
 	out := f.String("out", "", "safetensors `file` for tokens, residuals and logits")
 	asJSON := f.Bool("json", false, "print JSON")
+	var device deviceFlags
+	device.register(f, "cpu")
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
@@ -60,11 +62,16 @@ func probeCommand(ctx context.Context, a *app, args []string) error {
 	if len(problems) > 0 {
 		return problems
 	}
-	m, err := pipelines.OpenModel(ctx, *model, "cpu")
+	v, err := device.open()
+	if err != nil {
+		return err
+	}
+	m, err := pipelines.OpenModel(ctx, *model, v)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	a.deviceLine(v.Line())
 	a.notes(m.Notes())
 	a.warn(m.Warning())
 	if o.Steer.File != "" {

@@ -22,12 +22,14 @@ import (
 type experimentFlags struct {
 	config, cache string
 	set           list
+	device        deviceFlags
 }
 
 func (x *experimentFlags) register(f *flag.FlagSet) {
 	f.StringVar(&x.config, "config", "", "configuration `file` (default: the embedded experiment)")
 	f.Var(&x.set, "set", "override one `key=value` of the configuration, for instance -set n_seeds=1; may be repeated")
 	f.StringVar(&x.cache, "cache", "", "`folder` of the artifact store (default: runpipeline in the user's cache folder)")
+	x.device.register(f, "")
 }
 
 type runFlags struct {
@@ -48,7 +50,11 @@ func (x *runFlags) register(f *flag.FlagSet) {
 
 // load reads the configuration and finds the models.
 func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelines.Experiment, error) {
-	c, err := pipelines.LoadConfig(ctx, x.config, x.set)
+	set, err := x.device.settings()
+	if err != nil {
+		return nil, err
+	}
+	c, err := pipelines.LoadConfig(ctx, x.config, append(slices.Clone(x.set), set...))
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +125,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	store, err := cache.Open(o.Cache)
 	if err != nil {
 		return storeProblem(err)
+	}
+	if !x.quiet {
+		a.deviceLine(e.DeviceLine())
 	}
 	plan, err := e.Plan(ctx, store)
 	if err != nil {
@@ -267,6 +276,9 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 	e, err := x.load(ctx, true)
 	if err != nil {
 		return err
+	}
+	if !x.quiet {
+		a.deviceLine(e.DeviceLine())
 	}
 	store, err := openForPlan(o.Cache)
 	if err != nil {

@@ -32,6 +32,8 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	f.IntVar(&s.Sampling.TopK, "top_k", 50, "")
 	f.Uint64Var(&s.Seed, "seed", 42, "")
 	f.BoolVar(&s.Template, "chat", false, "put the prompt into the model's chat template")
+	var device deviceFlags
+	device.register(f, "cpu")
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
@@ -49,11 +51,16 @@ func steerCommand(ctx context.Context, a *app, args []string) error {
 	if len(problems) > 0 {
 		return problems
 	}
-	m, err := pipelines.OpenModel(ctx, *model, "cpu")
+	v, err := device.open()
+	if err != nil {
+		return err
+	}
+	m, err := pipelines.OpenModel(ctx, *model, v)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	a.deviceLine(v.Line())
 	a.notes(m.Notes())
 	a.warn(m.Warning())
 	s.Model = m

@@ -10,10 +10,17 @@ import (
 // Bench prints how fast a model runs, for a terminal of so many columns; 0: for no terminal.
 func Bench(w io.Writer, b *pipelines.Bench, columns int) error {
 	p := &printer{w: w, width: columns}
+	device, peak := fmt.Sprintf("%s, %d cores", b.Device, b.Cores), "not measured: there is no measure of cards"
+	if b.Kernels != "" {
+		device = fmt.Sprintf("%s, kernels %s, %d cores", b.Device, b.Kernels, b.Cores)
+	}
+	if b.PeakGFLOPs > 0 {
+		peak = fmt.Sprintf("%.1f GFLOP/s in float32 products; memory: %.1f GB/s read, %.1f GB/s copied", b.PeakGFLOPs, b.PeakRead, b.PeakCopied)
+	}
 	p.columns([][]string{
 		{"model", fmt.Sprintf("%s (%s), %d blocks, %.4g million parameters; a pass of one token reads %s of weights", b.Model, b.Digest, b.Layers, float64(b.Parameters)/1e6, pipelines.Size(b.TokenBytes))},
-		{"device", fmt.Sprintf("%s, kernels %s, %d cores", b.Device, b.Kernels, b.Cores)},
-		{"peak", fmt.Sprintf("%.1f GFLOP/s in float32 products; memory: %.1f GB/s read, %.1f GB/s copied", b.PeakGFLOPs, b.PeakRead, b.PeakCopied)},
+		{"device", device},
+		{"peak", peak},
 	})
 	p.line("")
 	rows := [][]string{{"work", "texts × tokens", "seconds", "tokens/s", "best", "of the peak"}}
@@ -24,6 +31,8 @@ func Bench(w io.Writer, b *pipelines.Bench, columns int) error {
 			row[3], row[4] = perSecond(x.Rate), perSecond(x.Best)
 		}
 		switch {
+		case b.PeakGFLOPs == 0 && x.GFLOPs > 0:
+			row[5] = fmt.Sprintf("(%.1f GFLOP/s)", x.GFLOPs)
 		case x.Read > 0:
 			row[5] = fmt.Sprintf("%.0f%% (%.1f GB/s of weights)", 100*x.OfReading, x.Read)
 		case x.GFLOPs > 0:

@@ -164,7 +164,7 @@ func methods(s *Results) (paragraphs []string) {
 
 // sampling is how the target wrote.
 func sampling(c pipelines.Config) string {
-	return fmt.Sprintf(" (%d %s each, at most %d tokens, temperature %g, top-p %g, top-k %d, steered positions: %s; %s in %s, seed %d)", c.NSeeds, plural(c.NSeeds, "sample", "samples"), c.MaxNewTokens, c.Temperature, c.TopP, c.TopK, c.SteerPositions, c.Device, c.DType, c.Seed)
+	return fmt.Sprintf(" (%d %s each, at most %d tokens, temperature %g, top-p %g, top-k %d, steered positions: %s; %s, seed %d)", c.NSeeds, plural(c.NSeeds, "sample", "samples"), c.MaxNewTokens, c.Temperature, c.TopP, c.TopK, c.SteerPositions, c.Arithmetic(), c.Seed)
 }
 
 func plural(n int, one, many string) string {
