@@ -35,6 +35,7 @@ type Device struct {
 	DType    string // type of the operands of products: "float32", never rounded to less (no TF32), or "bfloat16"
 	Chip     string // what of the chip decides the bits, "" for "cpu", whose bits are the same on all: "h100"
 	Compiler string // that made the programs, "" for "cpu": "jax-cuda13-pjrt-0.11.2"
+	Memory   int64  // bytes that it gives to programs, 0 if its plugin does not say
 	Notes    string // for people: which card, its memory and which plugin, "" for "cpu"
 
 	card   int    // which of several, counted from 0

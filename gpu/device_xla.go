@@ -42,7 +42,7 @@ func (d *Device) open() (*xla.Device, error) {
 		d.Chip = pjrt.HostChip()
 		return opened, nil
 	}
-	d.Chip = chipOf(facts.Kind)
+	d.Chip, d.Memory = chipOf(facts.Kind), facts.Memory.Limit
 	d.Notes = facts.Kind + ", " + d.Notes
 	return opened, nil
 }

@@ -13,6 +13,7 @@
 //	runpipeline fit     fit a map to paired activations of your own
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
+//	runpipeline device  list what can run models here, or install a plugin for XLA
 //	runpipeline version what this program was built from
 //
 // Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
@@ -21,7 +22,7 @@
 //	1    a stage failed; the message names it and the cause
 //	2    never chosen: the Go runtime crashed
 //	3    bad flag or configuration; nothing was run
-//	4    model or data missing, or too little memory for it; nothing was begun
+//	4    model, data or device missing, or too little memory; nothing was begun
 //	5    stored bytes are damaged
 //	6    check found a difference: a line says FAIL
 //	130  interrupted; finished work is kept
@@ -91,6 +92,7 @@ var commands = []command{
 	{"fit", "fit a map to paired activations of your own", fitCommand},
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
+	{"device", "list what can run models here, or install a plugin for XLA", deviceCommand},
 	{"version", "what this program was built from", versionCommand},
 }
 
@@ -209,7 +211,7 @@ func (a *app) manual(w io.Writer) {
 	new(runFlags).register(f)
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\nexit codes: 0 done; 1 a stage failed; 3 bad flag or configuration (nothing was run);")
-	fmt.Fprintln(w, "4 model or data missing, or too little memory; 5 stored bytes damaged; 6 check found a difference; 130 interrupted (finished work is kept)")
+	fmt.Fprintln(w, "4 model, data or device missing, or too little memory; 5 stored bytes damaged; 6 check found a difference; 130 interrupted (finished work is kept)")
 }
 
 // errDiffers is a verification that was carried out and came out wrong.

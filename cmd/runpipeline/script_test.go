@@ -100,8 +100,11 @@ func newScript(t *testing.T) *script {
 	}
 	s := &script{t: t, dir: t.TempDir(), folder: folder}
 	t.Chdir(s.dir)
-	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "HF_HOME"} {
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "HF_HOME"} {
 		t.Setenv(name, filepath.Join(s.dir, "home"))
+	}
+	for _, name := range []string{"PJRT_CPU_PLUGIN", "PJRT_CUDA_PLUGIN", "PJRT_NAMES_AND_LIBRARY_PATHS", "PJRT_PLUGIN_LIBRARY_PATH"} {
+		t.Setenv(name, "")
 	}
 	t.Setenv("HF_HUB_OFFLINE", "1")
 	t.Setenv("OPENAI_API_KEY", "")

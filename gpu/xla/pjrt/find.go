@@ -38,7 +38,7 @@ type Place struct {
 func Find(p Platform, explicit string) (File, error) {
 	path, from, err := choose(p, explicit)
 	if err != nil {
-		return File{}, fmt.Errorf("%w for %s: %w", ErrNone, p.device(), err)
+		return File{}, fmt.Errorf("%w: %w", ErrNone, err)
 	}
 	if path, err = filepath.Abs(path); err == nil {
 		var f File
@@ -46,7 +46,7 @@ func Find(p Platform, explicit string) (File, error) {
 			return f, nil
 		}
 	}
-	return File{}, fmt.Errorf("%w for %s: %w", ErrNone, p.device(), err)
+	return File{}, fmt.Errorf("%w: %w", ErrNone, err)
 }
 
 // device is the platform's name as a device of this program.
@@ -205,6 +205,14 @@ func Folder(p Platform) (string, error) {
 		base = filepath.Join(home, ".local", "share")
 	}
 	return filepath.Join(base, "runpipeline", "plugins", p.device()), nil
+}
+
+// String says where, or that nothing is named there.
+func (p Place) String() string {
+	if p.Path == "" {
+		return p.From + " (not given)"
+	}
+	return p.From + ": " + p.Path
 }
 
 // Places are those that [Find] looks in, in its order.
