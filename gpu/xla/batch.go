@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
@@ -21,19 +19,23 @@ func (m *Model) Forward(ctx context.Context, items []engine.Item) ([]engine.Resu
 		return wrap(err)
 	}
 	defer release()
-	results, grown := make([]engine.Result, len(items)), make([]*tensors.Tensor, len(items))
-	for _, p := range m.passes(items) {
+	results, passes := make([]engine.Result, len(items)), m.passes(items)
+	for _, p := range passes {
 		if err = ctx.Err(); err == nil {
-			err = p.run(results, grown)
+			err = p.run(results)
 		}
 		if err != nil {
-			free(grown)
+			for _, p := range passes {
+				free(p.kept.tensors)
+			}
 			return wrap(err)
 		}
 	}
-	for i, it := range items {
-		if s, ok := it.Sequence.(*sequence); ok {
-			s.grow(len(it.Tokens), grown[i])
+	for _, p := range passes {
+		for row, i := range p.which {
+			if s, ok := items[i].Sequence.(*sequence); ok {
+				s.grow(len(items[i].Tokens), &p.kept, row)
+			}
 		}
 	}
 	return results, nil
@@ -94,7 +96,7 @@ func (m *Model) shapeOf(it *engine.Item) shape {
 	out := shape{new: bucket(n, m.sizes.leastNew), last: -1}
 	out.all = out.new
 	if s, ok := it.Sequence.(*sequence); ok {
-		out.past, out.keep, out.last = s.kept.slots(), true, m.config.Layers-1
+		out.past, out.keep, out.last = s.slots(), true, m.config.Layers-1
 		out.all = bucket(max(2, s.length+n), leastAll)
 	}
 	for _, p := range it.Residuals {

@@ -157,16 +157,20 @@ func (s *step) extend(l int, k, v *node) (keys, values *node) {
 // A seedKind is what distinguishes programs that make caches.
 type seedKind struct{ slots int }
 
-// buildSeed is the graph that makes caches [B·K, T, h], k₀, v₀, k₁, … of the keys and values of texts
-// [2·Layers, K, P, h], of which row b has number which[b].
+// buildSeed is the graph that makes caches [B·K, T, h], k₀, v₀, k₁, … of the keys and values that passes left,
+// [B'·K, P, h] each: row b is row which[b] of all of theirs.
 func (m *Model) buildSeed(in *inputs, slots int) (out []*node) {
-	which := in.next()
-	c, b, u := m.config, which.Shape().Dimensions[0], len(in.nodes)
-	p := in.nodes[0].Shape().Dimensions[2]
-	all := graph.Reshape(concat(1, in.nodes...), 2*c.Layers, u, c.KVHeads*p*c.HeadDim)
+	c, which := m.config, in.next()
+	b, p := which.Shape().Dimensions[0], in.nodes[0].Shape().Dimensions[1]
+	width := c.KVHeads * p * c.HeadDim
 	for i := range 2 * c.Layers {
-		x := graph.Reshape(graph.Slice(all, graph.AxisRange(i, i+1)), u, c.KVHeads*p*c.HeadDim)
-		x = graph.Reshape(graph.Gather(x, graph.Reshape(which, b, 1)), b*c.KVHeads, p, c.HeadDim)
+		var rows []*node
+		for at := i; at < len(in.nodes); at += 2 * c.Layers {
+			x := in.nodes[at]
+			rows = append(rows, graph.Reshape(x, x.Shape().Size()/width, width))
+		}
+		x := graph.Gather(concat(0, rows...), graph.Reshape(which, b, 1))
+		x = graph.Reshape(x, b*c.KVHeads, p, c.HeadDim)
 		zero := graph.ScalarZero(x.Graph(), x.DType())
 		out = append(out, graph.Pad(x, zero, compute.PadAxis{}, compute.PadAxis{End: slots - p}, compute.PadAxis{}))
 	}

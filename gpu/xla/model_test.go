@@ -57,7 +57,7 @@ func TestKeysAndValuesAreFreedWithTheirLastText(t *testing.T) {
 	m, r := model(t, "llama")
 	first := m.NewSequence(5).(*sequence)
 	enginetest.Forward(t, m, engine.Item{Sequence: first, Tokens: r.Text(5, 1)})
-	old := first.kept.tensor
+	old := first.kept.tensors[0]
 	fork := first.Fork().(*sequence)
 	enginetest.Forward(t, m, engine.Item{Sequence: first, Tokens: r.Text(3, 2)})
 	if !old.Ok() {
@@ -67,7 +67,7 @@ func TestKeysAndValuesAreFreedWithTheirLastText(t *testing.T) {
 	if old.Ok() {
 		t.Error("kept after the fork was freed and the text went on")
 	}
-	last := first.kept.tensor
+	last := first.kept.tensors[0]
 	first.Free()
 	if last.Ok() {
 		t.Error("kept after the text was freed")

@@ -21,6 +21,9 @@ type pass struct {
 	edits edits
 	reads reads
 	head  head
+
+	blocks []*kept // that texts bring
+	kept   kept    // what it leaves
 }
 
 // item is what row b is for; rows that are padding have none.
@@ -46,11 +49,11 @@ func (p *pass) before(b int) (past, prompt int) {
 	return 0, len(it.Tokens)
 }
 
-// run writes what items became to results and, of texts that go on, their keys and values to grown.
-func (p *pass) run(results []engine.Result, grown []*tensors.Tensor) error {
+// run writes what items became to results and, of texts that go on, their keys and values to p.kept.
+func (p *pass) run(results []engine.Result) error {
 	p.rows = p.m.sizes.bucket(len(p.which))
 	p.plan(results)
-	kind := passKind{last: p.last, read: fmt.Sprint(p.reads.layers), head: len(p.head.lines) > 0, brings: p.past > 0, keep: p.keep}
+	kind := passKind{last: p.last, read: fmt.Sprint(p.reads.layers), head: len(p.head.lines) > 0, keep: p.keep, blocks: len(p.blocks)}
 	params, values := p.m.body(p.last)
 	program, err := p.m.program(kind, func(in *inputs) []*node { return p.m.build(in, params, kind, p.reads.layers) })
 	if err != nil {
@@ -80,11 +83,8 @@ func (p *pass) run(results []engine.Result, grown []*tensors.Tensor) error {
 		return err
 	}
 	if p.keep {
-		first := len(out) - p.rows
-		for b, i := range p.which {
-			grown[i] = out[first+b]
-		}
-		free(out[first+len(p.which):])
+		first := len(out) - 2*p.m.config.Layers
+		p.kept.rows, p.kept.slots, p.kept.tensors = p.rows, p.all, out[first:]
 		out = out[:first]
 	}
 	defer free(out)
@@ -132,6 +132,11 @@ func (p *pass) plan(results []engine.Result) {
 		}
 	}
 	slices.Sort(p.reads.layers)
+	for b := range p.which {
+		if s, ok := p.item(b).Sequence.(*sequence); ok && s.kept != nil && !slices.Contains(p.blocks, s.kept) {
+			p.blocks = append(p.blocks, s.kept)
+		}
+	}
 }
 
 // addTexts adds the new tokens [B, S] and how many are before them [B].
@@ -158,34 +163,37 @@ func (p *pass) prompts() []int {
 	return out
 }
 
-// addPast adds where each position of a text is among the P earlier and the S new ones, as lines of all
-// rows' keys [B·K·T, 1], and the keys and values that texts bring.
+// addPast adds where each position of a text is among the lines of all keys [B·K·T, 1], and the keys and values
+// that texts bring. Lines are those of the blocks, one after the other, then the new tokens'.
 func (p *pass) addPast(c *call) {
-	heads, together := p.m.config.KVHeads, p.past+p.new
+	heads, begin := p.m.config.KVHeads, map[*kept]int{}
+	lines := 0
+	for _, k := range p.blocks {
+		begin[k] = lines
+		lines += k.rows * heads * k.slots
+	}
 	c.ints(func(x []int32) {
 		for row := range p.rows * heads {
-			past, _ := p.before(row / heads)
+			b, head := row/heads, row%heads
+			past, old := 0, 0
+			if it := p.item(b); it != nil {
+				s := it.Sequence.(*sequence)
+				if past = s.length; s.kept != nil {
+					old = begin[s.kept] + (s.row*heads+head)*s.kept.slots
+				}
+			}
 			for j := range p.all {
-				at := j
+				at := old + j
 				if j >= past {
-					at = p.past + j - past // a new one
+					// A new one; what is beyond them is masked.
+					at = lines + row*p.new + min(j-past, p.new-1)
 				}
-				if at >= together {
-					at = 0 // not a position of the text: it is masked
-				}
-				x[row*p.all+j] = int32(row*together + at)
+				x[row*p.all+j] = int32(at)
 			}
 		}
 	}, p.rows*heads*p.all, 1)
-	if p.past == 0 {
-		return
-	}
-	for b := range p.rows {
-		it := p.item(b)
-		if it == nil {
-			it = p.item(0)
-		}
-		c.keep(it.Sequence.(*sequence).kept.tensor)
+	for _, k := range p.blocks {
+		c.keep(k.tensors...)
 	}
 }
 

@@ -11,12 +11,12 @@ type passKind struct {
 	last   int    // the last block that runs
 	read   string // the blocks after which the residual stream is read
 	head   bool   // lines are left on the device for the head
-	brings bool   // texts have keys and values of earlier tokens
 	keep   bool   // texts' keys and values are kept
+	blocks int    // and of how many blocks are those that texts bring
 }
 
 // build is the graph of a pass through blocks [0, last]: the lines that are read after some blocks
-// [len(layers)·W, d], if any, those for the head, if any, and, if they are kept, every row's keys and values.
+// [len(layers)·W, d], if any, those for the head, if any, and, if they are kept, the keys and values of all rows.
 func (m *Model) build(in *inputs, params []arch.Param, kind passKind, layers []int) []*node {
 	tokens, before, places := in.next(), in.next(), in.next()
 	d := tokens.Shape().Dimensions
@@ -32,7 +32,7 @@ func (m *Model) build(in *inputs, params []arch.Param, kind passKind, layers []i
 	all := f.s
 	var past *past
 	if kind.keep {
-		past = newPast(m.config, f.b, in, kind.brings)
+		past = newPast(m.config, in, kind.blocks)
 		f.cache, all = past, past.slots.Shape().Dimensions[0]/(f.b*m.config.KVHeads)
 	}
 	own := graph.Add(counted(tokens, f.b, f.s), graph.Reshape(before, f.b, 1))
@@ -58,7 +58,7 @@ func (m *Model) build(in *inputs, params []arch.Param, kind passKind, layers []i
 		out = append(out, graph.Gather(x, graph.Reshape(headLines, headLines.Shape().Dimensions[0], 1)))
 	}
 	if kind.keep {
-		out = append(out, past.after()...)
+		out = append(out, past.all...)
 	}
 	return out
 }
@@ -70,17 +70,16 @@ func line(x *node, i int) *node {
 
 // past gives attention the keys and values of earlier tokens and gathers those of all, by position.
 type past struct {
-	c     *arch.Config
-	rows  int     // B
-	kept  *node   // [2·Layers, B·K, P, h]; nil: texts begin here
-	slots *node   // [B·K·T, 1]: where each position is among P earlier and S new ones
-	all   []*node // [1, B·K, T, h]: k₀, v₀, k₁, …
+	c      *arch.Config
+	slots  *node     // [B·K·T, 1]: which line each position is
+	blocks [][]*node // k₀, v₀, k₁, … of earlier passes, [B'·K, P, h]
+	all    []*node   // k₀, v₀, k₁, … [B·K, T, h]
 }
 
-func newPast(c *arch.Config, rows int, in *inputs, brings bool) *past {
-	p := &past{c: c, rows: rows, slots: in.next()}
-	if brings {
-		p.kept = concat(1, in.take(rows)...)
+func newPast(c *arch.Config, in *inputs, blocks int) *past {
+	p := &past{c: c, slots: in.next()}
+	for range blocks {
+		p.blocks = append(p.blocks, in.take(2*c.Layers))
 	}
 	return p
 }
@@ -90,22 +89,13 @@ func (p *past) extend(l int, k, v *node) (keys, values *node) { return p.put(2*l
 
 func (p *past) put(i int, x *node) *node {
 	rows, h := x.Shape().Dimensions[0], x.Shape().Dimensions[2]
-	if p.kept != nil {
-		old := graph.Slice(p.kept, graph.AxisRange(i, i+1))
-		x = concat(1, graph.Reshape(old, rows, p.kept.Shape().Dimensions[2], h), x)
+	flat := func(x *node) *node { return graph.Reshape(x, x.Shape().Size()/h, h) }
+	var lines []*node
+	for _, block := range p.blocks {
+		lines = append(lines, flat(block[i]))
 	}
-	flat := graph.Reshape(x, rows*x.Shape().Dimensions[1], h)
-	x = graph.Reshape(graph.Gather(flat, p.slots), rows, p.slots.Shape().Dimensions[0]/rows, h)
-	p.all = append(p.all, graph.InsertAxes(x, 0))
+	lines = append(lines, flat(x))
+	x = graph.Reshape(graph.Gather(concat(0, lines...), p.slots), rows, p.slots.Shape().Dimensions[0]/rows, h)
+	p.all = append(p.all, x)
 	return x
-}
-
-// after is each row's keys and values [2·Layers, K, T, h].
-func (p *past) after() []*node {
-	all := concat(0, p.all...)
-	out := make([]*node, p.rows)
-	for b := range out {
-		out[b] = graph.Slice(all, graph.AxisRange(), graph.AxisRange(b*p.c.KVHeads, (b+1)*p.c.KVHeads))
-	}
-	return out
 }

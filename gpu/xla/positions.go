@@ -7,8 +7,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-
-	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
 // A text's place among the tables of angles: the length of its prompt decides by which of them it turns.
@@ -122,13 +120,4 @@ func (f *forward) setMasks(own, at *node) {
 	for _, window := range f.c.WindowSizes() {
 		f.masks[window] = f.spreadMask(mask(own, at, window), f.c.Heads, f.c.KVHeads)
 	}
-}
-
-// tableCount is how many tensors the tables of a model are.
-func tableCount(c *arch.Config) int {
-	n := 2 * len(c.Ropes)
-	if c.LognBase > 0 {
-		n++
-	}
-	return n
 }

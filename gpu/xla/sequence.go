@@ -8,25 +8,19 @@ import (
 	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
-// kept are the keys and values of a text in all blocks, k₀, v₀, k₁, …: [2·Layers, K, T, h], of which the
-// first positions are the text's. No program writes to them: a text that goes on gets others, so forks share
-// them as they are.
+// kept are the keys and values that a pass left of its texts: k₀, v₀, k₁, … [B·K, T, h] each, of which the first
+// positions of a row are those of its text. No program writes to them: a text that goes on gets others, so forks
+// share them as they are. They are freed with the last text that has a row.
 type kept struct {
-	tensor *tensors.Tensor
-	uses   atomic.Int32 // sequences that have them
-}
-
-// slots is T, 0 if there are none.
-func (k *kept) slots() int {
-	if k == nil {
-		return 0
-	}
-	return k.tensor.Shape().Dimensions[2]
+	tensors []*tensors.Tensor
+	rows    int          // B
+	slots   int          // T
+	uses    atomic.Int32 // sequences that have a row
 }
 
 func (k *kept) release() {
 	if k != nil && k.uses.Add(-1) == 0 {
-		free([]*tensors.Tensor{k.tensor})
+		free(k.tensors)
 	}
 }
 
@@ -36,6 +30,15 @@ type sequence struct {
 	prompt int
 	length int
 	kept   *kept // nil: no tokens yet
+	row    int   // its own
+}
+
+// slots is the number of positions for which it has room, 0 if it has no tokens.
+func (s *sequence) slots() int {
+	if s.kept == nil {
+		return 0
+	}
+	return s.kept.slots
 }
 
 // NewSequence begins a text. prompt is the length of its prompt, which decides the position encodings
@@ -67,10 +70,10 @@ func (s *sequence) Free() {
 	s.kept, s.length = nil, 0
 }
 
-// grow makes keys and values of n more tokens the sequence's.
-func (s *sequence) grow(n int, t *tensors.Tensor) {
+// grow makes a row of what a pass left the sequence's, which has n more tokens.
+func (s *sequence) grow(n int, k *kept, row int) {
+	k.uses.Add(1)
 	s.kept.release()
-	s.kept = &kept{tensor: t}
-	s.kept.uses.Store(1)
+	s.kept, s.row = k, row
 	s.length += n
 }

@@ -84,6 +84,7 @@ type writing struct {
 
 	rows   int               // B
 	slots  int               // T
+	none   *kept             // of texts without tokens before the last
 	fixed  []*tensors.Tensor // that no call changes
 	caches []*tensors.Tensor
 }
@@ -92,7 +93,7 @@ type writing struct {
 func (m *Model) writings(texts []engine.Text, how engine.Choice) (out []*writing) {
 	open := map[int]*writing{}
 	for i, t := range texts {
-		slots := max(leastAll, t.Sequence.(*sequence).kept.slots())
+		slots := max(leastAll, t.Sequence.(*sequence).slots())
 		w := open[slots]
 		if w == nil || len(w.which) >= m.Room().Texts {
 			w = &writing{m: m, texts: texts, how: how, kind: loopKind{slots: slots, choosing: choosing{
@@ -205,25 +206,21 @@ func (w *writing) prompts() []int {
 	return out
 }
 
-// seed makes the caches from what the texts' sequences hold. Texts that share it bring it once.
+// seed makes the caches from what the texts' sequences hold.
 func (w *writing) seed() error {
-	which := make([]int32, w.rows)
+	which, begin, lines := make([]int32, w.rows), map[*kept]int{}, 0
 	var sources []*tensors.Tensor
-	found := map[*tensors.Tensor]int32{}
 	for b := range which {
-		t, err := w.keptOf(b)
+		k, row, err := w.keptOf(b)
 		if err != nil {
 			return err
 		}
-		at, ok := found[t]
-		if !ok {
-			at = int32(len(sources))
-			found[t], sources = at, append(sources, t)
+		if _, ok := begin[k]; !ok {
+			begin[k] = lines
+			lines += k.rows
+			sources = append(sources, k.tensors...)
 		}
-		which[b] = at
-	}
-	for n := bucket(len(sources), 4); len(sources) < n; {
-		sources = append(sources, sources[0])
+		which[b] = int32(begin[k] + row)
 	}
 	program, err := w.m.program(seedKind{w.slots}, func(in *inputs) []*node { return w.m.buildSeed(in, w.slots) })
 	if err != nil {
@@ -236,13 +233,21 @@ func (w *writing) seed() error {
 	return err
 }
 
-// keptOf are the keys and values of row b's text, zeros if it has none.
-func (w *writing) keptOf(b int) (*tensors.Tensor, error) {
-	c := w.m.config
-	if k := w.row(b).Sequence.(*sequence).kept; k != nil {
-		return k.tensor, nil
+// keptOf are the keys and values of row b's text, and which row of theirs it is; zeros if it has none.
+func (w *writing) keptOf(b int) (*kept, int, error) {
+	s := w.row(b).Sequence.(*sequence)
+	if s.kept != nil {
+		return s.kept, s.row, nil
 	}
-	return w.m.zeros(w.m.forms.matrix, 2*c.Layers, c.KVHeads, w.kind.slots, c.HeadDim)
+	if w.none == nil {
+		c := w.m.config
+		zeros, err := w.m.zeros(w.m.forms.matrix, c.KVHeads, w.kind.slots, c.HeadDim)
+		if err != nil {
+			return nil, 0, err
+		}
+		w.none = &kept{tensors: slices.Repeat([]*tensors.Tensor{zeros}, 2*c.Layers), rows: 1, slots: w.kind.slots}
+	}
+	return w.none, 0, nil
 }
 
 // addFixed moves to the device what stays for all calls.
