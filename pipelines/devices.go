@@ -12,11 +12,11 @@ import (
 
 // A DeviceState is what there is of a device, or why it is not there.
 type DeviceState struct {
-	Name   string // as -device takes it
-	Recipe string // what recipes call it, "" if it is not there
-	Memory int    // bytes that it gives to programs, 0 if that is not known
-	Detail string // card and plugin
-	Why    error  // why it is not there
+	Name   string   // as -device takes it
+	Recipe string   // what recipes call it, "" if it is not there
+	Memory int      // bytes that it gives to programs, 0 if that is not known
+	Detail string   // card and plugin
+	Why    error    // why it is not there
 	Places []string // where a plugin was looked for, if none was found
 }
 

@@ -193,7 +193,7 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 func TestASampleFollowsItsSeed(t *testing.T) {
 	all, every := mutants(), regexp.MustCompile("")
 	seen := map[string]bool{}
-	for i := range 400 {
+	for i := range 1000 {
 		a, b := choose(all, every, 6, string(rune('a'+i))), choose(all, every, 6, string(rune('a'+i)))
 		if !slices.Equal(a, b) || len(a) != 6 {
 			t.Fatalf("seed %d chose %v, then %v", i, a, b)
@@ -202,9 +202,9 @@ func TestASampleFollowsItsSeed(t *testing.T) {
 			seen[m.Name] = true
 		}
 	}
-	// A mutant is missed by 400 samples of 6 of 200 with probability (1 − 6/200)⁴⁰⁰ < 10⁻⁵.
+	// A mutant is missed by 1000 samples of 6 of 500 with probability (1 − 6/500)¹⁰⁰⁰ < 10⁻⁵.
 	if len(seen) != len(all) {
-		t.Errorf("400 seeds chose %d of %d mutants", len(seen), len(all))
+		t.Errorf("1000 seeds chose %d of %d mutants", len(seen), len(all))
 	}
 	if got := choose(all, regexp.MustCompile("^trial/"), 0, ""); len(got) != len(trialMutants) {
 		t.Errorf("-run ^trial/ chose %d, want %d", len(got), len(trialMutants))
