@@ -47,6 +47,9 @@ func (d *Device) open() (*xla.Device, error) {
 	return opened, nil
 }
 
+// BuiltForPlugins tells why this program can open no plugin, if it cannot.
+func BuiltForPlugins() error { return xla.Built() }
+
 // name is how the user writes the device.
 func (d Device) name() string {
 	name := d.Platform

@@ -50,7 +50,7 @@ func TestCheckFindsTheOutputMatrixOfEveryLayout(t *testing.T) {
 			}
 		}
 		forced := ""
-		e := &Experiment{Config: Config{Device: "cpu"}}
+		e := &Experiment{device: onCPU}
 		err = e.checkModel(t.Context(), transforms.Model{Ref: dir}, 1, func(r CheckResult) {
 			if strings.HasSuffix(r.Name, "the vector is applied at every generated token") {
 				forced = r.Detail

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/xla/pjrt"
@@ -82,7 +81,10 @@ func InstallPlugin(ctx context.Context, device, from, sha256 string, told func(f
 	if err != nil {
 		return Installed{}, err
 	}
-	return Installed{f.Title(), f.Path, slices.Clone(notes)}, nil
+	if err := gpu.BuiltForPlugins(); err != nil {
+		notes = append(notes, "another build can use it: "+err.Error())
+	}
+	return Installed{f.Title(), f.Path, notes}, nil
 }
 
 // OfferedPlugin says what InstallPlugin installs for a device when it is not told.

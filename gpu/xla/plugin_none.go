@@ -10,6 +10,9 @@ import (
 
 var errBuiltWithout = errors.New("this program was built without XLA, which needs Linux and cgo (CGO_ENABLED=1 and a C compiler, without -tags noxla)")
 
+// Built tells why this program can open no plugin.
+func Built() error { return errBuiltWithout }
+
 func openPlugin(Plugin) (compute.Backend, error) { return nil, errBuiltWithout }
 
 func facts(compute.Backend) (Facts, error) { return Facts{}, errBuiltWithout }

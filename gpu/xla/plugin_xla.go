@@ -17,6 +17,9 @@ func init() {
 	xla.EnableAutoInstall(false)
 }
 
+// Built tells why this program can open no plugin; it can.
+func Built() error { return nil }
+
 // openPlugin opens the backend of a PJRT plugin. It is called by one goroutine at a time.
 //
 // The library would load a file by its path, and take words in the path for what the file is: "cpu" and "cuda"
@@ -36,7 +39,7 @@ func openPlugin(p Plugin) (compute.Backend, error) {
 	if err != nil {
 		return nil, refused(p, err)
 	}
-	if got := clientOf(backend).Platform(); got != p.platform() {
+	if got := clientOf(backend).Platform(); got != p.platform() && !(p.CUDA && got == "gpu") {
 		backend.Finalize()
 		return nil, fmt.Errorf("it is a plugin for %s, not for %s", got, p.platform())
 	}
@@ -74,7 +77,7 @@ func refused(p Plugin, err error) error {
 	case strings.Contains(text, "Unexpected option name"), none && !p.CUDA:
 		return fmt.Errorf("it is no plugin for %s (it says: %s)", p.platform(), text)
 	case none:
-		return fmt.Errorf("NVIDIA's driver shows this program no card %d (the plugin says: %s)", p.Ordinal, text)
+		return fmt.Errorf("NVIDIA's driver shows this program no card %d; nvidia-smi lists the cards there are, CUDA_VISIBLE_DEVICES hides some (the plugin says: %s)", p.Ordinal, text)
 	}
 	return fmt.Errorf("the plugin says: %s", text)
 }

@@ -26,7 +26,7 @@ type member struct {
 	mode    fs.FileMode
 }
 
-func wheel(t *testing.T, members ...member) []byte {
+func wheel(t testing.TB, members ...member) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
