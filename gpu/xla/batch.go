@@ -20,16 +20,11 @@ func (m *Model) Forward(ctx context.Context, items []engine.Item) ([]engine.Resu
 	}
 	defer release()
 	results, passes := make([]engine.Result, len(items)), m.passes(items)
-	for _, p := range passes {
-		if err = ctx.Err(); err == nil {
-			err = p.run(results)
+	if err := m.runPasses(ctx, passes, results); err != nil {
+		for _, p := range passes {
+			free(p.kept.tensors)
 		}
-		if err != nil {
-			for _, p := range passes {
-				free(p.kept.tensors)
-			}
-			return wrap(err)
-		}
+		return wrap(err)
 	}
 	for _, p := range passes {
 		for row, i := range p.which {
@@ -39,6 +34,36 @@ func (m *Model) Forward(ctx context.Context, items []engine.Item) ([]engine.Resu
 		}
 	}
 	return results, nil
+}
+
+// runPasses compiles what is new, side by side, and runs one pass after the other.
+func (m *Model) runPasses(ctx context.Context, passes []*pass, results []engine.Result) error {
+	m.tidy()
+	var calls []*call
+	defer func() {
+		for _, c := range calls {
+			c.drop()
+		}
+	}()
+	for _, p := range passes {
+		err := p.prepare(results)
+		calls = append(calls, p.calls()...)
+		if err != nil {
+			return err
+		}
+	}
+	if err := compileAll(calls...); err != nil {
+		return err
+	}
+	for _, p := range passes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.run(results); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A shape is what items of one pass have in common. Programs are compiled for every shape, so there are few.

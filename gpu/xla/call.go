@@ -1,6 +1,7 @@
 package xla
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/gomlx/compute/dtypes"
@@ -12,10 +13,12 @@ import (
 // A call gathers the arguments of one run of a program. The first error sticks and is
 // returned by run.
 type call struct {
-	dev  *Device
-	args []any
-	own  []*tensors.Tensor // freed after the run
-	err  error
+	dev     *Device
+	program *program
+	args    []any
+	shapes  []shapes.Shape    // of args
+	own     []*tensors.Tensor // freed after the run
+	err     error
 }
 
 // floats adds a float32 tensor that fill writes; it starts as zeros.
@@ -48,19 +51,20 @@ func (c *call) add(t *tensors.Tensor, err error) {
 		return
 	}
 	c.own = append(c.own, t)
-	c.args = append(c.args, t)
+	c.keep(t)
 }
 
 // keep adds tensors that outlive the run.
 func (c *call) keep(ts ...*tensors.Tensor) {
 	for _, t := range ts {
-		c.args = append(c.args, t)
+		c.args, c.shapes = append(c.args, t), append(c.shapes, t.Shape())
 	}
 }
 
 // donate adds tensors whose memory the program may write over; they are gone afterwards.
 func (c *call) donate(ts ...*tensors.Tensor) {
 	for _, t := range ts {
+		c.shapes = append(c.shapes, t.Shape())
 		buffer, err := graph.DonateTensorBuffer(t, c.dev.backend, 0)
 		c.err = firstError(c.err, err)
 		c.args = append(c.args, buffer)
@@ -68,12 +72,37 @@ func (c *call) donate(ts ...*tensors.Tensor) {
 }
 
 // run runs the program and frees the arguments that the call made.
-func (c *call) run(p *program) ([]*tensors.Tensor, error) {
-	defer free(c.own)
+func (c *call) run() ([]*tensors.Tensor, error) {
+	defer c.drop()
 	if c.err != nil {
 		return nil, c.err
 	}
-	return p.call(c.args)
+	return c.program.call(c.args)
+}
+
+// drop frees the arguments that the call made.
+func (c *call) drop() {
+	free(c.own)
+	c.own = nil
+}
+
+// compileAll compiles the programs of calls for their arguments, those that are not yet, side by side: a compiler
+// spends seconds on one, and does not keep many processors busy.
+func compileAll(calls ...*call) error {
+	errs := make([]error, len(calls))
+	var wg sync.WaitGroup
+	for i, c := range calls {
+		if errs[i] = c.err; errs[i] == nil {
+			wg.Go(func() {
+				errs[i] = guard("compile "+c.program.name, func() error {
+					_, err := c.program.exec.Compile(c.shapes...)
+					return err
+				})
+			})
+		}
+	}
+	wg.Wait()
+	return firstError(errs...)
 }
 
 func firstError(errs ...error) error {

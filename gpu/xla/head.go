@@ -19,6 +19,7 @@ type head struct {
 	m                   *Model
 	logits, likelihoods []wish
 	lines               []int32 // all lines that are wanted, of the pass
+	parts               []headPart
 }
 
 // A wish is a line after the last block, whose logits are wanted or the likelihood of the next token.
@@ -40,25 +41,27 @@ func (h *head) want(line int, w wish) {
 	}
 }
 
-// run computes what is wanted from the lines [W, d].
-func (h *head) run(lines *tensors.Tensor) error {
-	v := h.m.config.Vocab
-	if err := h.each(h.logits, lines, "logits", func(list []wish, x []float32) {
-		for i, w := range list {
-			copy(w.logits, x[i*v:(i+1)*v])
-		}
-	}); err != nil {
-		return err
-	}
-	return h.each(h.likelihoods, lines, "likelihoods", func(list []wish, x []float32) {
-		for i, w := range list {
-			*w.nll = x[i]
-		}
-	})
+// width is the number of lines, with padding, W.
+func (h *head) width() int { return h.m.sizes.bucket(len(h.lines)) }
+
+// A headPart is a call of the head: for logits or likelihoods of a list of wishes that is short enough.
+type headPart struct {
+	call *call // its first argument is to be the lines
+	list []wish
 }
 
-// each runs a program on lists that are short enough and shows done what it computed.
-func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(list []wish, x []float32)) error {
+// prepare gathers what the head takes beside the lines.
+func (h *head) prepare() error {
+	if err := h.add(h.logits, "logits"); err != nil {
+		return err
+	}
+	return h.add(h.likelihoods, "likelihoods")
+}
+
+// A headKind distinguishes the head's programs.
+type headKind string
+
+func (h *head) add(list []wish, kind headKind) error {
 	m := h.m
 	params, values := m.top()
 	most := leastRow
@@ -66,10 +69,10 @@ func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(l
 		most = m.sizes.bucket(most + 1)
 	}
 	for part := range slices.Chunk(list, most) {
-		program, err := m.program(name, func(in *inputs) []*node {
+		program, err := m.program(kind, func(in *inputs) []*node {
 			x, at, next := in.next(), in.next(), in.next()
 			y := m.vocabulary(graph.Gather(x, at), bind(params, in.nodes))
-			if name == "likelihoods" {
+			if kind == "likelihoods" {
 				y = minusLog(y, next)
 			}
 			return []*node{y}
@@ -77,9 +80,8 @@ func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(l
 		if err != nil {
 			return err
 		}
+		c := &call{dev: m.dev, program: program, args: []any{nil}, shapes: []shapes.Shape{shapes.Make(f32, h.width(), m.config.Hidden)}}
 		n := m.sizes.bucket(len(part))
-		c := &call{dev: m.dev}
-		c.keep(lines)
 		c.ints(func(x []int32) {
 			for i, w := range part {
 				x[i] = int32(w.at)
@@ -91,17 +93,40 @@ func (h *head) each(list []wish, lines *tensors.Tensor, name string, done func(l
 			}
 		}, n, 1)
 		c.keep(values...)
-		out, err := c.run(program)
+		if c.err != nil {
+			return c.err
+		}
+		h.parts = append(h.parts, headPart{c, part})
+	}
+	return nil
+}
+
+// run computes what is wanted from the lines [W, d].
+func (h *head) run(lines *tensors.Tensor) error {
+	for _, part := range h.parts {
+		part.call.args[0] = lines
+		out, err := part.call.run()
 		if err != nil {
 			return err
 		}
-		err = read(out[0], func(x []float32) { done(part, x) })
+		err = read(out[0], func(x []float32) { part.grant(x, h.m.config.Vocab) })
 		free(out)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// grant fulfils the part's wishes with logits [n, V] or likelihoods [n].
+func (p headPart) grant(x []float32, vocab int) {
+	for i, w := range p.list {
+		if w.logits != nil {
+			copy(w.logits, x[i*vocab:(i+1)*vocab])
+		} else {
+			*w.nll = x[i]
+		}
+	}
 }
 
 // vocabulary is the output matrix's product with the last norm of x [M, d], the logits [M, V].

@@ -21,6 +21,7 @@ type pass struct {
 	edits edits
 	reads reads
 	head  head
+	call  *call
 
 	blocks []*kept // that texts bring
 	kept   kept    // what it leaves
@@ -49,17 +50,18 @@ func (p *pass) before(b int) (past, prompt int) {
 	return 0, len(it.Tokens)
 }
 
-// run writes what items became to results and, of texts that go on, their keys and values to p.kept.
-func (p *pass) run(results []engine.Result) error {
+// prepare gathers what the pass and its head take. It computes nothing yet.
+func (p *pass) prepare(results []engine.Result) (err error) {
 	p.rows = p.m.sizes.bucket(len(p.which))
 	p.plan(results)
 	kind := passKind{last: p.last, read: fmt.Sprint(p.reads.layers), head: len(p.head.lines) > 0, keep: p.keep, blocks: len(p.blocks)}
 	params, values := p.m.body(p.last)
-	program, err := p.m.program(kind, func(in *inputs) []*node { return p.m.build(in, params, kind, p.reads.layers) })
+	c := &call{dev: p.m.dev}
+	p.call = c
+	c.program, err = p.m.program(kind, func(in *inputs) []*node { return p.m.build(in, params, kind, p.reads.layers) })
 	if err != nil {
 		return err
 	}
-	c := &call{dev: p.m.dev}
 	p.addTexts(c)
 	tables, places, err := p.m.tables(p.prompts(), p.all)
 	if err != nil {
@@ -71,14 +73,19 @@ func (p *pass) run(results []engine.Result) error {
 	}
 	p.reads.add(c, p.m.sizes)
 	if kind.head {
-		c.ints(func(x []int32) { copy(x, p.head.lines) }, p.m.sizes.bucket(len(p.head.lines)))
+		c.ints(func(x []int32) { copy(x, p.head.lines) }, p.head.width())
 	}
 	if p.keep {
 		p.addPast(c)
 	}
 	c.keep(tables.tensors...)
 	c.keep(values...)
-	out, err := c.run(program)
+	return firstError(c.err, p.head.prepare())
+}
+
+// run writes what items became to results and, of texts that go on, their keys and values to p.kept.
+func (p *pass) run(results []engine.Result) error {
+	out, err := p.call.run()
 	if err != nil {
 		return err
 	}
@@ -93,10 +100,19 @@ func (p *pass) run(results []engine.Result) error {
 			return err
 		}
 	}
-	if kind.head {
+	if len(p.head.lines) > 0 {
 		return p.head.run(out[len(out)-1])
 	}
 	return nil
+}
+
+// calls are those of the pass and of its head.
+func (p *pass) calls() []*call {
+	out := []*call{p.call}
+	for _, part := range p.head.parts {
+		out = append(out, part.call)
+	}
+	return out
 }
 
 // plan lists what is added and what is read, and makes room for it.

@@ -42,9 +42,6 @@ func (m *Model) tables(prompts []int, positions int) (*angleTables, [][]int32, e
 	if t := m.angles[key]; t != nil {
 		return t, places, nil
 	}
-	if len(m.angles) >= mostTables {
-		m.freeTables()
-	}
 	t := &angleTables{positions: positions, classes: classes}
 	if err := m.fillTables(t); err != nil {
 		free(t.tensors)
@@ -88,6 +85,13 @@ func (m *Model) fillTables(t *angleTables) error {
 		factor[p] = m.config.LogN(p)
 	}
 	return add(factor, t.positions, 1)
+}
+
+// tidy frees tables that rest on the device, if there are many. It is called before there are calls that take them.
+func (m *Model) tidy() {
+	if len(m.angles) > mostTables {
+		m.freeTables()
+	}
 }
 
 func (m *Model) freeTables() {

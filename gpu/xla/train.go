@@ -154,7 +154,7 @@ func (t *trainer) step(tokens []int32, rate float64, step int) (loss float64, er
 			return 0, fmt.Errorf("token %d, the vocabulary has %d", id, t.c.Vocab)
 		}
 	}
-	c := &call{dev: t.dev}
+	c := &call{dev: t.dev, program: t.program}
 	c.ints(func(x []int32) { copy(x, tokens) }, t.o.Rows, t.o.Length+1)
 	c.floats(func(x []float32) {
 		x[0] = float32(rate / (1 - math.Pow(beta1, float64(step+1))))
@@ -162,7 +162,7 @@ func (t *trainer) step(tokens []int32, rate float64, step int) (loss float64, er
 	}, 2)
 	c.donate(t.state...)
 	t.state = nil
-	out, err := c.run(t.program)
+	out, err := c.run()
 	if err != nil {
 		return 0, err
 	}

@@ -186,10 +186,10 @@ func gradient(c *arch.Config, src arch.Source, rows, length int, tokens []int32)
 	if err != nil {
 		return 0, nil, err
 	}
-	call := &call{dev: t.dev}
+	call := &call{dev: t.dev, program: p}
 	call.ints(func(x []int32) { copy(x, tokens) }, rows, length+1)
 	call.keep(m.values...)
-	out, err := call.run(p)
+	out, err := call.run()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/persona-transfer/runpipeline/gpu/engine"
@@ -125,9 +126,7 @@ func (w *writing) run(ctx context.Context, told func(int, []int32, []float32) bo
 		free(w.fixed)
 		free(w.caches)
 	}()
-	if err := w.seed(); err != nil {
-		return err
-	}
+	w.m.tidy()
 	tables, places, err := w.m.tables(w.prompts(), w.slots)
 	if err != nil {
 		return err
@@ -139,24 +138,48 @@ func (w *writing) run(ctx context.Context, told func(int, []int32, []float32) bo
 	for b, i := range w.which {
 		last[b] = w.texts[i].Last
 	}
+	seed, err := w.prepareSeed()
+	if err != nil {
+		return err
+	}
+	next, err := w.prepare(0, last, tables)
+	if err != nil {
+		return err
+	}
+	err = w.compile(seed, next)
+	if err == nil {
+		w.caches, err = seed.run()
+	}
+	if err != nil {
+		seed.drop()
+		next.drop()
+		return err
+	}
 	live := make([]bool, len(w.which))
 	for b := range live {
 		live[b] = true
 	}
-	for made := 0; slices.Contains(live, true); made += w.kind.steps {
+	for made := 0; ; {
 		if err := ctx.Err(); err != nil {
+			next.drop()
 			return err
 		}
-		made2, err := w.call(made, last, tables)
+		s, err := w.call(next)
 		if err != nil {
 			return err
 		}
-		if err := w.tell(made, made2, live, told); err != nil {
+		if err := w.tell(made, s, live, told); err != nil {
 			return err
 		}
-		copy(last, made2.tokens[(w.kind.steps-1)*w.rows:])
+		if !slices.Contains(live, true) {
+			return nil
+		}
+		made += w.kind.steps
+		copy(last, s.tokens[(w.kind.steps-1)*w.rows:])
+		if next, err = w.prepare(made, last, tables); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // A stretch is what a call makes, [N, B] each.
@@ -206,14 +229,14 @@ func (w *writing) prompts() []int {
 	return out
 }
 
-// seed makes the caches from what the texts' sequences hold.
-func (w *writing) seed() error {
+// prepareSeed gathers what makes the caches from what the texts' sequences hold.
+func (w *writing) prepareSeed() (*call, error) {
 	which, begin, lines := make([]int32, w.rows), map[*kept]int{}, 0
 	var sources []*tensors.Tensor
 	for b := range which {
 		k, row, err := w.keptOf(b)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if _, ok := begin[k]; !ok {
 			begin[k] = lines
@@ -224,13 +247,20 @@ func (w *writing) seed() error {
 	}
 	program, err := w.m.program(seedKind{w.slots}, func(in *inputs) []*node { return w.m.buildSeed(in, w.slots) })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c := &call{dev: w.m.dev}
+	c := &call{dev: w.m.dev, program: program}
 	c.ints(func(x []int32) { copy(x, which) }, w.rows)
 	c.keep(sources...)
-	w.caches, err = c.run(program)
-	return err
+	return c, c.err
+}
+
+// compile compiles the programs of the seed and of a call that does not have its caches yet.
+func (w *writing) compile(seed, next *call) error {
+	c := w.m.config
+	withCaches := *next
+	withCaches.shapes = append(slices.Clone(next.shapes), slices.Repeat([]shapes.Shape{shapes.Make(w.m.forms.matrix, w.rows*c.KVHeads, w.slots, c.HeadDim)}, 2*c.Layers)...)
+	return compileAll(seed, &withCaches)
 }
 
 // keptOf are the keys and values of row b's text, and which row of theirs it is; zeros if it has none.
@@ -298,23 +328,28 @@ func (w *writing) addFixed(places [][]int32) error {
 	return c.err
 }
 
-// call makes the next tokens of all rows, of which the last ones are given.
-func (w *writing) call(made int, last []int32, tables *angleTables) (out stretch, err error) {
+// prepare gathers what makes the next tokens of all rows, of which the last ones are given, but the caches.
+func (w *writing) prepare(made int, last []int32, tables *angleTables) (*call, error) {
 	params, values := w.m.params, w.m.values
 	program, err := w.m.program(w.kind, func(in *inputs) []*node { return w.m.buildLoop(in.nodes, params, w.kind) })
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	c := &call{dev: w.m.dev}
+	c := &call{dev: w.m.dev, program: program}
 	c.ints(func(x []int32) { copy(x, last) }, w.rows)
 	c.keep(w.fixed...)
 	w.addNoise(c, made)
 	c.ints(func(x []int32) { x[0] = int32(made) })
 	c.keep(tables.tensors...)
 	c.keep(values...)
+	return c, c.err
+}
+
+// call makes the next tokens.
+func (w *writing) call(c *call) (out stretch, err error) {
 	c.donate(w.caches...)
 	w.caches = nil
-	results, err := c.run(program)
+	results, err := c.run()
 	if err != nil {
 		return out, err
 	}

@@ -302,13 +302,13 @@ func chosen(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &call{dev: dev}
+	c := &call{dev: dev, program: p}
 	c.floats(func(x []float32) { copy(x, logits) }, 1, len(logits))
 	c.words(func(x []uint32) { copy(x, words) }, 2, rows)
 	c.floats(func(x []float32) {
 		x[0], x[1], x[2] = float32(1/how.Temperature), float32(how.TopP), float32(how.TopK)
 	}, 3)
-	out, err := c.run(p)
+	out, err := c.run()
 	if err != nil {
 		t.Fatal(err)
 	}
