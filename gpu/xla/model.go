@@ -27,7 +27,9 @@ type Model struct {
 	values []*tensors.Tensor // of params
 
 	sizes   sizes
-	stretch int // steps of a loop at most
+	stretch int   // steps of a loop at most
+	memory  int64 // that may be used, 0 if it is not known
+	need    Footprint
 
 	mu       sync.Mutex // guards programs
 	programs map[any]*program
@@ -44,18 +46,26 @@ type Options struct {
 	BFloat16 bool
 }
 
-// Load reads a model's weights onto the device. Configuration and tensors must fit ([arch.Config.CheckTensors]).
-func Load(dev *Device, c *arch.Config, src arch.Source, o Options) (*Model, error) {
-	matrix := f32
+// matrix is the type of matrices.
+func (o Options) matrix() dtypes.DType {
 	if o.BFloat16 {
-		matrix = bf16
+		return bf16
 	}
-	m := &Model{config: c, dev: dev, forms: dev.forms(matrix), sizes: dev.sizes(), params: c.Params(), programs: map[any]*program{},
+	return f32
+}
+
+// Load reads a model's weights onto the device. Configuration and tensors must fit ([arch.Config.CheckTensors]).
+// A model that the device has no memory for gives [ErrMemory], before anything is read.
+func Load(dev *Device, c *arch.Config, src arch.Source, o Options) (*Model, error) {
+	m := &Model{config: c, dev: dev, forms: dev.forms(o.matrix()), sizes: dev.sizes(), params: c.Params(), programs: map[any]*program{},
 		angles: map[string]*angleTables{}, zero: map[string]*tensors.Tensor{}}
 	if m.stretch = 1; m.forms.compiled {
 		m.stretch = mostSteps
 	}
-	var err error
+	err := m.fit()
+	if err != nil {
+		return nil, err
+	}
 	if m.values, err = m.loadWeights(src); err != nil {
 		m.Close()
 		return nil, fmt.Errorf("load weights: %w", err)

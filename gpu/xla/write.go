@@ -19,6 +19,8 @@ const (
 	// call, and what a text has beyond its end is thrown away.
 	mostSteps = 32
 
+	mostTexts = 128 // side by side; more are hardly faster
+
 	slotStep = 32 // caches have a multiple of this many slots
 	rowStep  = 16 // and more than a few rows a multiple of this many
 )
@@ -92,25 +94,25 @@ type writing struct {
 
 // writings groups texts whose sequences have room for equally many tokens: a program is compiled for each size.
 func (m *Model) writings(texts []engine.Text, how engine.Choice) (out []*writing) {
+	most := 0
+	for _, t := range texts {
+		most = max(most, t.Most)
+	}
+	calls := (most + m.stretch - 1) / m.stretch
+	steps := (most + calls - 1) / calls
 	open := map[int]*writing{}
 	for i, t := range texts {
-		slots := max(leastAll, t.Sequence.(*sequence).slots())
-		w := open[slots]
-		if w == nil || len(w.which) >= m.Room().Texts {
-			w = &writing{m: m, texts: texts, how: how, kind: loopKind{slots: slots, choosing: choosing{
+		before := max(leastAll, t.Sequence.(*sequence).slots())
+		slots := roundUp(before+calls*steps, slotStep)
+		w := open[before]
+		if w == nil || len(w.which) >= m.texts(mostTexts, slots) {
+			w = &writing{m: m, texts: texts, how: how, slots: slots, kind: loopKind{slots: before, steps: steps, choosing: choosing{
 				greedy: how.Temperature == 0, topK: how.TopK > 0, topP: how.TopP > 0 && how.TopP < 1}}}
-			out, open[slots] = append(out, w), w
+			out, open[before] = append(out, w), w
 		}
 		w.which = append(w.which, i)
 	}
 	for _, w := range out {
-		most := 0
-		for _, i := range w.which {
-			most = max(most, texts[i].Most)
-		}
-		calls := (most + m.stretch - 1) / m.stretch
-		w.kind.steps = (most + calls - 1) / calls
-		w.slots = roundUp(w.kind.slots+calls*w.kind.steps, slotStep)
 		if w.rows = len(w.which); w.rows > 1 {
 			w.rows = roundUp(w.rows, rowStep)
 		}
@@ -376,5 +378,5 @@ func (w *writing) addNoise(c *call, made int) {
 	}, 2*w.kind.steps, w.rows)
 }
 
-// Room is what the model takes at a time.
-func (m *Model) Room() engine.Room { return engine.Room{Tokens: 4 * m.sizes.tokens, Texts: 128} }
+// Room is what the model takes at a time. The memory of texts that are continued is planned for each group.
+func (m *Model) Room() engine.Room { return engine.Room{Tokens: 4 * m.sizes.tokens, Texts: mostTexts} }
