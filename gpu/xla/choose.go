@@ -5,19 +5,44 @@ import (
 
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/persona-transfer/runpipeline/gpu/engine"
 )
 
 // A choosing is how a program chooses tokens; numbers are inputs of it.
 type choosing struct {
-	greedy     bool
-	topK, topP bool
+	greedy bool
+	topK   bool
+	rounds int // races at most to find one of the nucleus of top-p; 0: there is none
 }
 
-// How thresholds of a nucleus are found: by halving the range of logits that count this many times. The last
-// range is some 10⁻⁶, the rounding of a logit.
+// choosingOf is the program's part of a choice.
+func choosingOf(how engine.Choice) choosing {
+	return choosing{greedy: how.Temperature == 0, topK: how.TopK > 0, rounds: roundsOf(how.TopP)}
+}
+
+// roundsOf is so many races that all of them are lost to tokens outside of the nucleus once in 10¹⁰ choices.
+//
+// What is outside weighs q = 1 − p of all at most. A winner from there is one by weight, so what is left outside
+// after it is excluded, with all that is less probable, is a share of q that is uniform in (0, 1); and clocks have no
+// memory, so that the next race is a fresh one. R races are all lost with probability q^R/R! at most.
+func roundsOf(topP float64) int {
+	if !(topP > 0 && topP < 1) {
+		return 0
+	}
+	lost, n := 1-topP, 1
+	for lost > 1e-10 {
+		n++
+		lost *= (1 - topP) / float64(n)
+	}
+	return n
+}
+
+// How the cut of top-k is found: by halving the range of logits that are counted this many times. The last range
+// is some 10⁻⁶, the rounding of a logit.
 const (
 	halvings   = 25
-	negligible = -40 // tokens whose weight is below e⁻⁴⁰ of the largest are in no nucleus
+	negligible = -40 // tokens whose weight is below e⁻⁴⁰ of the largest are drawn by nobody
 )
 
 // choose picks a token for every row of logits [B, V]: tokens [B], the distance from the largest logit to the
@@ -25,44 +50,54 @@ const (
 //
 // With a temperature it is a race of exponential clocks: token i of the nucleus, of weight w and with a standard
 // exponential variable E of its own, rings at E/w, and the first one is chosen, with a probability of w over
-// the sum. Sampler gumbel/1 of package gpu is the same to rounding.
+// the sum. Sampler gumbel/1 of package gpu is the same to rounding; where logits at the cut of top-k are equal, all
+// of them can be drawn here.
 //
 //	noise [2, B] words of each row   knobs [3]: 1/temperature, top-p, top-k
 func (o choosing) choose(logits, noise, knobs *node) (tokens, margins, tops *node) {
-	d := logits.Shape().Dimensions
+	g, d := logits.Graph(), logits.Shape().Dimensions
+	id := graph.Iota(g, shapes.Make(i32, d...), 1)
 	top := graph.ReduceAndKeep(logits, graph.ReduceMax, 1)
 	tops = graph.Reshape(top, d[0])
 	if o.greedy {
 		tokens = graph.ArgMax(logits, 1, i32)
-		id := graph.Iota(logits.Graph(), shapes.Make(i32, d...), 1)
-		others := graph.Where(graph.Equal(id, graph.Reshape(tokens, d[0], 1)), graph.Scalar(logits.Graph(), f32, math.Inf(-1)), logits)
+		others := graph.Where(graph.Equal(id, graph.Reshape(tokens, d[0], 1)), graph.Scalar(g, f32, math.Inf(-1)), logits)
 		return tokens, graph.Sub(tops, graph.ReduceMax(others, 1)), tops
 	}
 	knob := func(i int) *node { return graph.Reshape(graph.Slice(knobs, graph.AxisRange(i, i+1)), 1, 1) }
 	z := graph.Mul(graph.Sub(logits, top), knob(0))
 	weights := graph.Exp(z)
-	zeros := graph.ZerosLike(weights)
-	keep := func(floor *node) { weights = graph.Where(graph.GreaterOrEqual(z, floor), weights, zeros) }
 	if o.topK {
-		one := graph.OnesLike(weights)
-		keep(threshold(z, one, knob(2)))
-	}
-	if o.topP {
-		keep(threshold(z, weights, graph.Mul(knob(1), graph.ReduceAndKeep(weights, graph.ReduceSum, 1))))
+		weights = graph.Where(graph.GreaterOrEqual(z, cutOf(z, knob(2))), weights, graph.ZerosLike(weights))
 	}
 	// A token without weight never rings: E/0 is infinite.
-	return graph.ArgMin(graph.Div(exponential(noise, d[0], d[1]), weights), 1, i32), nil, tops
+	clocks := graph.Div(exponential(noise, d[0], d[1]), weights)
+	if o.rounds == 0 {
+		return graph.ArgMin(clocks, 1, i32), nil, tops
+	}
+	// A token is in the nucleus if those before it, which are more probable or as probable with a smaller number,
+	// do not reach p. If the winner is not, neither is what comes after it: the others race again.
+	enough := graph.Mul(knob(1), graph.ReduceAndKeep(weights, graph.ReduceSum, 1))
+	never, none := graph.Scalar(g, f32, math.Inf(1)), graph.ZerosLike(weights)
+	for range o.rounds {
+		tokens = graph.ArgMin(clocks, 1, i32)
+		winner := graph.Reshape(tokens, d[0], 1)
+		height := graph.Reshape(graph.Gather(z, graph.Concatenate([]*node{graph.Iota(g, shapes.Make(i32, d[0], 1), 0), winner}, 1)), d[0], 1)
+		before := graph.Or(graph.GreaterThan(z, height), graph.And(graph.Equal(z, height), graph.LessThan(id, winner)))
+		mass := graph.ReduceAndKeep(graph.Where(before, weights, none), graph.ReduceSum, 1)
+		clocks = graph.Where(graph.Or(before, graph.LessThan(mass, enough)), clocks, never)
+	}
+	return tokens, nil, tops
 }
 
-// threshold is the largest z, about, above which values sum up to at least enough [B, 1], in each row.
-func threshold(z, values, enough *node) *node {
+// cutOf is the largest z, about, that at least k [1, 1] tokens of each row reach, [B, 1].
+func cutOf(z, k *node) *node {
 	high := graph.ZerosLike(graph.Slice(z, graph.AxisRange(), graph.AxisRange(0, 1)))
 	low := graph.AddScalar(high, negligible)
-	zeros := graph.ZerosLike(values)
 	for range halvings {
 		middle := graph.MulScalar(graph.Add(low, high), 0.5)
-		kept := graph.Where(graph.GreaterOrEqual(z, middle), values, zeros)
-		reaches := graph.GreaterOrEqual(graph.ReduceAndKeep(kept, graph.ReduceSum, 1), enough)
+		count := graph.ReduceAndKeep(wide(graph.GreaterOrEqual(z, middle)), graph.ReduceSum, 1)
+		reaches := graph.GreaterOrEqual(count, k)
 		low, high = graph.Where(reaches, middle, low), graph.Where(reaches, high, middle)
 	}
 	return low

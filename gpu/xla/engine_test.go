@@ -1,6 +1,7 @@
 package xla
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -58,9 +59,37 @@ func TestEngine(t *testing.T) {
 	enginetest.Run(t, opener(goDevice(t), Options{}), enginetest.Options{Parity: "../testdata/parity"})
 }
 
-// TestCompiledEngine runs the suite of engines on a compiler.
+// TestCompiledEngine runs the suite of engines on a compiler: all families, or with -short three that together
+// have nearly all that families differ in.
 func TestCompiledEngine(t *testing.T) {
-	enginetest.Run(t, opener(compiledDevice(t), Options{}), enginetest.Options{Parity: "../testdata/parity"})
+	o := enginetest.Options{Parity: "../testdata/parity", Compiled: true}
+	if testing.Short() {
+		o.Families = []string{"gemma2", "llama", "qwen"}
+	}
+	enginetest.Run(t, opener(compiledDevice(t), Options{}), o)
+}
+
+// TestBFloat16 compares everything of a text with the reference: near, as rounding operands to 8 bits leaves it, and
+// not nearer, which would be another arithmetic than recipes name.
+func TestBFloat16(t *testing.T) {
+	dev := compiledDevice(t)
+	for _, family := range []string{"gemma2", "llama", "qwen"} {
+		m, r := modelOn(t, dev, family, Options{BFloat16: true})
+		text := r.Text(30, 1)
+		it := enginetest.Everything(m.config, text)
+		got, want := enginetest.Forward(t, m, it)[0], r.Forward(text, 0)
+		worst, nll := 0., 0.
+		for i, p := range it.Residuals {
+			worst = max(worst, enginetest.Relative(got.Residuals[i], want.Residual[p.Layer][p.Token]))
+		}
+		for i, next := range it.Next {
+			logits := want.Logits(i)
+			nll = max(nll, math.Abs(float64(got.NLL[i])-enginetest.LogSum(logits)+logits[next]))
+		}
+		if t.Logf("%s: residuals differ by %.1e, likelihoods by %.1e", family, worst, nll); !(worst < 3e-2 && worst > 1e-3 && nll < .15) {
+			t.Errorf("%s: residuals differ by %.1e, likelihoods by %.1e nats", family, worst, nll)
+		}
+	}
 }
 
 // TestPretrainedGreedyEqualsTransformers continues some prompts with each of the two pretrained models.

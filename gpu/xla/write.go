@@ -106,8 +106,7 @@ func (m *Model) writings(texts []engine.Text, how engine.Choice) (out []*writing
 		slots := roundUp(before+calls*steps, slotStep)
 		w := open[before]
 		if w == nil || len(w.which) >= m.texts(mostTexts, slots) {
-			w = &writing{m: m, texts: texts, how: how, slots: slots, kind: loopKind{slots: before, steps: steps, choosing: choosing{
-				greedy: how.Temperature == 0, topK: how.TopK > 0, topP: how.TopP > 0 && how.TopP < 1}}}
+			w = &writing{m: m, texts: texts, how: how, slots: slots, kind: loopKind{slots: before, steps: steps, choosing: choosingOf(how)}}
 			out, open[before] = append(out, w), w
 		}
 		w.which = append(w.which, i)

@@ -125,16 +125,33 @@ func TestLoopIsSingleSteps(t *testing.T) {
 	for _, o := range []Options{{}, {BFloat16: true}} {
 		m, r := modelOn(t, dev, "llama", o)
 		prompts, edits := promptsOf(m, r)
-		prompts, edits = prompts[2:], edits[2:]
-		for _, how := range []engine.Choice{{}, {Temperature: .9, TopP: .8, TopK: 40}} {
-			m.stretch = 1
-			want, _ := written(t, m, begun(t, m, prompts, edits, 11), how)
-			m.stretch = 6
-			if got, _ := written(t, m, begun(t, m, prompts, edits, 11), how); fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Errorf("%+v %+v: loops made %v, single steps %v", o, how, got, want)
-			}
+		prompts, edits = prompts[1:3], edits[1:3]
+		how := engine.Choice{Temperature: .9, TopP: .8, TopK: 40}
+		m.stretch = 1
+		want, _ := written(t, m, begun(t, m, prompts, edits, 11), how)
+		m.stretch = 6
+		if got, _ := written(t, m, begun(t, m, prompts, edits, 11), how); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%+v: loops made %v, single steps %v", o, got, want)
 		}
 	}
+}
+
+// TestZeroVectorIsNoVector continues texts with a vector of zeros and without one: to the last bit of their margins.
+func TestZeroVectorIsNoVector(t *testing.T) {
+	eachDevice(t, func(t *testing.T, dev *Device) {
+		m, r := modelOn(t, dev, "llama", Options{})
+		prompts, edits := promptsOf(m, r)
+		prompts, edits = prompts[1:3], edits[1:3]
+		none := make([][]engine.Constant, len(edits))
+		zero := slices.Repeat([][]engine.Constant{{{Layer: 1, Vector: make([]float32, m.config.Hidden)}}}, len(edits))
+		_, want := written(t, m, begun(t, m, prompts, none, 5), engine.Choice{})
+		if _, got := written(t, m, begun(t, m, prompts, zero, 5), engine.Choice{}); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("margins %v, without a vector %v", got, want)
+		}
+		if _, got := written(t, m, begun(t, m, prompts, edits, 5), engine.Choice{}); fmt.Sprint(got) == fmt.Sprint(want) {
+			t.Error("a vector changes nothing")
+		}
+	})
 }
 
 // TestWriteTellsUntilItIsToldToStop stops one text early; another has its bound in the middle of a stretch.
@@ -168,7 +185,7 @@ func TestFrequenciesAreProbabilities(t *testing.T) {
 	}
 	eachDevice(t, func(t *testing.T, dev *Device) {
 		for _, how := range []engine.Choice{{Temperature: 1}, {Temperature: .7, TopP: .9}, {Temperature: 1.3, TopK: 7}, {Temperature: 1, TopK: 20, TopP: .5}} {
-			kind := choosing{topK: how.TopK > 0, topP: how.TopP > 0}
+			kind := choosingOf(how)
 			counts := draw(t, dev, kind, how, logits, rows)
 			kept, probabilities := nucleus(logits, how)
 			var chi float64
@@ -195,12 +212,8 @@ func TestFrequenciesAreProbabilities(t *testing.T) {
 	})
 }
 
-func broadcastRows(x *node, rows int) *node {
-	return graph.BroadcastToDims(x, rows, x.Shape().Dimensions[1])
-}
-
 // TestChoicesArePythons makes the choices of a fixture that gpu/testdata/make_sampling.py wrote, other than those
-// of rows whose cut is between tokens of one logit: there all of them can be drawn here.
+// of rows whose k most probable tokens end between tokens of one logit: there all of them can be drawn here.
 func TestChoicesArePythons(t *testing.T) {
 	var fixture struct {
 		Rows []struct {
@@ -221,52 +234,43 @@ func TestChoicesArePythons(t *testing.T) {
 	if err := json.Unmarshal(b, &fixture); err != nil {
 		t.Fatal(err)
 	}
+	most := 0
+	for _, r := range fixture.Rows {
+		most = max(most, len(r.Logits))
+	}
 	eachDevice(t, func(t *testing.T, dev *Device) {
-		compared := 0
+		compared, choosers := 0, map[choosing]*program{}
 		for i, r := range fixture.Rows {
-			if tiedAtCut(r.Logits, r.Temperature, r.TopP, r.TopK) {
+			if tiedAtCut(r.Logits, r.TopK) {
 				continue
+			}
+			logits := slices.Clone(r.Logits)
+			for len(logits) < most { // tokens that cannot be chosen: one program serves all rows
+				logits = append(logits, float32(math.Inf(-1)))
 			}
 			digest := sha256.Sum256([]byte(r.Prompt))
 			x := splitMix(splitMix(splitMix(binary.LittleEndian.Uint64(digest[:8]))^r.Seed) ^ uint64(r.Step))
 			how := engine.Choice{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK}
-			kind := choosing{topK: r.TopK > 0, topP: r.TopP > 0 && r.TopP < 1}
-			if got := chosen(t, dev, kind, how, r.Logits, []uint32{uint32(x), uint32(x >> 32)}); got[0] != r.Token {
+			kind := choosingOf(how)
+			if choosers[kind] == nil {
+				choosers[kind] = chooser(t, dev, kind, 1)
+			}
+			if got := chosen(t, dev, choosers[kind], how, logits, []uint32{uint32(x), uint32(x >> 32)}); got[0] != r.Token {
 				t.Errorf("row %d, %+v: token %d, want %d", i, how, got[0], r.Token)
 			}
-			if compared++; dev.forms(f32).compiled && compared == 12 { // a program for each
-				break
-			}
+			compared++
 		}
-		if compared < 12 {
+		if compared < 200 {
 			t.Errorf("%d rows compared", compared)
 		}
 	})
 }
 
-// tiedAtCut reports whether a nucleus ends between tokens of one logit.
-func tiedAtCut(logits []float32, temperature, topP float64, topK int) bool {
+// tiedAtCut reports whether the k most probable tokens end between tokens of one logit.
+func tiedAtCut(logits []float32, k int) bool {
 	sorted := slices.Sorted(slices.Values(logits))
 	slices.Reverse(sorted)
-	tied := func(n int) bool { return n > 0 && n < len(sorted) && sorted[n-1]-sorted[n] < 1e-5 }
-	if tied(topK) {
-		return true
-	}
-	if topK > 0 {
-		sorted = sorted[:min(topK, len(sorted))]
-	}
-	weights, total := make([]float64, len(sorted)), 0.
-	for i, v := range sorted {
-		weights[i] = math.Exp(float64(v-sorted[0]) / temperature)
-		total += weights[i]
-	}
-	sum := 0.
-	for i, w := range weights {
-		if sum += w; sum >= topP*total {
-			return topP > 0 && tied(i+1)
-		}
-	}
-	return false
+	return k > 0 && k < len(sorted) && sorted[k-1]-sorted[k] < 1e-5
 }
 
 // splitMix is one step of SplitMix64.
@@ -285,26 +289,31 @@ func draw(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits []
 		words[b], words[rows+b] = uint32(b), 7
 	}
 	counts := make([]float64, len(logits))
-	for _, id := range chosen(t, dev, kind, how, logits, words) {
+	for _, id := range chosen(t, dev, chooser(t, dev, kind, rows), how, logits, words) {
 		counts[id]++
 	}
 	return counts
 }
 
-// chosen are the tokens of rows with the same logits and the given words, [2, rows].
-func chosen(t *testing.T, dev *Device, kind choosing, how engine.Choice, logits []float32, words []uint32) (tokens []int32) {
+// chooser is a program that chooses for so many rows with the same logits.
+func chooser(t *testing.T, dev *Device, kind choosing, rows int) *program {
 	t.Helper()
-	rows := len(words) / 2
 	p, err := dev.newProgram("choose", func(in []*node) []*node {
-		tokens, _, _ := kind.choose(broadcastRows(in[0], rows), in[1], in[2])
+		tokens, _, _ := kind.choose(graph.BroadcastToDims(in[0], rows, in[0].Shape().Dimensions[1]), in[1], in[2])
 		return []*node{tokens}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// chosen are the tokens of rows with the given words, [2, rows].
+func chosen(t *testing.T, dev *Device, p *program, how engine.Choice, logits []float32, words []uint32) (tokens []int32) {
+	t.Helper()
 	c := &call{dev: dev, program: p}
 	c.floats(func(x []float32) { copy(x, logits) }, 1, len(logits))
-	c.words(func(x []uint32) { copy(x, words) }, 2, rows)
+	c.words(func(x []uint32) { copy(x, words) }, 2, len(words)/2)
 	c.floats(func(x []float32) {
 		x[0], x[1], x[2] = float32(1/how.Temperature), float32(how.TopP), float32(how.TopK)
 	}, 3)
@@ -352,4 +361,23 @@ func nucleus(logits []float32, how engine.Choice) (kept []bool, probabilities []
 		}
 	}
 	return kept, probabilities
+}
+
+// TestRoundsAreEnough bounds how often all races are lost.
+func TestRoundsAreEnough(t *testing.T) {
+	for _, p := range []float64{.01, .3, .5, .9, .95, .999} {
+		n, lost := roundsOf(p), 1.
+		for r := 1; r <= n; r++ {
+			if lost < 1e-10 {
+				t.Errorf("top-p %g: %d races, %d are enough", p, n, r-1)
+			}
+			lost *= (1 - p) / float64(r)
+		}
+		if !(lost <= 1e-10) {
+			t.Errorf("top-p %g: %d races are all lost with probability %g", p, n, lost)
+		}
+	}
+	if roundsOf(0) != 0 || roundsOf(1) != 0 {
+		t.Error("races without top-p")
+	}
 }

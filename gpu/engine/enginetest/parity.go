@@ -19,6 +19,9 @@ import (
 func (s *suite) parity(t *testing.T) {
 	for _, file := range gputest.ParityFiles(t, s.Parity) {
 		dir := filepath.Dir(file)
+		if s.Families != nil && !slices.Contains(s.Families, filepath.Base(dir)) {
+			continue
+		}
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			p := gputest.ReadParity(t, file)
 			f, err := checkpoint.OpenFS(os.DirFS(dir), dir)

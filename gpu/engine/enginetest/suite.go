@@ -26,8 +26,14 @@ type Options struct {
 	// Twin, if not nil, opens another engine with the same bits.
 	Twin Opener
 
-	// Parity is the folder of the fixtures that gpu/testdata/make_parity.py wrote.
+	// Parity is the folder of the fixtures that gpu/testdata/make_parity.py wrote, of families with names of theirs.
 	Parity string
+
+	// Families are those that are tested; nil: all, or few with -short.
+	Families []string
+
+	// Compiled leaves out what needs a program for each of many shapes: texts in pieces of all lengths, and games.
+	Compiled bool
 }
 
 // tolerance bounds relative differences from the reference, and from an engine's own results where bits are
@@ -42,19 +48,23 @@ func Run(t *testing.T, open Opener, o Options) {
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, m *model)
+		many bool // shapes
 	}{
-		{"Reference", s.reference},
-		{"Batches", s.batches},
-		{"Pieces", s.pieces},
-		{"Wanted", s.wanted},
-		{"Forks", s.forks},
-		{"Prompts", s.prompts},
-		{"Edits", s.edits},
-		{"Interrupted", s.interrupted},
-		{"Played", s.played},
+		{"Reference", s.reference, false},
+		{"Batches", s.batches, false},
+		{"Pieces", s.pieces, true},
+		{"Wanted", s.wanted, false},
+		{"Forks", s.forks, false},
+		{"Prompts", s.prompts, false},
+		{"Edits", s.edits, false},
+		{"Interrupted", s.interrupted, false},
+		{"Played", s.played, true},
 	} {
+		if test.many && s.Compiled {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
-			for _, family := range families() {
+			for _, family := range s.families() {
 				t.Run(family, func(t *testing.T) { test.run(t, s.model(t, family)) })
 			}
 		})
@@ -106,7 +116,10 @@ func reference(t testing.TB, family string) *gputest.Reference {
 }
 
 // families are those that are tested: few with -short, which together have nearly all that families differ in.
-func families() []string {
+func (s *suite) families() []string {
+	if s.Families != nil {
+		return s.Families
+	}
 	if testing.Short() {
 		return []string{"gemma2", "gemma3", "llama", "phi3", "qwen"}
 	}
