@@ -14,12 +14,15 @@
 // # What decides the bits
 //
 // A row is one text of Capture, Logits or NLL, or one row of Generate. What becomes of it is a function of
-// the model and of the row's own tokens, pushes and noise, to the last bit. It does not depend on the other
-// rows of a call or on how rows are spread over calls, nor on what was called before, the number of cores
-// or the instruction set: gpu/cpu promises it and says how.
+// the model and of the row's own tokens, pushes and noise. On "cpu" that holds to the last bit: it does not depend
+// on the other rows of a call or on how rows are spread over calls, nor on what was called before, the number of
+// cores or the instruction set; gpu/cpu promises it and says how. On other devices it holds within rounding, and
+// gpu/xla says what decides the last bits.
 //
-// Rows are cut into batches for speed alone. What prompts have in common is computed once and forked; rows
-// that end make room for others; long prompts are read in pieces.
+// Rows are cut into batches for speed alone. On "cpu" what prompts have in common is computed once and forked, rows
+// that end make room for others, and long prompts are read in pieces. An engine that chooses tokens itself
+// ([engine.Writer]) is given whole texts, and rows side by side to their ends. Both choose by the same sampler,
+// gumbel/1.
 //
 // # Concurrency
 //

@@ -32,7 +32,8 @@ type Options struct {
 	// Families are those that are tested; nil: all, or few with -short.
 	Families []string
 
-	// Compiled leaves out what needs a program for each of many shapes: texts in pieces of all lengths, and games.
+	// Compiled leaves out what needs programs for many shapes and asks the same of the host: texts in pieces of all
+	// lengths, prompts of several, passes that are interrupted, and games.
 	Compiled bool
 }
 
@@ -55,9 +56,9 @@ func Run(t *testing.T, open Opener, o Options) {
 		{"Pieces", s.pieces, true},
 		{"Wanted", s.wanted, false},
 		{"Forks", s.forks, false},
-		{"Prompts", s.prompts, false},
+		{"Prompts", s.prompts, true},
 		{"Edits", s.edits, false},
-		{"Interrupted", s.interrupted, false},
+		{"Interrupted", s.interrupted, true},
 		{"Played", s.played, true},
 	} {
 		if test.many && s.Compiled {
