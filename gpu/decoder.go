@@ -6,7 +6,6 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
-	"github.com/persona-transfer/runpipeline/gpu/cpu"
 	"github.com/persona-transfer/runpipeline/gpu/engine"
 	"github.com/persona-transfer/runpipeline/gpu/tokenizer"
 )
@@ -18,7 +17,7 @@ type Decoder struct {
 	engine engine.Engine
 	writer engine.Writer // the engine, if it chooses tokens itself; else nil
 	notes  []string
-	bytes  int           // of all weights
+	held   int           // bytes of weights that Go's collector sees
 	batch  int           // new tokens of a forward pass at most
 	turn   chan struct{} // of its device
 
@@ -65,11 +64,14 @@ func newDecoder(config *arch.Config, src arch.Source, deviceName string) (*Decod
 	if err != nil {
 		return nil, err
 	}
-	d := &Decoder{config: config, bytes: cpu.WeightBytes(config, src), turn: device.turn()}
-	hold(d.bytes)
+	d := &Decoder{config: config, turn: device.turn()}
+	if device.Platform == cpuPlatform { // XLA has its memory from elsewhere
+		d.held = device.weightBytes(config, src)
+	}
+	hold(d.held)
 	e, err := openEngine(device, config, src)
 	if err != nil {
-		hold(-d.bytes)
+		hold(-d.held)
 		return nil, err
 	}
 	d.setEngine(e)
@@ -96,8 +98,8 @@ func (d *Decoder) Tokenizer() *tokenizer.Tokenizer { return d.tok }
 // Close releases the weights. The decoder must not be used afterwards.
 func (d *Decoder) Close() error {
 	d.keep(nil)
-	hold(-d.bytes)
-	d.bytes = 0
+	hold(-d.held)
+	d.held = 0
 	return d.engine.Close()
 }
 

@@ -35,6 +35,7 @@ type Device struct {
 	DType    string // type of the operands of products: "float32", never rounded to less (no TF32), or "bfloat16"
 	Chip     string // what of the chip decides the bits, "" for "cpu", whose bits are the same on all: "h100"
 	Compiler string // that made the programs, "" for "cpu": "jax-cuda13-pjrt-0.11.2"
+	Flags    string // stands for what the environment tells the compiler, "" if that is nothing: "flags-1a2b3c4d"
 	Memory   int64  // bytes that it gives to programs, 0 if its plugin does not say
 	Notes    string // for people: which card, its memory and which plugin, "" for "cpu"
 
@@ -47,6 +48,9 @@ func (d Device) String() string {
 	text := d.Platform + "/" + d.DType
 	if d.Compiler != "" {
 		text += "/" + d.Chip + "+" + d.Compiler
+	}
+	if d.Flags != "" {
+		text += "+" + d.Flags
 	}
 	return text
 }
@@ -63,6 +67,9 @@ var deviceName = regexp.MustCompile(`^(?:cpu|(xla-cpu|cuda)(?:(:)(0|[1-9][0-9]{0
 func ParseDevice(name string) (Device, error) {
 	m := deviceName.FindStringSubmatch(name)
 	card := 0
+	if recorded, ok := RecordedDevice(name); ok {
+		return Device{}, fmt.Errorf("%s: %w to run a model on: it is written as recipes have it, with which stored results are found; what runs models is called %s", name, ErrNoDevice, recorded.name())
+	}
 	if m != nil {
 		card, _ = strconv.Atoi(m[3]) // none: 0
 	}

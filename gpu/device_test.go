@@ -99,6 +99,11 @@ func TestDeviceOfAPlugin(t *testing.T) {
 	if !strings.Contains(d.Notes, file.Path) || !strings.Contains(d.Notes, "-device_plugin") {
 		t.Errorf("people are told %q", d.Notes)
 	}
+	t.Setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+	told, err := gpu.DeviceFor(gpu.WithPlugin("xla-cpu:bf16", file.Path))
+	if want := d.String() + "+flags-"; err != nil || !strings.HasPrefix(told.String(), want) || !strings.Contains(told.Notes, "XLA_FLAGS") {
+		t.Errorf("with XLA_FLAGS it is %s (%s), %v; want %s…", told, told.Notes, err, want)
+	}
 	if _, err := gpu.DeviceFor(gpu.WithPlugin("cuda", file.Path)); !errors.Is(err, gpu.ErrNoDevice) || !strings.Contains(err.Error(), "no plugin for cuda") {
 		t.Errorf("the processor's plugin as a card's: %v", err)
 	}

@@ -28,6 +28,7 @@ func (d *Device) open() (*xla.Device, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
+	flags, variables := compilerFlags(d.Platform)
 	opened, err := xla.Open(xla.Plugin{Path: file.Path, CUDA: d.Platform == cudaPlatform, Ordinal: d.card})
 	if err != nil {
 		return nil, wrap(fmt.Errorf("plugin %s (from %s): %w", file.Path, file.From, err))
@@ -36,8 +37,11 @@ func (d *Device) open() (*xla.Device, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	d.Compiler = file.Compiler()
+	d.Compiler, d.Flags = file.Compiler(), flags
 	d.Notes = fmt.Sprintf("plugin %s (%s, from %s)", file.Path, file.Title(), file.From)
+	if flags != "" {
+		d.Notes += fmt.Sprintf(", told how to compute by %s (%s)", strings.Join(variables, " and "), flags)
+	}
 	if d.Platform == hostPlatform {
 		d.Chip = pjrt.HostChip()
 		return opened, nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 	"github.com/persona-transfer/runpipeline/gpu/checkpoint"
-	"github.com/persona-transfer/runpipeline/gpu/cpu"
 )
 
 // Examine checks a checkpoint's configuration and tensors as [Open] does, but reads no tensor. It returns
@@ -20,14 +19,15 @@ func Examine(c *checkpoint.Checkpoint) (notes []string, err error) {
 	return notes, nil
 }
 
-// WeightBytes is about how many bytes the weights of a checkpoint take when it is open: they stay as they
-// are stored.
-func WeightBytes(c *checkpoint.Checkpoint) (int, error) {
+// WeightBytes is about how many bytes the weights of a checkpoint take on a device while it is open there: those of
+// the machine's memory, or of the card's own ([Device.OwnMemory]). On "cpu" they stay as they are stored, elsewhere they
+// are float32 or bfloat16.
+func WeightBytes(c *checkpoint.Checkpoint, device Device) (int, error) {
 	config, _, err := examine(c)
 	if err != nil {
 		return 0, fmt.Errorf("open model %s: %w", c.Name(), err)
 	}
-	return cpu.WeightBytes(config, c), nil
+	return device.weightBytes(config, c), nil
 }
 
 func examine(c *checkpoint.Checkpoint) (*arch.Config, []string, error) {

@@ -42,3 +42,13 @@ func Take(ctx context.Context, name string) (free func(), err error) {
 
 // ChipOf is what recipes call a chip.
 func ChipOf(kind string) string { return chipOf(kind) }
+
+// CompilerFlags is what the environment tells a device's compiler.
+var CompilerFlags = compilerFlags
+
+// HeldBytes is what the collector is told of.
+func HeldBytes() int {
+	held.Lock()
+	defer held.Unlock()
+	return held.bytes
+}

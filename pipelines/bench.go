@@ -92,16 +92,16 @@ func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench
 		return nil, missingModel(err)
 	}
 	defer c.Close()
-	if err := fits(ctx, o.Model, c, "the measurement", benchBytes); err != nil {
+	device, err := OpenDevice("-", o.Device, o.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	if err := fits(ctx, o.Model, c, device, "the measurement", benchBytes); err != nil {
 		return nil, err
 	}
 	digest, err := c.Digest()
 	if err != nil {
 		return nil, missingModel(err)
-	}
-	device, err := OpenDevice("-", o.Device, o.Plugin)
-	if err != nil {
-		return nil, err
 	}
 	m := &benchmark{device: device, files: c, repeat: o.Repeat}
 	if err := m.open(); err != nil {

@@ -22,9 +22,12 @@ type CheckResult struct {
 
 // Check runs the sanity checks on the experiment's models, calling report after each.
 func (e *Experiment) Check(ctx context.Context, report func(CheckResult)) error {
+	if err := e.device.runs(); err != nil {
+		return Problems{err.Error()}
+	}
 	for _, s := range e.sides() {
 		n := Need{For: fewTexts, Weights: []ModelWeight{e.weightsOf(s.Model)}, Work: fewTextsBytes(s.Shape)}
-		if err := n.fits(ctx); err != nil {
+		if err := n.on(e.device, s.shape).fits(ctx); err != nil {
 			return err
 		}
 	}

@@ -52,7 +52,7 @@ type Config struct {
 	Primary  Primary  `json:"primary"`
 
 	Seed         uint64 `json:"seed"`
-	Device       string `json:"device"`                  // "cpu", or as [gpu.ParseDevice] reads it
+	Device       string `json:"device"`                  // "cpu", or as [gpu.ParseDevice] or [gpu.RecordedDevice] reads it
 	DevicePlugin string `json:"device_plugin,omitempty"` // where the plugin of another device is: a file or a folder; in no recipe
 	DType        string `json:"dtype"`                   // of residual streams and vectors
 	OutputDir    string `json:"output_dir"`

@@ -51,9 +51,12 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 		add("judge", "%s", text)
 	}
 	if total := costs.Total(); total > 0 {
-		add("time", "about %s on this machine, as it is now%s", Roughly(total), byPace(costs))
+		add("time", "about %s on this machine, as it is now%s%s", Roughly(total), byPace(costs), e.compiling())
 		add("work", "about %s floating-point operations in the models", count(operations(plan)))
 		add("memory", "%s", e.memory(ctx, plan))
+	}
+	if e.device.recorded && !plan.Done() {
+		add("time", "not known: %s is written as recipes have it, and was not opened", e.device)
 	}
 	for _, text := range e.Doubts() {
 		add("note", "%s", text)
@@ -77,10 +80,40 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 func (e *Experiment) memory(ctx context.Context, plan *Plan) string {
 	n := e.need(plan)
 	text := fmt.Sprintf("about %s at its peak, in %s; weights are %s of it", Size(n.Total()), n.For, Size(n.weights()))
+	if e.device.OwnMemory() {
+		text = e.deviceMemory(plan, n)
+	}
 	if there := transforms.Available(ctx); !there.Enough(n.Total()) {
 		text += fmt.Sprintf("; there are %s (%s), so a run here ends before it begins", Size(there.Bytes), there.Source)
 	}
 	return text
+}
+
+// deviceMemory tells what it takes of a card's own memory, and beside it, n, of the machine's.
+func (e *Experiment) deviceMemory(plan *Plan, n Need) string {
+	card := Need{}
+	for _, one := range e.deviceNeeds(plan) {
+		if one.weights()+one.Work > card.weights()+card.Work {
+			card = one
+		}
+	}
+	text := ""
+	if card.For != "" {
+		text = fmt.Sprintf("about %s of the card's own at its peak, in %s; weights are %s of it", Size(card.weights()+card.Work), card.For, Size(card.weights()))
+		if e.device.Memory > 0 {
+			text += fmt.Sprintf("; it gives %s", Size(int(e.device.Memory)))
+		}
+		text += "; and "
+	}
+	return text + fmt.Sprintf("about %s of the machine's, in %s", Size(n.Total()), n.For)
+}
+
+// compiling says what is not in a time.
+func (e *Experiment) compiling() string {
+	if e.device.Platform == "cpu" {
+		return ""
+	}
+	return "; without what the device takes to compile its programs, from half a minute up, anew in each run"
 }
 
 // power tells what an experiment of this size can show.

@@ -32,6 +32,7 @@ type Need struct {
 	For     string        // what takes it: "stage generate", "a few texts"
 	Weights []ModelWeight // of the models that are open then
 	Work    int           // what is computed with them
+	Outside int           // of weights and work, what XLA holds, which Go's collector neither sees nor leaves for later
 	Held    int           // of the work, what the collector is told of as of weights: matrices
 	Rows    bool          // fewer or shorter texts side by side would take less
 }
@@ -53,7 +54,11 @@ func (n Need) weights() (bytes int) {
 // Total is the weights, the work, the process itself, and what the collector leaves for later.
 func (n Need) Total() int {
 	alive := processBytes + n.weights() + n.Work
-	return alive + min(alive, gpu.Headroom(n.weights()+n.Held))
+	seen, large := alive, n.weights()+n.Held
+	if n.Outside > 0 {
+		seen, large = alive-n.Outside, n.Held
+	}
+	return alive + min(seen, gpu.Headroom(large))
 }
 
 // String names the weights apart from the rest.
@@ -99,7 +104,10 @@ const quantised = 4.85 / 8
 func (e *NoRoom) Hint() string {
 	var ways []string
 	worth := e.Need.Total() / 8
-	if then := e.Need.quantised(); e.Need.weights()-then > worth {
+	if e.Need.Outside > 0 && e.Need.weights() >= 4*e.Need.parameters() {
+		ways = append(ways, "compute in bfloat16 (with :bf16 behind the device's name), which halves the weights, or on cpu, where they rest as they are stored")
+	}
+	if then := e.Need.quantised(); e.Need.Outside == 0 && e.Need.weights()-then > worth {
 		ways = append(ways, fmt.Sprintf("take quantised files: as GGUF of type Q4_K_M the weights are about %s", Size(then)))
 	}
 	if e.Need.Rows && e.Need.Work > worth {
@@ -114,6 +122,32 @@ func (e *NoRoom) Hint() string {
 	return strings.Join(ways, "; ")
 }
 
+// parameters is the sum of all models'.
+func (n Need) parameters() (sum int) {
+	for _, m := range n.Weights {
+		sum += m.Parameters
+	}
+	return sum
+}
+
+// on is the need of models on a device, given for one whose weights and work are on Go's heap: of the machine's memory,
+// without what is the device's own.
+func (n Need) on(d Device, shapes ...*arch.Config) Need {
+	switch {
+	case d.Collected():
+		return n
+	case d.OwnMemory():
+		n.Weights, n.Work = nil, 0
+	}
+	n.Outside = n.weights() + n.Work
+	room := 0
+	for _, shape := range shapes { // loaded one at a time
+		room = max(room, d.LoadBytes(shape))
+	}
+	n.Work += room
+	return n
+}
+
 // quantised is what the weights would take that are larger than in a quantised file.
 func (n Need) quantised() (bytes int) {
 	for _, m := range n.Weights {
@@ -122,9 +156,12 @@ func (n Need) quantised() (bytes int) {
 	return bytes
 }
 
-// need is what a plan takes where it takes most.
-func (e *Experiment) need(plan *Plan) (most Need) {
-	for i, n := range e.needs(plan) {
+// need is what a plan takes of the machine's memory where it takes most.
+func (e *Experiment) need(plan *Plan) Need { return largest(e.needs(plan)) }
+
+// largest is the one that takes most.
+func largest(needs []Need) (most Need) {
+	for i, n := range needs {
 		if i == 0 || n.Total() > most.Total() {
 			most = n
 		}
@@ -132,9 +169,30 @@ func (e *Experiment) need(plan *Plan) (most Need) {
 	return most
 }
 
-// needs are what the stages take that are missing: the weights of the models that are open side by side, what
-// these keep for their next work, as much as for the largest so far, and what the stage at work takes.
+// needs are what the stages take of the machine's memory that are missing.
 func (e *Experiment) needs(plan *Plan) (needs []Need) {
+	e.stagesInMemory(plan, func(s transforms.Stage, models, own Need) {
+		var shapes []*arch.Config
+		for _, m := range s.Models() {
+			shapes = append(shapes, e.side(m).shape)
+		}
+		n := models.on(e.device, shapes...)
+		n.Work, n.Held = n.Work+own.Work, n.Held+own.Held
+		needs = append(needs, n)
+	})
+	return needs
+}
+
+// deviceNeeds are what they take of a card's own memory.
+func (e *Experiment) deviceNeeds(plan *Plan) (needs []Need) {
+	e.stagesInMemory(plan, func(_ transforms.Stage, models, _ Need) { needs = append(needs, models) })
+	return needs
+}
+
+// stagesInMemory goes through the stages that are missing, with what is open while one is at work: the weights of the
+// models that are open side by side and what these keep for their next work, as much as for the largest so far; and own,
+// what a stage takes that runs no model.
+func (e *Experiment) stagesInMemory(plan *Plan, each func(s transforms.Stage, models, own Need)) {
 	missing := plan.missing()
 	var open []transforms.Model // in the order in which they are opened
 	kept := map[transforms.Model]int{}
@@ -144,45 +202,49 @@ func (e *Experiment) needs(plan *Plan) (needs []Need) {
 				open = append(open, m)
 			}
 		}
-		n := Need{For: "stage " + s.Name}
+		n, own := Need{For: "stage " + s.Name}, Need{}
 		work := 0
 		for _, w := range s.Works() {
 			work = max(work, int(w.Bytes))
 			n.Rows = w.Pace == transforms.Writing || w.Pace == transforms.Scoring
 			if w.Pace == transforms.Algebra {
-				n.Held = work
+				own.Held = work
 			}
 		}
 		for _, m := range s.Models() {
 			kept[m] = max(kept[m], work)
 		}
 		if len(s.Models()) == 0 {
-			n.Work = work
+			own.Work = work
 		}
 		for _, m := range open {
 			n.Weights = append(n.Weights, e.weightsOf(m))
 			n.Work += kept[m]
 		}
-		needs = append(needs, n)
+		each(s, n, own)
 		open = slices.DeleteFunc(open, func(m transforms.Model) bool { // what nothing needs any more is closed
 			return !slices.ContainsFunc(missing[i+1:], func(s transforms.Stage) bool { return slices.Contains(s.Models(), m) })
 		})
 	}
-	return needs
+}
+
+// side is the one that a model is of.
+func (e *Experiment) side(m transforms.Model) *Side {
+	if m == e.Source.Model {
+		return &e.Source
+	}
+	return &e.Target
 }
 
 // weightsOf is the size of a model's weights in memory.
 func (e *Experiment) weightsOf(m transforms.Model) ModelWeight {
-	s := &e.Target
-	if m == e.Source.Model {
-		s = &e.Source
-	}
+	s := e.side(m)
 	return ModelWeight{modelName(s.Ref), s.weights, s.shape.Parameters()}
 }
 
 // fits reports a model for which there is not enough memory, opened alone for some work.
-func fits(ctx context.Context, ref string, c *checkpoint.Checkpoint, what string, work func(transforms.Shape) int) error {
-	weights, err := gpu.WeightBytes(c)
+func fits(ctx context.Context, ref string, c *checkpoint.Checkpoint, device Device, what string, work func(transforms.Shape) int) error {
+	weights, err := gpu.WeightBytes(c, device.Device)
 	if err != nil {
 		return missingModel(err)
 	}
@@ -191,7 +253,7 @@ func fits(ctx context.Context, ref string, c *checkpoint.Checkpoint, what string
 		return missingModel(err)
 	}
 	n := Need{For: what, Weights: []ModelWeight{{modelName(ref), weights, config.Parameters()}}, Work: work(transforms.ShapeOf(config))}
-	return n.fits(ctx)
+	return n.on(device, config).fits(ctx)
 }
 
 // fewTexts is what probe, steer and check do with a model.

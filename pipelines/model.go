@@ -28,7 +28,7 @@ func OpenModel(ctx context.Context, ref string, device Device) (*Model, error) {
 		return nil, missingModel(err)
 	}
 	defer c.Close()
-	if err := fits(ctx, ref, c, fewTexts, fewTextsBytes); err != nil {
+	if err := fits(ctx, ref, c, device, fewTexts, fewTextsBytes); err != nil {
 		return nil, err
 	}
 	d, err := gpu.Open(c, nil, device.open)

@@ -84,6 +84,9 @@ func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	record := newRecord(plan)
 	if !plan.Done() {
+		if err := e.CanRun(plan); err != nil {
+			return nil, err
+		}
 		if inProcess(o.Runner) { // elsewhere the workers see for themselves
 			if err := e.need(plan).fits(ctx); err != nil {
 				return nil, err

@@ -44,7 +44,7 @@ type Side struct {
 	name       string       // "source" or "target"
 	configured string       // the model as the configuration names it
 	shape      *arch.Config // nil if its files were not found
-	weights    int          // bytes of its weights in memory, in float32 if they are not there
+	weights    int          // bytes of its weights where they rest, in float32 or bfloat16 if their files are not there
 }
 
 // blocks is how many the model has, 0 if that is not known.
@@ -75,7 +75,7 @@ func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experimen
 	e.Source, e.Target = Side{name: "source", configured: c.SourceModel}, Side{name: "target", configured: c.TargetModel}
 	var problems Problems
 	var missing error
-	if e.device, missing = OpenDevice("", c.Device, c.DevicePlugin); errors.Is(missing, ErrConfig) {
+	if e.device, missing = openExperimentDevice(c.Device, c.DevicePlugin); errors.Is(missing, ErrConfig) {
 		return nil, missing
 	}
 	for _, s := range e.sides() {
@@ -154,7 +154,7 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 		return err
 	}
 	s.Shape = transforms.ShapeOf(s.shape)
-	s.weights = 4 * s.shape.Parameters()
+	s.weights = e.device.ValueBytes() * s.shape.Parameters()
 	if missing := c.MissingShards(); len(missing) > 0 {
 		if metadataOnly {
 			s.Digest = "weights missing"
@@ -169,7 +169,7 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 	if err != nil {
 		return err
 	}
-	if s.weights, err = gpu.WeightBytes(c); err != nil {
+	if s.weights, err = gpu.WeightBytes(c, e.device.Device); err != nil {
 		return err
 	}
 	for _, note := range notes {

@@ -82,7 +82,7 @@ func (c *Config) validate(keys map[string]json.RawMessage) Problems {
 	c.checkTexts(k)
 	c.checkMeasures(k)
 	c.Judge.check(k)
-	checkDevice(k, "", c.Device, c.DevicePlugin)
+	checkExperimentDevice(k, c.Device, c.DevicePlugin)
 	k.oneOf("dtype", c.DType, "float32")
 	k.want(c.OutputDir != "", "output_dir: empty")
 	return k.problems

@@ -168,6 +168,7 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 func (fn *unitFn) unit(u *Unit) (cache.ActionKey, error) {
 	k := kinds[fn.Stage.Kind]
 	settings := k.decode(fn.Stage.Settings)
+	defer u.release()
 	if w := k.work(settings, u.Index); w.Pace == Algebra {
 		defer gpu.Hold(int(w.Bytes))()
 	}

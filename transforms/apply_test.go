@@ -96,6 +96,7 @@ func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
+		case !ev.Ends():
 		case ev.Unit < 0:
 			r.committed = append(r.committed, ev.Stage)
 		case ev.Hit:
@@ -103,7 +104,7 @@ func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...
 		default:
 			r.ran = append(r.ran, fmt.Sprintf("%s/%d", ev.Stage, ev.Unit))
 		}
-	})
+	}, stages...)
 	p, s := beam.NewPipelineWithRoot()
 	built := map[string]beam.PCollection{}
 	for _, stage := range stages {

@@ -26,11 +26,10 @@ func Available(ctx context.Context) gpu.Memory {
 }
 
 // fits reports a model whose weights alone are more than there is, where they would be read: on a worker
-// of whose memory the driver knows nothing.
-func fits(ctx context.Context, c *checkpoint.Checkpoint) error {
-	weights, err := gpu.WeightBytes(c)
-	if err != nil {
-		return err
+// of whose memory the driver knows nothing. What there is of a card's memory its own engine asks.
+func fits(ctx context.Context, c *checkpoint.Checkpoint, device gpu.Device, weights int) error {
+	if device.OwnMemory() {
+		return nil
 	}
 	if there := Available(ctx); !there.Enough(weights) {
 		return fmt.Errorf("open model %s: %w: its weights are %d MiB, there are %d (%s)", c.Name(), gpu.ErrMemory, weights>>20, there.Bytes>>20, there.Source)

@@ -93,7 +93,6 @@ func (l *lazy[T]) get(key string, open func() (T, error)) (T, error) {
 var (
 	stores     lazy[cache.Store]
 	tokenizers lazy[*tokenizer.Tokenizer]
-	decoders   lazy[*gpu.Decoder]
 )
 
 // Tokenizer opens a model's tokenizer.
@@ -119,55 +118,6 @@ func openTokenizer(c *checkpoint.Checkpoint, date string) (*tokenizer.Tokenizer,
 		return nil, err
 	}
 	return t.At(day), nil
-}
-
-// decoder loads the model, once per process. It is called on the first miss, never before: a run
-// that finds everything loads nothing.
-func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
-	return decoders.get(m.key(), func() (*gpu.Decoder, error) {
-		u.note("loading %s", m.Ref)
-		c, err := OpenFiles(ctx, m.Ref, false)
-		if err != nil {
-			return nil, err
-		}
-		defer c.Close()
-		if digest, err := c.Digest(); err != nil {
-			return nil, err
-		} else if digest != m.Digest {
-			return nil, fmt.Errorf("open model %s: its files changed since the run began", m.Ref)
-		}
-		t, err := openTokenizer(c, m.Date)
-		if err != nil {
-			return nil, fmt.Errorf("open model %s: %w", m.Ref, err)
-		}
-		if err := fits(ctx, c); err != nil {
-			return nil, err
-		}
-		return gpu.Open(c, t, m.Open)
-	})
-}
-
-// key tells models of a process apart.
-func (m Model) key() string { return m.Digest + m.Ref + m.Open + m.Date }
-
-// closeModel frees a model's decoder, if it is open.
-func closeModel(m Model) {
-	decoders.mu.Lock()
-	defer decoders.mu.Unlock()
-	if d, ok := decoders.open[m.key()]; ok {
-		d.Close()
-		delete(decoders.open, m.key())
-	}
-}
-
-// CloseModels frees the decoders of this process.
-func CloseModels() {
-	decoders.mu.Lock()
-	defer decoders.mu.Unlock()
-	for key, d := range decoders.open {
-		d.Close()
-		delete(decoders.open, key)
-	}
 }
 
 // infrastructure reports an error that is not the unit's own: the next unit would meet it too, or be

@@ -33,7 +33,9 @@ func outputOf(t *testing.T, u *Unit, key cache.ActionKey, err error, name string
 // decoderOf opens a model of the embedded pair as units do.
 func decoderOf(t *testing.T, m Model) *gpu.Decoder {
 	t.Helper()
-	d, err := unit(toyStage("a", 1, toy{}), 0, cache.NewMemory()).decoder(t.Context(), m)
+	u := unit(toyStage("a", 1, toy{}), 0, cache.NewMemory())
+	defer u.release()
+	d, err := u.decoder(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,8 @@ type Unit struct {
 
 	inputs []Manifest
 	run    *run
-	told   time.Time // when the unit last said how far it is
+	models map[string]bool // that it computes with, by their keys; guarded by the pool's lock
+	told   time.Time       // when the unit last said how far it is
 }
 
 // Input is the manifest of a stage that this one reads. It panics if the stage is not among Stage.Inputs.
@@ -177,7 +178,7 @@ var runs sync.Map // run name → *run
 
 // Begin makes a run known to the units of this process: they stop when ctx is cancelled and report
 // to events, which may be called from several goroutines. Models that none of the run's stages needs any
-// more are closed. The returned function ends the run and gives the first typed error that a unit met.
+// more are closed, at the latest at its end. The returned function ends the run and gives the first typed error that a unit met.
 func Begin(ctx context.Context, name string, events func(Event), stages ...Stage) (end func() error) {
 	r := &run{name: name, events: events, needs: map[string]Stage{}}
 	for _, s := range stages {
@@ -189,6 +190,11 @@ func Begin(ctx context.Context, name string, events func(Event), stages ...Stage
 		runs.Delete(name)
 		closePanels(name)
 		r.stop()
+		for _, s := range stages { // of stages that were not finished
+			for _, m := range s.Models() {
+				closeModel(m)
+			}
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.err

@@ -44,6 +44,7 @@ func TestRunOnAPlugin(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^  capture.source +hit `).Match(s.stdout.Bytes()) {
 		t.Errorf("the same plugin at another place runs again:\n%s", &s.stdout)
 	}
+	storedWithoutThePlugin(t, s, line[2], report)
 	for _, where := range []string{folder, filepath.Dir(plugin)} {
 		if strings.Contains(report, where) {
 			t.Errorf("the results name %s", where)
@@ -60,6 +61,44 @@ func TestRunOnAPlugin(t *testing.T) {
 			}
 		}
 	}
+}
+
+// storedWithoutThePlugin reads what a run on xla-cpu left where no plugin is named any more: by the device's name, since
+// the run's record is beside the results, or by its text in recipes alone.
+func storedWithoutThePlugin(t *testing.T, s *script, text, report string) {
+	t.Helper()
+	run := func(code int, args ...string) (stdout, stderr string) {
+		t.Helper()
+		if err := s.runpipeline(append(args, "-config", "small.json", "-cache", "cache"), code == exitDone); err != nil || s.code != code {
+			t.Errorf("%q ended with %d, want %d: %v\n%s", args, s.code, code, err, &s.stderr)
+		}
+		return s.stdout.String(), s.stderr.String()
+	}
+	for _, args := range [][]string{{"show", "fit/map"}, {"export"}, {"export", "-artifact", "vectors/ridge/silly", "-out", "v.json"}, {"sheet", "-n", "3", "-out", "sheet"}} {
+		stdout, stderr := run(exitDone, append(args, "-device", "xla-cpu")...)
+		if stdout == "" || strings.Count(stderr, "device xla-cpu: what is stored of "+text+", which made ") != 1 {
+			t.Errorf("%q says\n%s%s", args, stdout, stderr)
+		}
+	}
+	for _, args := range [][]string{{"plan"}, {"run"}} {
+		if _, stderr := run(exitMissing, append(args, "-device", "xla-cpu")...); !strings.Contains(stderr, "hint: what is stored of a run on it is found without it by -device TEXT, where TEXT is what its recipes have: "+text+", as ") {
+			t.Errorf("%q without the plugin says %s", args, stderr)
+		}
+	}
+	if stdout, _ := run(exitDone, "run", "-device", text); stdout != report {
+		t.Errorf("the same results are reported as\n%s, were\n%s", stdout, report)
+	}
+	if _, stderr := run(exitConfig, "run", "-device", text, "-set", "n_seeds=2"); strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "no such device to run a model on") {
+		t.Errorf("what is not stored: %s", stderr)
+	}
+	os.RemoveAll("results")
+	if _, stderr := run(exitMissing, "show", "-device", "xla-cpu"); !strings.Contains(stderr, "the run said it, and its run.json has it") {
+		t.Errorf("without the record: %s", stderr)
+	}
+	if stdout, _ := run(exitDone, "show", "-device", text); !strings.Contains(stdout, "vectors/ridge/silly") {
+		t.Errorf("show prints %s", stdout)
+	}
+	run(exitDone, "run", "-device", text) // for what is looked at next
 }
 
 // filesBelow are the files in a folder.

@@ -13,7 +13,7 @@ type deviceFlags struct{ name, plugin string }
 
 // register adds the flags; standard is the device without them, "" if the configuration says.
 func (x *deviceFlags) register(f *flag.FlagSet, standard string) {
-	f.StringVar(&x.name, "device", standard, "`device` that runs models: cpu, xla-cpu, cuda; cuda:1 is the second card; with :bf16 after it, products in bfloat16"+map[bool]string{true: " (default: the configuration's)"}[standard == ""])
+	f.StringVar(&x.name, "device", standard, "`device` that runs models: cpu, xla-cpu, cuda; cuda:1 is the second card; with :bf16 after it, products in bfloat16"+map[bool]string{true: "; for what is stored of another machine, as its recipes have it (default: the configuration's)"}[standard == ""])
 	f.StringVar(&x.plugin, "device_plugin", "", "`file` of the plugin of xla-cpu or cuda, or a folder that has it (default: \"runpipeline device list\" says where it is looked for)")
 }
 

@@ -28,7 +28,7 @@ func exportCommand(ctx context.Context, a *app, args []string) error {
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
-	e, store, err := x.stored(ctx)
+	e, store, err := x.stored(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,22 @@ func formatOf(flag, file string) (export.Format, error) {
 	return to, nil
 }
 
-// stored loads an experiment and the store that must hold something of it.
-func (x *experimentFlags) stored(ctx context.Context) (*pipelines.Experiment, cache.Store, error) {
-	e, err := x.load(ctx, false)
+// stored loads an experiment and the store that must hold something of it. No model runs, so a device other than "cpu"
+// is not opened if the record of the run beside the results says what recipes have of it, unless its plugin is named.
+func (x *experimentFlags) stored(ctx context.Context, a *app) (*pipelines.Experiment, cache.Store, error) {
+	c, err := x.read(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	if text := recorded(c.OutputDir).Device; c.DevicePlugin == "" && c.NamedDevice(text) {
+		a.stderr.line("device %s: what is stored of %s, which made %s; it was not opened", c.Device, text, c.OutputDir)
+		c.Device = text
+	}
+	e, err := experiment(ctx, c, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.deviceLine(e.DeviceLine())
 	store, err := x.store()
 	return e, store, err
 }
@@ -140,7 +150,7 @@ func showCommand(ctx context.Context, a *app, args []string) error {
 	if name == "" {
 		name = f.Arg(0)
 	}
-	e, store, err := x.stored(ctx)
+	e, store, err := x.stored(ctx, a)
 	if err != nil {
 		return err
 	}

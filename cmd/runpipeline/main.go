@@ -244,8 +244,17 @@ func (a *app) exit(ctx context.Context, err error) int {
 	return code
 }
 
+// A hinted error knows what helps.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
 func exitCode(ctx context.Context, err error) (code int, hint string) {
 	var noRoom *pipelines.NoRoom
+	var known hinted
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitDone, ""
@@ -259,6 +268,9 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 		return exitCorrupt, "delete the file that is named; the next run computes it again"
 	case errors.As(err, &noRoom):
 		return exitMissing, noRoom.Hint()
+	case errors.As(err, &known):
+		code, _ = exitCode(ctx, known.error)
+		return code, known.hint
 	case errors.Is(err, pipelines.ErrMissing), errors.Is(err, pipelines.ErrMemory):
 		return exitMissing, ""
 	case errors.Is(err, pipelines.ErrNoScale):

@@ -21,9 +21,13 @@ type runRecord struct {
 	Version    string                  `json:"version"`
 	Experiment string                  `json:"experiment"`
 	Seconds    float64                 `json:"seconds"` // of the whole run
+	Device     string                  `json:"device"`  // that ran models, as recipes have it
 	Config     pipelines.Config        `json:"config"`  // complete: what was not given has its default
 	Stages     []pipelines.StageRecord `json:"stages"`
 }
+
+// runFile is the name of the record of a run.
+const runFile = "run.json"
 
 // writeResults puts the results where the configuration says: report.json and rows.jsonl, which are
 // the same for the same experiment, and run.json, which tells of this run. A run that had nothing to
@@ -39,8 +43,8 @@ func writeResults(dir string, r *pipelines.Result, run runRecord) (kept bool, er
 		return false, fmt.Errorf("write rows.jsonl: %w", err)
 	}
 	files := []replacement{bytesOf("report.json", r.Report), bytesOf("rows.jsonl", rows.Bytes())}
-	if kept = !r.Computed() && recorded(dir) == run.Experiment; !kept {
-		files = append(files, bytesOf("run.json", record.Bytes()))
+	if kept = !r.Computed() && recorded(dir).Experiment == run.Experiment; !kept {
+		files = append(files, bytesOf(runFile, record.Bytes()))
 	}
 	pages, broken := reportFiles(r.Report, rows.Bytes(), record.Bytes())
 	return kept, cmp.Or(replaceFiles(dir, append(files, pages...)), broken)
@@ -75,21 +79,24 @@ func bytesOf(name string, content []byte) replacement {
 	return replacement{name, func(w io.Writer) error { _, err := w.Write(content); return err }}
 }
 
-// recorded is the experiment that the folder's run.json is of, or nothing.
-func recorded(dir string) string {
-	f, err := os.Open(filepath.Join(dir, "run.json"))
+// A made is what run.json says of how the results of its folder came about.
+type made struct {
+	Experiment string `json:"experiment"`
+	Device     string `json:"device"`
+}
+
+// recorded reads it from the folder's run.json, if there is one.
+func recorded(dir string) (m made) {
+	f, err := os.Open(filepath.Join(dir, runFile))
 	if err != nil {
-		return ""
+		return made{}
 	}
 	defer f.Close()
 	const most = 64 << 20 // a configuration with all its texts
-	var old struct {
-		Experiment string `json:"experiment"`
+	if json.NewDecoder(io.LimitReader(f, most)).Decode(&m) != nil {
+		return made{}
 	}
-	if json.NewDecoder(io.LimitReader(f, most)).Decode(&old) != nil {
-		return ""
-	}
-	return old.Experiment
+	return m
 }
 
 // A replacement is a file's new content, by its path in the folder; without any, the file is removed.

@@ -48,17 +48,39 @@ func (x *runFlags) register(f *flag.FlagSet) {
 	f.StringVar(&x.trace, "trace", "", "append one JSON line for each unit that is found or computed to this `file`")
 }
 
-// load reads the configuration and finds the models.
-func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelines.Experiment, error) {
+// read reads the configuration.
+func (x *experimentFlags) read(ctx context.Context) (pipelines.Config, error) {
 	set, err := x.device.settings()
 	if err != nil {
-		return nil, err
+		return pipelines.Config{}, err
 	}
-	c, err := pipelines.LoadConfig(ctx, x.config, append(slices.Clone(x.set), set...))
+	return pipelines.LoadConfig(ctx, x.config, append(slices.Clone(x.set), set...))
+}
+
+// load reads the configuration and finds the models.
+func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelines.Experiment, error) {
+	c, err := x.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return pipelines.NewExperiment(ctx, c, metadataOnly)
+	return experiment(ctx, c, metadataOnly)
+}
+
+// experiment finds a configuration's device and models.
+func experiment(ctx context.Context, c pipelines.Config, metadataOnly bool) (*pipelines.Experiment, error) {
+	e, err := pipelines.NewExperiment(ctx, c, metadataOnly)
+	if errors.Is(err, pipelines.ErrNoDevice) && !errors.Is(err, pipelines.ErrConfig) {
+		err = hinted{err, "what is stored of a run on it is found without it by -device TEXT, where TEXT is what its recipes have: " + deviceTexts(c)}
+	}
+	return e, err
+}
+
+// deviceTexts says what to write for a device that is not here.
+func deviceTexts(c pipelines.Config) string {
+	if text := recorded(c.OutputDir).Device; c.NamedDevice(text) {
+		return fmt.Sprintf("%s, as %s says", text, filepath.Join(c.OutputDir, runFile))
+	}
+	return fmt.Sprintf("the run said it, and its %s has it", runFile)
 }
 
 // folder is where the store is.
@@ -133,6 +155,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.CanRun(plan); err != nil {
+		return err
+	}
 	trace, err := openTrace(x.trace)
 	if err != nil {
 		return err
@@ -172,7 +197,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	}
 	took := time.Since(begun)
 	kept, err := writeResults(e.OutputDir, result, runRecord{Version: builtFrom(), Experiment: result.Plan.Last().Key.String(),
-		Seconds: took.Round(time.Millisecond).Seconds(), Config: e.Config, Stages: result.Stages})
+		Seconds: took.Round(time.Millisecond).Seconds(), Device: e.DeviceText(), Config: e.Config, Stages: result.Stages})
 	if err != nil {
 		return err
 	}

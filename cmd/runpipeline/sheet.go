@@ -51,7 +51,7 @@ func sheetCommand(ctx context.Context, a *app, args []string) error {
 
 // makeSheet draws a sheet and writes its three files.
 func (a *app) makeSheet(ctx context.Context, x experimentFlags, n int, out string) error {
-	e, store, err := x.stored(ctx)
+	e, store, err := x.stored(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *app) scoreSheet(ctx context.Context, x experimentFlags, filled, key str
 	if err != nil {
 		return err
 	}
-	e, store, err := x.stored(ctx)
+	e, store, err := x.stored(ctx, a)
 	if err != nil {
 		return err
 	}

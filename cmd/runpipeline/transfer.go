@@ -41,7 +41,7 @@ func transferCommand(ctx context.Context, a *app, args []string) error {
 	if len(problems) > 0 {
 		return problems
 	}
-	m, err := x.transferMap(ctx, *name)
+	m, err := x.transferMap(ctx, a, *name)
 	if err != nil {
 		return err
 	}
@@ -59,14 +59,14 @@ func transferCommand(ctx context.Context, a *app, args []string) error {
 }
 
 // transferMap finds a map: a file if there is one of that name, else an artifact of the experiment.
-func (x *experimentFlags) transferMap(ctx context.Context, name string) (m export.Map, err error) {
+func (x *experimentFlags) transferMap(ctx context.Context, a *app, name string) (m export.Map, err error) {
 	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return pipelines.ReadMap(name)
 	}
 	if _, err := pipelines.ParseFormat(name); err == nil { // it looks like a file's name, so say that there is none
 		return pipelines.ReadMap(name)
 	}
-	e, store, err := x.stored(ctx)
+	e, store, err := x.stored(ctx, a)
 	if err != nil {
 		return m, err
 	}
