@@ -145,6 +145,52 @@ func TestKilledRunsGoOn(t *testing.T) {
 	}
 }
 
+// TestKilledRunsOnAPluginGoOn kills a run on XLA's device for the processor, interrupts the next one and lets the third
+// get through: nothing that was finished is computed again, and the results are those of an undisturbed run.
+func TestKilledRunsOnAPluginGoOn(t *testing.T) {
+	if os.Getenv("PJRT_CPU_PLUGIN") == "" {
+		t.Skip("PJRT_CPU_PLUGIN names no plugin")
+	}
+	if testing.Short() {
+		t.Skip("XLA compiles for a minute")
+	}
+	whole, dir := t.TempDir(), t.TempDir()
+	if out, err := process(t, whole, "-device", "xla-cpu").CombinedOutput(); err != nil {
+		t.Fatalf("run: %v\n%s", err, out)
+	}
+	before := 0
+	for _, c := range []struct {
+		stage  string // is computed when the signal comes
+		signal os.Signal
+	}{{"capture.source", os.Kill}, {"generate", os.Interrupt}} {
+		p := process(t, dir, "-device", "xla-cpu")
+		start(t, p, 5*time.Minute)
+		for deadline, reached := time.Now().Add(4*time.Minute), false; !reached && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+			for _, line := range readTrace(t, dir) {
+				reached = reached || line.Stage == c.stage && !line.Hit
+			}
+		}
+		if err := p.Process.Signal(c.signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Wait(); c.signal == os.Interrupt && p.ProcessState.ExitCode() != exitInterrupted || err == nil {
+			t.Errorf("%s while %s is computed: %v", c.signal, c.stage, err)
+		}
+		done := len(computedKeys(readTrace(t, dir)))
+		if done <= before {
+			t.Errorf("%d units and manifests before %s, %d after it", before, c.signal, done)
+		}
+		before = done
+	}
+	if out, err := process(t, dir, "-device", "xla-cpu").CombinedOutput(); err != nil {
+		t.Fatalf("the last run: %v\n%s", err, out)
+	}
+	noTwice(t, dir)
+	for _, name := range []string{"report.json", "rows.jsonl"} {
+		compareFiles(t, filepath.Join(dir, "results", name), filepath.Join(whole, "results", name))
+	}
+}
+
 // noTwice checks that no action was computed twice over all runs in the folder.
 func noTwice(t *testing.T, dir string) {
 	t.Helper()
