@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -84,5 +85,12 @@ func openXLA(d Device, c *arch.Config, src arch.Source) (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return xla.Load(opened, c, src, xla.Options{BFloat16: d.DType == "bfloat16"})
+	m, err := xla.Load(opened, c, src, xla.Options{BFloat16: d.DType == "bfloat16"})
+	if errors.Is(err, xla.ErrMemory) {
+		err = fmt.Errorf("device %s: %w: %w", d.name(), ErrMemory, err)
+	}
+	if err != nil {
+		return nil, err // not a nil model in an engine
+	}
+	return m, nil
 }

@@ -182,7 +182,7 @@ func TestMemoryIsOfTheDeviceThatHasIt(t *testing.T) {
 	if big.Total()-on.Total() < gpu.Headroom(28e9)/2 {
 		t.Errorf("Go's collector leaves garbage beside what XLA holds: %s, on cpu %s", Size(on.Total()), Size(big.Total()))
 	}
-	if hint := (&NoRoom{on, Memory{1, "a test"}}).Hint(); strings.Contains(hint, "quantised") || !strings.Contains(hint, ":bf16") {
+	if hint := (&NoRoom{on, Memory{Bytes: 1, Source: "a test"}}).Hint(); strings.Contains(hint, "quantised") || !strings.Contains(hint, ":bf16") {
 		t.Errorf("to who lacks memory for what XLA widens it says %q", hint)
 	}
 }

@@ -108,6 +108,9 @@ func TestModelsTakeTurnsWhereThereIsRoomForOne(t *testing.T) {
 		t.Errorf("no room beside a model that nobody computes with: %v", err)
 	}
 	closeModel(target) // which second computes with
+	if n := len(*events); n != 3 {
+		t.Errorf("a model was closed that a unit computes with: %q", *events)
+	}
 	second.release()
 	third, err := ask(t.Context(), source)
 	if err != nil {
