@@ -164,14 +164,17 @@ func TestMemoryIsOfTheDeviceThatHasIt(t *testing.T) {
 	_, _, half := needs(gpu.Device{Platform: "xla-cpu", DType: "bfloat16"})
 	e, plan, card := needs(gpu.Device{Platform: "cuda", DType: "bfloat16", Memory: 80 << 30})
 	room := e.device.LoadBytes(e.Target.shape)
-	if cpu.Outside != 0 || host.weights() != cpu.weights() || host.Outside != cpu.weights()+cpu.Work || host.Work != cpu.Work+2*room {
+	if cpu.Outside != 0 || host.weights() != cpu.weights() || host.Outside != cpu.weights()+cpu.Work+libraryBytes || host.Work != cpu.Work+libraryBytes+2*room {
 		t.Errorf("cpu %+v, xla-cpu %+v, a matrix on its way %d", cpu, host, 2*room)
 	}
-	if 2*half.weights() != host.weights() || half.Work != cpu.Work+room {
+	if 2*half.weights() != host.weights() || half.Work != cpu.Work+libraryBytes+room {
 		t.Errorf("in bfloat16 %+v, in float32 %+v", half, host)
 	}
-	if len(card.Weights) != 0 || card.Work != room || card.Outside != 0 {
-		t.Errorf("of a card the machine has %+v, want a matrix of %d bytes on its way", card, room)
+	if len(card.Weights) != 0 || card.Work != room+libraryBytes || card.Outside != libraryBytes {
+		t.Errorf("of a card the machine has %+v, want the library and a matrix of %d bytes on its way", card, room)
+	}
+	if hint := (&NoRoom{card, Memory{Bytes: 1, Source: "a test"}}).Hint(); strings.Contains(hint, "bf16") {
+		t.Errorf("a card's weights are none of the machine's memory, for which it says %q", hint)
 	}
 	text := e.memory(t.Context(), plan)
 	if own := Size(half.weights()); !strings.Contains(text, "of the card's own at its peak, in stage") || !strings.Contains(text, "weights are "+own+" of it; it gives 80 GiB; and about ") || !strings.Contains(text, " of the machine's, in stage ") {
