@@ -64,14 +64,14 @@ func (f Footprint) loop(texts, slots int) int64 {
 // leastTokens is the least number of tokens of a pass that is worth a device.
 const leastTokens = 512
 
-// fit makes passes and groups of texts as small as the device's memory asks for. Where the device does not say
-// how much it has, nothing is known.
+// fit makes passes and groups of texts as small as the device's memory asks for, of which other models may have
+// some. Where the device does not say how much it has, nothing is known.
 func (m *Model) fit() error {
 	facts, err := m.dev.Facts()
 	if err != nil || facts.Memory.Limit == 0 {
 		return nil
 	}
-	m.memory = int64(float64(facts.Memory.Limit) * ofMemory)
+	m.memory = max(1, int64(float64(facts.Memory.Limit)*ofMemory)-facts.Memory.Used)
 	return m.shrink()
 }
 
