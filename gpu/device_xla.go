@@ -52,6 +52,23 @@ func (d *Device) open() (*xla.Device, error) {
 	return opened, nil
 }
 
+// PeakMemory is the most of the device's memory that this process has used, in bytes; 0 if its plugin does not say,
+// as that of the processor does not.
+func (d Device) PeakMemory() int64 {
+	if d.Platform == cpuPlatform {
+		return 0
+	}
+	opened, err := d.open()
+	if err != nil {
+		return 0
+	}
+	facts, err := opened.Facts()
+	if err != nil {
+		return 0
+	}
+	return facts.Memory.Peak
+}
+
 // BuiltForPlugins tells why this program can open no plugin, if it cannot.
 func BuiltForPlugins() error { return xla.Built() }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -24,6 +23,10 @@ type BenchOptions struct {
 	Plugin string // of the device, "" to find it
 	Layer  int    // −1: the middle one
 	Repeat int
+
+	// How many texts are read, and continued, side by side, one measurement each. Without them the numbers follow
+	// device and model.
+	Texts, Batches []int
 }
 
 // A Bench is how fast a model runs on a machine, beside what the machine does at most. Rates are those of
@@ -35,7 +38,7 @@ type Bench struct {
 	Kernels    string `json:"kernels,omitempty"` // instruction set of this program's own
 	Cores      int    `json:"cores"`
 	Parameters int    `json:"parameters"`
-	TokenBytes int    `json:"token_bytes"` // of weights that a pass of one token reads
+	TokenBytes int    `json:"token_bytes"` // of weights that a pass of one token reads, as the device has them
 	Layers     int    `json:"layers"`
 	Layer      int    `json:"layer"` // after which activations are captured and the vector is added
 	Repeat     int    `json:"repeat"`
@@ -45,7 +48,19 @@ type Bench struct {
 	PeakRead   float64 `json:"peak_read_gbs,omitempty"`
 	PeakCopied float64 `json:"peak_copied_gbs,omitempty"`
 
+	Start       *BenchStart `json:"start,omitempty"`        // of a device that compiles
+	MemoryPeak  int64       `json:"memory_peak,omitempty"`  // bytes of the device's that were used at most, if its plugin says so
+	MemoryLimit int64       `json:"memory_limit,omitempty"` // that programs can have
+
 	Work []BenchWork `json:"work"`
+}
+
+// A BenchStart is what comes before the first result, in seconds.
+type BenchStart struct {
+	Digest  float64 `json:"digest"`        // of the model's files
+	Load    float64 `json:"load"`          // weights onto the device
+	Capture float64 `json:"first_capture"` // compiling included
+	Total   float64 `json:"total"`
 }
 
 // A BenchWork is one kind of work.
@@ -56,6 +71,7 @@ type BenchWork struct {
 	Seconds []float64 `json:"seconds"`          // of each repetition
 	Min     float64   `json:"seconds_min"`
 	Median  float64   `json:"seconds_median"`
+	First   float64   `json:"seconds_first,omitempty"` // of the first call, compiling included, on a device that compiles
 
 	Rate float64 `json:"tokens_per_second,omitempty"`
 	Best float64 `json:"tokens_per_second_best,omitempty"`
@@ -66,27 +82,13 @@ type BenchWork struct {
 	OfReading float64 `json:"of_peak_read,omitempty"`
 }
 
-const (
-	benchSeed   = 1
-	benchLength = 32 // tokens of a text, of a prompt, and new ones
-	benchTexts  = 256
-
-	// What a repetition may take, in multiplications with weights: some seconds of a few cores. A small model
-	// has all texts and all new tokens, a large one as many as that allows, at least one text and leastNew
-	// tokens of each.
-	benchReading = 16e10
-	benchWriting = 4e11
-	leastNew     = 4
-)
-
-// benchBatches are the numbers of texts that are continued side by side.
-var benchBatches = []int{1, 8, 32, 90}
-
-// RunBench measures. It calls told with the number of each round as it begins.
+// RunBench measures. It calls told with the number of each round as it begins: 0 is that of the first calls, on a
+// device that compiles.
 func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench, error) {
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
+	m := &benchmark{begun: time.Now(), repeat: o.Repeat, texts: o.Texts, batches: o.Batches}
 	c, err := transforms.OpenFiles(ctx, o.Model, false)
 	if err != nil {
 		return nil, missingModel(err)
@@ -96,21 +98,24 @@ func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench
 	if err != nil {
 		return nil, err
 	}
-	if err := fits(ctx, o.Model, c, device, "the measurement", benchBytes); err != nil {
+	m.device, m.files = device, c
+	if err := fits(ctx, o.Model, c, device, "the measurement", m.bytes); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	digest, err := c.Digest()
 	if err != nil {
 		return nil, missingModel(err)
 	}
-	m := &benchmark{device: device, files: c, repeat: o.Repeat}
+	m.start.Digest, begun = time.Since(begun).Seconds(), time.Now()
 	if err := m.open(); err != nil {
 		return nil, missingModel(err)
 	}
+	m.start.Load = time.Since(begun).Seconds()
 	defer func() { m.decoder.Close() }()
 	config := m.decoder.Config()
 	b := &Bench{Model: modelName(o.Model), Digest: digest[:min(12, len(digest))], Device: device.String(), Kernels: device.kernels(), Cores: runtime.GOMAXPROCS(0),
-		Parameters: config.Parameters(), TokenBytes: cpu.TokenBytes(config, c), Layers: config.Layers, Layer: o.Layer, Repeat: o.Repeat}
+		Parameters: config.Parameters(), TokenBytes: m.tokenBytes(config), Layers: config.Layers, Layer: o.Layer, Repeat: o.Repeat}
 	if b.Layer < 0 {
 		b.Layer = config.Layers / 2
 	}
@@ -118,6 +123,9 @@ func RunBench(ctx context.Context, o BenchOptions, told func(round int)) (*Bench
 	peak, err := m.rounds(ctx, jobs, told)
 	if err != nil {
 		return nil, fmt.Errorf("bench %s: %w", b.Model, err)
+	}
+	if device.compiles() {
+		b.Start, b.MemoryPeak, b.MemoryLimit = &m.start, device.PeakMemory(), device.Memory
 	}
 	b.PeakGFLOPs, b.PeakRead, b.PeakCopied = peak.Products/1e9, peak.Read/1e9, peak.Copied/1e9
 	for _, j := range jobs {
@@ -136,6 +144,16 @@ func (o BenchOptions) check(ctx context.Context) error {
 	}
 	if o.Layer < -1 {
 		problems = append(problems, fmt.Sprintf("-layer %d: layers are block numbers from 0", o.Layer))
+	}
+	for _, list := range []struct {
+		flag    string
+		numbers []int
+	}{{"texts", o.Texts}, {"batches", o.Batches}} {
+		for _, n := range list.numbers {
+			if n < 1 || n > mostTexts {
+				problems = append(problems, fmt.Sprintf("-%s %d: want 1 to %d", list.flag, n, mostTexts))
+			}
+		}
 	}
 	var missing error
 	if o.Model == "" {
@@ -168,10 +186,23 @@ func benchConfig(ctx context.Context, ref string) (*arch.Config, error) {
 
 // A benchmark is a measurement under way.
 type benchmark struct {
-	device  Device
-	repeat  int
-	files   *checkpoint.Checkpoint
-	decoder *gpu.Decoder
+	device         Device
+	repeat         int
+	texts, batches []int // that the user chose
+	files          *checkpoint.Checkpoint
+	decoder        *gpu.Decoder
+
+	begun time.Time
+	start BenchStart
+}
+
+// tokenBytes is how many bytes of weights a pass of one token reads. Other devices than "cpu" have them in their own
+// type, whatever the file has.
+func (m *benchmark) tokenBytes(c *arch.Config) int {
+	if !m.device.compiles() {
+		return cpu.TokenBytes(c, m.files)
+	}
+	return m.device.ValueBytes() * c.TokenProducts()
 }
 
 // open loads the model, in place of the one that was loaded before.
@@ -189,15 +220,43 @@ func (m *benchmark) open() (err error) {
 type job struct {
 	name          string
 	texts, tokens int
-	products      float64 // multiplications with weights of one repetition; 0: that is not what it takes
-	reads         float64 // passes of a single token
-	warm, run     func(ctx context.Context) error
+	products      float64                         // multiplications with weights of one repetition; 0: that is not what it takes
+	reads         float64                         // passes of a single token
+	warm, run     func(ctx context.Context) error // no run: it happened already
 	seconds       []float64
+	first         float64 // seconds of the first call, where it compiles
+}
+
+// first calls every job once, for its programs to be compiled.
+func (m *benchmark) first(ctx context.Context, jobs []*job) error {
+	for _, j := range jobs {
+		if j.run == nil {
+			continue
+		}
+		begun := time.Now()
+		if err := j.run(ctx); err != nil {
+			return err
+		}
+		j.first = time.Since(begun).Seconds()
+		if m.start.Total == 0 { // captures come first
+			m.start.Capture, m.start.Total = j.first, time.Since(m.begun).Seconds()
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rounds runs every job once in each round, so that a machine that is disturbed for a while disturbs all
 // alike, and measures the machine itself in between.
 func (m *benchmark) rounds(ctx context.Context, jobs []*job, told func(int)) (peak gpu.Peak, err error) {
+	if m.device.compiles() {
+		told(0)
+		if err := m.first(ctx, jobs); err != nil {
+			return peak, err
+		}
+	}
 	for round := range m.repeat {
 		told(round + 1)
 		p, err := gpu.MeasurePeak(ctx, m.device.open)
@@ -206,6 +265,9 @@ func (m *benchmark) rounds(ctx context.Context, jobs []*job, told func(int)) (pe
 		}
 		peak = peak.Max(p)
 		for _, j := range jobs {
+			if j.run == nil {
+				continue
+			}
 			if err := j.warm(ctx); err != nil {
 				return peak, err
 			}
@@ -226,7 +288,7 @@ func (m *benchmark) rounds(ctx context.Context, jobs []*job, told func(int)) (pe
 func (j *job) result(b *Bench) BenchWork {
 	sorted := slices.Sorted(slices.Values(j.seconds))
 	n := len(sorted)
-	w := BenchWork{Name: j.name, Texts: j.texts, Tokens: j.tokens, Seconds: j.seconds, Min: sorted[0], Median: (sorted[(n-1)/2] + sorted[n/2]) / 2}
+	w := BenchWork{Name: j.name, Texts: j.texts, Tokens: j.tokens, Seconds: j.seconds, First: j.first, Min: sorted[0], Median: (sorted[(n-1)/2] + sorted[n/2]) / 2}
 	tokens := float64(j.texts * j.tokens)
 	w.Rate, w.Best = tokens/w.Median, tokens/w.Min
 	w.GFLOPs = 2 * j.products / w.Median / 1e9
@@ -238,93 +300,4 @@ func (j *job) result(b *Bench) BenchWork {
 		w.OfReading = w.Read / b.PeakRead
 	}
 	return w
-}
-
-// jobs are the kinds of work, with as much of each as the model's size allows.
-func (m *benchmark) jobs(c *arch.Config, layer int) []*job {
-	length := max(1, min(benchLength, c.Longest()/2))
-	texts := benchTextsOf(c, length)
-	scored := c.TokenProducts() * length
-	kept := min(benchTexts, max(1, int(benchReading/float64(scored))))
-	for kept&(kept-1) != 0 { // powers of two are easier to compare with
-		kept &= kept - 1
-	}
-	texts = texts[:kept]
-	jobs := []*job{
-		{name: "load", warm: nothing, run: func(context.Context) error { return m.open() }},
-		m.reading("capture", texts, c.ReadingProducts(length, layer), func(ctx context.Context, texts [][]int32) error {
-			last := slices.Repeat([][]int{{length - 1}}, len(texts))
-			_, err := m.decoder.Capture(ctx, texts, last, []gpu.Site{{Layer: layer}})
-			return err
-		}),
-		m.reading("prefill", texts, c.ReadingProducts(length, c.Layers-1)+c.HeadWeights(), func(ctx context.Context, texts [][]int32) error {
-			_, err := m.decoder.Logits(ctx, texts, nil)
-			return err
-		}),
-		m.reading("score", texts, scored, func(ctx context.Context, texts [][]int32) error {
-			prompts := make([][]int32, len(texts)) // one token, so that as many are scored as are read
-			for i, t := range texts {
-				prompts[i] = t[length-1:]
-			}
-			_, err := m.decoder.NLL(ctx, prompts, texts)
-			return err
-		}),
-	}
-	for _, batch := range benchBatches {
-		jobs = append(jobs, m.decoding(c, layer, batch, texts[0]))
-	}
-	return jobs
-}
-
-// reading is a job on texts of which each takes so many products. A fourth of them warms up.
-func (m *benchmark) reading(name string, texts [][]int32, products int, do func(context.Context, [][]int32) error) *job {
-	return &job{name: name, texts: len(texts), tokens: len(texts[0]), products: float64(products) * float64(len(texts)),
-		warm: func(ctx context.Context) error { return do(ctx, texts[:(len(texts)+3)/4]) },
-		run:  func(ctx context.Context) error { return do(ctx, texts) }}
-}
-
-// decoding is a job that continues one prompt several times, steered. Warming up reads the prompt, which
-// the decoder keeps for the next call.
-func (m *benchmark) decoding(c *arch.Config, layer, batch int, prompt []int32) *job {
-	products := float64(c.TokenProducts()) * float64(batch)
-	tokens := min(len(prompt), max(leastNew, int(benchWriting/products)))
-	j := &job{name: fmt.Sprintf("decode/%d", batch), texts: batch, tokens: tokens, products: products * float64(tokens)}
-	if batch == 1 {
-		j.reads = float64(tokens)
-	}
-	vector := make([]float32, c.Hidden)
-	vector[0] = 1
-	rows := make([]gpu.Row, batch)
-	for i := range rows {
-		rows[i] = gpu.Row{Prompt: prompt, Push: []gpu.Push{{Site: gpu.Site{Layer: layer}, Vector: vector}}, Noise: gpu.Noise{Seed: uint64(i)}}
-	}
-	write := func(ctx context.Context, tokens int) error {
-		_, err := m.decoder.Generate(ctx, rows, gpu.Sampling{MaxNewTokens: tokens, Temperature: .8, TopP: .95})
-		return err
-	}
-	j.warm = func(ctx context.Context) error { return write(ctx, 1) }
-	j.run = func(ctx context.Context) error { return write(ctx, tokens) }
-	return j
-}
-
-func nothing(context.Context) error { return nil }
-
-// benchBytes is the memory that the work takes: the longest pass, the most texts side by side, or the
-// measurement of the machine.
-func benchBytes(s transforms.Shape) int {
-	most := slices.Max(benchBatches)
-	return max(s.PassBytes(benchTexts*benchLength/8, 0, 0), s.PassBytes(most, most, 2*benchLength), cpu.PeakBytes)
-}
-
-// benchTextsOf draws texts of the vocabulary's tokens.
-func benchTextsOf(c *arch.Config, length int) [][]int32 {
-	draws := rand.New(rand.NewPCG(benchSeed, 0))
-	texts := make([][]int32, benchTexts)
-	for i := range texts {
-		texts[i] = make([]int32, length)
-		for j := range texts[i] {
-			texts[i][j] = int32(draws.IntN(c.Vocab))
-		}
-	}
-	return texts
 }

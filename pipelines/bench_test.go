@@ -3,11 +3,16 @@ package pipelines
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/persona-transfer/runpipeline/gpu"
 	"github.com/persona-transfer/runpipeline/gpu/arch"
+	"github.com/persona-transfer/runpipeline/transforms"
 )
 
 // llamaOf is a configuration of a LLaMA of some size.
@@ -25,6 +30,11 @@ const (
 	llama135M  = `"vocab_size": 49152, "hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536, "max_position_embeddings": 8192`
 	llama7B    = `"vocab_size": 32000, "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32, "intermediate_size": 11008, "max_position_embeddings": 4096`
 )
+
+// benchOn is a measurement on a device of a platform.
+func benchOn(platform string) *benchmark {
+	return &benchmark{device: Device{Device: gpu.Device{Platform: platform}}}
+}
 
 // TestWorkIsThatOfItsProducts counts what each kind of work multiplies, matrix by matrix, for texts of 32 tokens.
 func TestWorkIsThatOfItsProducts(t *testing.T) {
@@ -44,7 +54,7 @@ func TestWorkIsThatOfItsProducts(t *testing.T) {
 		"decode/32": 32 * 32 * (4*block + head),
 		"decode/90": 90 * 32 * (4*block + head),
 	}
-	jobs := new(benchmark).jobs(c, 2)
+	jobs := benchOn("cpu").jobs(c, 2)
 	if len(jobs) != len(want) {
 		t.Errorf("%d kinds of work, want %d", len(jobs), len(want))
 	}
@@ -66,7 +76,7 @@ func TestLargeModelsGetLess(t *testing.T) {
 		texts       int
 		tokens      [4]int // of decoding 1, 8, 32 and 90 texts
 	}{{"small", smallLlama, 256, [4]int{32, 32, 32, 32}}, {"135M", llama135M, 32, [4]int{32, 32, 32, 32}}, {"7B", llama7B, 1, [4]int{32, 7, 4, 4}}} {
-		jobs := new(benchmark).jobs(llamaOf(t, m.sizes), 1)
+		jobs := benchOn("cpu").jobs(llamaOf(t, m.sizes), 1)
 		for _, j := range jobs[1:4] {
 			if j.texts != m.texts || j.tokens != 32 {
 				t.Errorf("%s, %s: %d texts of %d tokens, want %d of 32", m.name, j.name, j.texts, j.tokens, m.texts)
@@ -79,10 +89,89 @@ func TestLargeModelsGetLess(t *testing.T) {
 		}
 	}
 	short := strings.Replace(smallLlama, `_embeddings": 256`, `_embeddings": 10`, 1)
-	for _, j := range new(benchmark).jobs(llamaOf(t, short), 1)[1:] {
+	for _, j := range benchOn("cpu").jobs(llamaOf(t, short), 1)[1:] {
 		if j.tokens > 5 {
 			t.Errorf("%s: %d tokens for a model that reads 10, prompt and continuation together", j.name, j.tokens)
 		}
+	}
+}
+
+// TestCardsGetMore: however large the model, a card is measured on as much as fills it, and a list of one's own holds
+// for every device. Where programs are compiled, the model is opened once and what warms up is the work itself.
+func TestCardsGetMore(t *testing.T) {
+	c := llamaOf(t, llama7B)
+	names := func(m *benchmark) (out []string) {
+		for _, j := range m.jobs(c, 1) {
+			out = append(out, fmt.Sprintf("%s %d×%d", j.name, j.texts, j.tokens))
+		}
+		return out
+	}
+	mine := benchOn("cpu")
+	mine.texts, mine.batches = []int{3, 200}, []int{2}
+	compiled := benchOn("xla-cpu")
+	compiled.texts, compiled.batches = []int{3}, []int{128}
+	for _, x := range []struct {
+		what string
+		m    *benchmark
+		want []string
+	}{
+		{"a card", benchOn("cuda"), []string{"load 0×0", "capture/64 64×32", "capture/512 512×32", "score/128 128×32", "decode/32 32×32", "decode/128 128×32"}},
+		{"a list", mine, []string{"load 0×0", "capture/3 3×32", "capture/200 200×32", "score/128 128×32", "decode/2 2×30"}},
+		{"a list and XLA on the processor", compiled, []string{"load 0×0", "capture/3 3×32", "score/3 3×32", "decode/128 128×4"}},
+	} {
+		if got := names(x.m); !slices.Equal(got, x.want) {
+			t.Errorf("%s: %q, want %q", x.what, got, x.want)
+		}
+	}
+	if load := benchOn("cuda").jobs(c, 1)[0]; load.run != nil || len(load.seconds) != 1 {
+		t.Errorf("a card loads the model again: %t, %v", load.run != nil, load.seconds)
+	}
+	if load := benchOn("cpu").jobs(c, 1)[0]; load.run == nil || len(load.seconds) != 0 {
+		t.Errorf("the processor loads the model once: %t, %v", load.run == nil, load.seconds)
+	}
+	less := benchOn("cpu")
+	less.batches = []int{2}
+	if shape := transforms.ShapeOf(c); benchOn("cpu").bytes(shape) <= less.bytes(shape) {
+		t.Error("continuing 90 texts needs no more memory than continuing 2")
+	}
+}
+
+// TestWeightsAreInTheDevicesType, which is not that of the file.
+func TestWeightsAreInTheDevicesType(t *testing.T) {
+	c := llamaOf(t, smallLlama)
+	for dtype, want := range map[string]int{"float32": 4, "bfloat16": 2} {
+		m := benchOn("cuda")
+		m.device.DType = dtype
+		if got := m.tokenBytes(c); got != want*c.TokenProducts() {
+			t.Errorf("%s: %d bytes, want %d a weight", dtype, got, want)
+		}
+	}
+}
+
+// TestFirstCallsAreApart: on a device that compiles, what a job takes at first is in none of its repetitions, and the
+// start ends with the first one.
+func TestFirstCallsAreApart(t *testing.T) {
+	m := benchOn("xla-cpu")
+	m.repeat, m.begun = 2, time.Now()
+	calls := 0
+	slow := &job{name: "x", texts: 1, tokens: 1, warm: nothing, run: func(context.Context) error {
+		if calls++; calls == 1 {
+			time.Sleep(300 * time.Millisecond)
+		}
+		return nil
+	}}
+	loaded := &job{name: "load", seconds: []float64{7}}
+	var rounds []int
+	m.device.open = "xla-cpu" // of which the peak is the processor's
+	if _, err := m.rounds(t.Context(), []*job{loaded, slow}, func(round int) { rounds = append(rounds, round) }); err != nil {
+		t.Fatal(err)
+	}
+	w := slow.result(&Bench{})
+	if w.First < .3 || len(w.Seconds) != 2 || slices.Max(w.Seconds) > .2 || calls != 3 {
+		t.Errorf("first %g, then %v, in %d calls", w.First, w.Seconds, calls)
+	}
+	if !slices.Equal(rounds, []int{0, 1, 2}) || m.start.Capture != w.First || m.start.Total < w.First || len(loaded.seconds) != 1 {
+		t.Errorf("rounds %v, start %+v, loaded in %v", rounds, m.start, loaded.seconds)
 	}
 }
 
@@ -118,6 +207,7 @@ func TestBenchNamesAllProblems(t *testing.T) {
 	}{
 		{BenchOptions{Model: "tiny:llama", Device: "abacus", Layer: 4, Repeat: 0}, false, []string{"3 problems", `-device: "abacus": no such device`, "-layer 4: model tiny:llama has layers 0 to 3", "-repeat 0: want 1 or more"}},
 		{BenchOptions{Device: "cpu", Layer: -2, Repeat: -1}, false, []string{"3 problems", "-model: missing", "-layer -2: ", "-repeat -1: "}},
+		{BenchOptions{Model: "tiny:llama", Device: "cpu", Layer: -1, Repeat: 1, Texts: []int{8, 0}, Batches: []int{1 << 20}}, false, []string{"2 problems", "-texts 0: want 1 to 65536", "-batches 1048576: "}},
 		{BenchOptions{Model: "nowhere.gguf", Device: "cpu", Layer: -1, Repeat: 0}, false, []string{"2 problems", "-repeat 0: ", "nowhere.gguf"}},
 		{BenchOptions{Model: "nowhere.gguf", Device: "cpu", Layer: -1, Repeat: 1}, true, []string{"nowhere.gguf"}},
 	} {

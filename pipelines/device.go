@@ -106,6 +106,9 @@ func (d Device) Line() string {
 	return fmt.Sprintf("device %s: %s; in recipes it is %s", d.name, d.Notes, d)
 }
 
+// compiles tells a device whose programs are compiled when they are first called.
+func (d Device) compiles() bool { return d.Platform != "cpu" }
+
 // kernels is the instruction set of this program's own kernels, if they are what computes.
 func (d Device) kernels() string {
 	if d.Platform != "cpu" {

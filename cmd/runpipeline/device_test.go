@@ -101,6 +101,32 @@ func storedWithoutThePlugin(t *testing.T, s *script, text, report string) {
 	run(exitDone, "run", "-device", text) // for what is looked at next
 }
 
+// TestBenchOnAPlugin: what compiles is in the first calls.
+func TestBenchOnAPlugin(t *testing.T) {
+	plugin := os.Getenv("PJRT_CPU_PLUGIN")
+	if plugin == "" {
+		t.Skip("PJRT_CPU_PLUGIN names no plugin")
+	}
+	s := newScript(t)
+	if err := s.runpipeline([]string{"bench", "-model", "tiny:llama", "-device", "xla-cpu", "-device_plugin", plugin, "-repeat", "1", "-texts", "8", "-batches", "2"}, true); err != nil {
+		t.Fatalf("%v\n%s", err, &s.stderr)
+	}
+	for _, want := range []string{
+		`(?m)^  start +[0-9.]+ s until something was captured: digest of the files [0-9.]+, loading [0-9.]+, the first capture, which compiles, [0-9.]+`,
+		`(?m)^  work +texts × tokens +first +seconds +tokens/s +best +of the peak`,
+		`(?m)^  load +[0-9.]+ *$`,
+		`(?m)^  capture/8 +8 × 32( +[0-9.]+){5}% `,
+		`(?m)^  decode/2 +2 × 32( +[0-9.]+){5}% `,
+	} {
+		if !regexp.MustCompile(want).Match(s.stdout.Bytes()) {
+			t.Errorf("no line %s in\n%s", want, &s.stdout)
+		}
+	}
+	if !strings.Contains(s.stderr.String(), "first calls, which compile\nround 1 of 1\n") {
+		t.Errorf("it says\n%s", &s.stderr)
+	}
+}
+
 // filesBelow are the files in a folder.
 func filesBelow(t *testing.T, root string) (names []string) {
 	t.Helper()

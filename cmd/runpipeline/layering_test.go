@@ -53,6 +53,7 @@ var layers = map[string][]string{
 	"vigil":               {},
 	"scripts/growth":      {"format", "gpu", "pipelines", "transforms"},
 	"scripts/mutate":      {},
+	"scripts/randommodel": {"format", "gpu"},
 	"cmd/runpipeline":     {"cache", "artifacts", "pipelines", "golang.org/x/term"},
 
 	"gpu/engine/enginetest":      {"gpu"},
