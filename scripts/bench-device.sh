@@ -50,9 +50,8 @@ done
 case $device in
 cuda*)
 	if [ -z "${PJRT_CUDA_PLUGIN:-}" ]; then
-		for p in $("$python" -c 'import site; print(*site.getsitepackages())')/jax_plugins/xla_cuda*/xla_cuda_plugin.so; do
-			if [ -e "$p" ]; then export PJRT_CUDA_PLUGIN=$p; fi
-		done
+		PJRT_CUDA_PLUGIN=$("$python" -c 'import glob, site; print(*[p for s in site.getsitepackages() for p in glob.glob(s + "/jax_plugins/xla_cuda*/xla_cuda_plugin.so")][:1])')
+		if [ -n "$PJRT_CUDA_PLUGIN" ]; then export PJRT_CUDA_PLUGIN; fi
 	fi
 	plugin=${PJRT_CUDA_PLUGIN:-} test_cuda=1
 	export GOPJRT_CUDA_CHECKS=0 # its warning of a folder that this plugin does not need
@@ -103,7 +102,7 @@ folder() { [ -e "$models/$1/config.json" ] || { rm -rf "${models:?}/$1" && "$pro
 shape() {
 	folder "$1" || return
 	# shellcheck disable=SC2086
-	"$programs/runpipeline" bench -model "$models/$1" -device "$device" -json ${BENCH_FLAGS:-} >"$out/$1.json" || { rm -f "$out/$1.json" && return 1; }
+	"$programs/runpipeline" bench -model "$models/$1" -device "$device" -json ${BENCH_FLAGS:-} >"$out/$1.json" 2>"$out/$1.err" || { rm -f "$out/$1.json" && tail -5 "$out/$1.err" && return 1; }
 	"$python" - "$out/$1.json" <<'END'
 import json, sys
 

@@ -1,6 +1,7 @@
 package main
 
-// Growth: what is measured, and the exponent that comes of it.
+// Growth: what is measured, and the exponent that comes of it. Models of random weights: that they have the spread that
+// they say.
 var growthMutants = []Mutant{
 	{Name: "growth/small sizes decide too", File: "scripts/growth/exponent.go",
 		Old: `from := len(sizes) - upper(len(sizes))`, New: `from := 0 * upper(len(sizes))`,
@@ -14,4 +15,10 @@ var growthMutants = []Mutant{
 	{Name: "growth/what was there counts", File: "scripts/growth/measure.go",
 		Old: `float64(top - before)`, New: `float64(top - 0*before)`,
 		Wrong: "the weights are the work's memory, and nothing grows", Tests: "TestPeakIsWhatIsAlive"},
+	{Name: "randommodel/weights twice as wide", File: "scripts/randommodel/weights.go",
+		Old: `const step = 0.02 /`, New: `const step = 0.04 /`,
+		Wrong: "residuals grow where those of models do not", Tests: "TestFoldersHaveWhatTheySay"},
+	{Name: "randommodel/pieces begin anew", File: "scripts/randommodel/weights.go",
+		Old: `mix(seed + uint64(from+i)*`, New: `mix(seed + uint64(0*from+i)*`,
+		Wrong: "large matrices repeat, and have a low rank", Tests: "TestValuesDependOnTheirPlaceAlone"},
 }
