@@ -94,7 +94,7 @@ type writing struct {
 
 // writings groups texts whose sequences have room for equally many tokens: a program is compiled for each size.
 func (m *Model) writings(texts []engine.Text, how engine.Choice) (out []*writing) {
-	most := 0
+	most := 1
 	for _, t := range texts {
 		most = max(most, t.Most)
 	}
