@@ -24,10 +24,10 @@ func eachDevice(t *testing.T, f func(t *testing.T, dev *Device)) {
 	t.Run("compiled", func(t *testing.T) { f(t, compiledDevice(t)) })
 }
 
-// prompts are texts to continue: their tokens, and what is added to them. The lengths are in one bucket and in
-// two; the first one has a prefix of nothing.
+// promptsOf are texts to continue: their tokens, and what is added to them. Two lengths are in one bucket, others in
+// others; the first one has a prefix of nothing.
 func promptsOf(m *Model, r *gputest.Reference) (prompts [][]int32, edits [][]engine.Constant) {
-	for i, n := range []int{1, 7, 30, 36} {
+	for i, n := range []int{1, 7, 30, 36, 33} {
 		prompts = append(prompts, r.Text(n, uint64(i+1)))
 		edits = append(edits, []engine.Constant{
 			{Layer: m.config.Layers - 1, Vector: r.Vector(2, uint64(i))},
@@ -37,18 +37,20 @@ func promptsOf(m *Model, r *gputest.Reference) (prompts [][]int32, edits [][]eng
 	return prompts, edits
 }
 
-// begun are texts with sequences.
+// begun are texts with sequences, whose prefixes are read in one batch.
 func begun(t testing.TB, m *Model, prompts [][]int32, edits [][]engine.Constant, most int) (texts []engine.Text) {
 	t.Helper()
+	var prefixes []engine.Item
 	for i, p := range prompts {
 		n := len(p) - 1
 		q := m.NewSequence(len(p))
 		if n > 0 {
-			enginetest.Forward(t, m, engine.Item{Sequence: q, Tokens: p[:n]})
+			prefixes = append(prefixes, engine.Item{Sequence: q, Tokens: p[:n]})
 		}
 		texts = append(texts, engine.Text{Sequence: q, Last: p[n], Most: most, Edits: edits[i],
 			Noise: func(step int) (uint32, uint32) { return uint32(i)*77 + 1, uint32(step)*1234567 + 5 }})
 	}
+	enginetest.Forward(t, m, prefixes...)
 	return texts
 }
 

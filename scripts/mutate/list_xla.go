@@ -78,7 +78,7 @@ var xlaMutants = []Mutant{
 		Old: `which[b] = int32(begin[k] + row)`, New: `which[b] = int32(begin[k] + 0*row)`,
 		Wrong: "all texts continue the first prompt", Tests: "TestWrittenIsMostProbable"},
 	{Name: "xla/vectors of all steps are those of the first", File: "gpu/xla/write.go",
-		Old: `line[b] += shift - 1`, New: `line[b] += 0`,
+		Old: `line[b] += shift - 1`, New: `line[b] += 0 * shift`,
 		Wrong: "later tokens are steered by another row's vector", Tests: "TestWrittenIsMostProbable"},
 	{Name: "xla/noise of one word", File: "gpu/xla/choose.go",
 		Old: `mix(graph.Add(id, word(0)))`, New: `mix(graph.Add(id, word(1)))`,
