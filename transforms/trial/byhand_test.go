@@ -366,6 +366,9 @@ func TestMorePromptsByHand(t *testing.T) {
 	if got := f.more(e, .4); got != 38 {
 		t.Errorf("%d more prompts, want 38", got)
 	}
+	if got := f.more(Estimate{.4, -.2, .5, 90}, .4); got != 38 { // as far down, and less far up
+		t.Errorf("%d more prompts of a lopsided interval, want 38", got)
+	}
 	f.Spread = .1 // 30·(.36−.0384)/(.16−.0384) = 79.3
 	if got := f.more(e, .4); got != 50 {
 		t.Errorf("%d more prompts beside a spread of .1, want 50", got)

@@ -196,11 +196,12 @@ func (f Findings) undecided(t Thresholds) string {
 
 const worthwhile = 100 // times as many prompts; a value that needs more is as good as on the bound
 
-// more returns about how many further prompts narrow an interval to a half-width below the gap between its value
-// and what it has to exclude; 0 if none are needed, or if no number is enough that anyone would run. Of the
-// half-width only what prompts contribute shrinks, with the root of their number.
+// more returns about how many further prompts narrow an interval, which is long to one side as often as not, until
+// its longer side is below the gap between its value and what it has to exclude; 0 if none are needed, or if no
+// number is enough that anyone would run. Of a side only what prompts contribute shrinks, with the root of their
+// number.
 func (f Findings) more(e Estimate, gap float64) int {
-	half := float64(e.High-e.Low) / 2
+	half := float64(max(e.High-e.Value, e.Value-e.Low))
 	if !(gap > 0) || isMissing(half) || half == 0 || gap > half {
 		return 0
 	}
