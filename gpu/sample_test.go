@@ -1,12 +1,12 @@
 package gpu
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
+
+	"github.com/persona-transfer/runpipeline/gpu/gputest"
 )
 
 // sorted are the tokens that can be chosen in canonical order, with the probabilities that sampling leaves
@@ -126,37 +126,9 @@ func TestSamplingIsItsDefinition(t *testing.T) {
 // TestSamplingEqualsPython holds words, bits, variables and choices to those of make_sampling.py. Every stored
 // generation depends on them, whatever device made it: they must not change while the sampler has its name.
 func TestSamplingEqualsPython(t *testing.T) {
-	var fixture struct {
-		Sampler string
-		Noise   []struct {
-			Seed        uint64
-			Prompt      string
-			Step        int
-			Lo, Hi      uint32
-			Tokens      []int32
-			Bits        []uint32
-			Exponential []float64
-		}
-		Rows []struct {
-			Seed        uint64
-			Prompt      string
-			Step        int
-			Logits      []float32
-			Temperature float64
-			TopP        float64 `json:"top_p"`
-			TopK        int     `json:"top_k"`
-			Token       int32
-		}
-	}
-	b, err := os.ReadFile("testdata/sampling.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &fixture); err != nil {
-		t.Fatal(err)
-	}
-	if fixture.Sampler != Sampler || len(fixture.Noise) == 0 || len(fixture.Rows) == 0 {
-		t.Fatalf("the fixture is of %q, with %d words and %d rows", fixture.Sampler, len(fixture.Noise), len(fixture.Rows))
+	fixture := gputest.ReadSampling(t, "testdata/sampling.json")
+	if fixture.Sampler != Sampler {
+		t.Fatalf("the fixture is of %q", fixture.Sampler)
 	}
 	for _, n := range fixture.Noise {
 		lo, hi := Noise{Seed: n.Seed, Prompt: PromptDigest(n.Prompt)}.Words(n.Step)
@@ -171,8 +143,11 @@ func TestSamplingEqualsPython(t *testing.T) {
 		}
 	}
 	for i, r := range fixture.Rows {
-		p := newSampler(Sampling{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK}, nil)
-		if id, _, err := p.choose(r.Logits, Noise{Seed: r.Seed, Prompt: PromptDigest(r.Prompt)}, r.Step); err != nil || id != r.Token {
+		p, noise := newSampler(Sampling{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK}, nil), Noise{Seed: r.Seed, Prompt: PromptDigest(r.Prompt)}
+		if lo, hi := noise.Words(r.Step); lo != r.Lo || hi != r.Hi {
+			t.Errorf("row %d: words %d and %d, want %d and %d", i, lo, hi, r.Lo, r.Hi)
+		}
+		if id, _, err := p.choose(r.Logits, noise, r.Step); err != nil || id != r.Token {
 			t.Errorf("row %d: token %d (error %v), want %d", i, id, err, r.Token)
 		}
 	}

@@ -67,6 +67,42 @@ func ReadPretrained(t testing.TB, path string) map[string][]Greedy {
 	return fixture.Models
 }
 
+// A Sampling is what gpu/testdata/make_sampling.py writes: what a sampler makes of seeds, prompts and steps, and which
+// tokens it chooses.
+type Sampling struct {
+	Sampler string
+	Noise   []struct {
+		Seed        uint64
+		Prompt      string
+		Step        int
+		Lo, Hi      uint32
+		Tokens      []int32
+		Bits        []uint32
+		Exponential []float64
+	}
+	Rows []struct {
+		Seed        uint64
+		Prompt      string
+		Step        int
+		Lo, Hi      uint32 // of seed, prompt and step
+		Logits      []float32
+		Temperature float64
+		TopP        float64 `json:"top_p"`
+		TopK        int     `json:"top_k"`
+		Token       int32
+	}
+}
+
+// ReadSampling reads a fixture.
+func ReadSampling(t testing.TB, path string) *Sampling {
+	t.Helper()
+	s := new(Sampling)
+	if readJSON(t, path, s); len(s.Noise) == 0 || len(s.Rows) == 0 {
+		t.Fatalf("%s has %d words and %d rows", path, len(s.Noise), len(s.Rows))
+	}
+	return s
+}
+
 func readJSON(t testing.TB, path string, into any) {
 	t.Helper()
 	data, err := os.ReadFile(path)

@@ -82,7 +82,8 @@ def main():
         logits[-1] = logits[0]  # equal, so that ids decide
         row = {"seed": int(rng.integers(2**63)), "prompt": f"prompt {i % 7}", "step": int(rng.integers(200)), "logits": logits,
                "temperature": [1, 0.5, 0.8, 2][i % 4], "top_p": [0, 0.9, 0.5][i % 3], "top_k": [0, 0, 3, 1, 12][i % 5]}
-        row["token"], far = choose(logits, row["temperature"], row["top_p"], row["top_k"], *words(row["seed"], row["prompt"], row["step"]))
+        row["lo"], row["hi"] = words(row["seed"], row["prompt"], row["step"])
+        row["token"], far = choose(logits, row["temperature"], row["top_p"], row["top_k"], row["lo"], row["hi"])
         if far > MARGIN:
             rows.append(row)
     lines = lambda of: ",\n".join("  " + json.dumps(x, ensure_ascii=False) for x in of)

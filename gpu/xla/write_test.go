@@ -2,12 +2,8 @@ package xla
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
@@ -217,25 +213,7 @@ func TestFrequenciesAreProbabilities(t *testing.T) {
 // TestChoicesArePythons makes the choices of a fixture that gpu/testdata/make_sampling.py wrote, other than those
 // of rows whose k most probable tokens end between tokens of one logit: there all of them can be drawn here.
 func TestChoicesArePythons(t *testing.T) {
-	var fixture struct {
-		Rows []struct {
-			Seed        uint64
-			Prompt      string
-			Step        int
-			Logits      []float32
-			Temperature float64
-			TopP        float64 `json:"top_p"`
-			TopK        int     `json:"top_k"`
-			Token       int32
-		}
-	}
-	b, err := os.ReadFile("../testdata/sampling.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &fixture); err != nil {
-		t.Fatal(err)
-	}
+	fixture := gputest.ReadSampling(t, "../testdata/sampling.json")
 	most := 0
 	for _, r := range fixture.Rows {
 		most = max(most, len(r.Logits))
@@ -250,14 +228,12 @@ func TestChoicesArePythons(t *testing.T) {
 			for len(logits) < most { // tokens that cannot be chosen: one program serves all rows
 				logits = append(logits, float32(math.Inf(-1)))
 			}
-			digest := sha256.Sum256([]byte(r.Prompt))
-			x := splitMix(splitMix(splitMix(binary.LittleEndian.Uint64(digest[:8]))^r.Seed) ^ uint64(r.Step))
 			how := engine.Choice{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK}
 			kind := choosingOf(how)
 			if choosers[kind] == nil {
 				choosers[kind] = chooser(t, dev, kind, 1)
 			}
-			if got := chosen(t, dev, choosers[kind], how, logits, []uint32{uint32(x), uint32(x >> 32)}); got[0] != r.Token {
+			if got := chosen(t, dev, choosers[kind], how, logits, []uint32{r.Lo, r.Hi}); got[0] != r.Token {
 				t.Errorf("row %d, %+v: token %d, want %d", i, how, got[0], r.Token)
 			}
 			compared++
@@ -273,14 +249,6 @@ func tiedAtCut(logits []float32, k int) bool {
 	sorted := slices.Sorted(slices.Values(logits))
 	slices.Reverse(sorted)
 	return k > 0 && k < len(sorted) && sorted[k-1]-sorted[k] < 1e-5
-}
-
-// splitMix is one step of SplitMix64.
-func splitMix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // draw counts the tokens of many rows with neighbouring words.
