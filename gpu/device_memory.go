@@ -31,7 +31,7 @@ func (d Device) LoadBytes(c *arch.Config) (most int) {
 		return 0
 	}
 	for _, p := range c.Params() {
-		most = max(most, d.ValueBytes()*p.Size())
+		most = max(most, p.Bytes(d.ValueBytes()))
 	}
 	return most
 }
@@ -42,11 +42,7 @@ func (d Device) weightBytes(c *arch.Config, src arch.Source) (bytes int) {
 		return cpu.WeightBytes(c, src)
 	}
 	for _, p := range c.Params() {
-		if p.Kind == arch.Vector {
-			bytes += 4 * p.Size()
-		} else {
-			bytes += d.ValueBytes() * p.Size()
-		}
+		bytes += p.Bytes(d.ValueBytes())
 	}
 	return bytes
 }

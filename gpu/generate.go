@@ -169,17 +169,7 @@ func (w *writer) choose(i int, logits []float32) error {
 	if err != nil {
 		return fmt.Errorf("row %d: token %d: %w", i, len(o.Tokens), err)
 	}
-	if w.sampler.ends[token] {
-		o.Ended = true
-		return nil
-	}
-	o.Tokens = append(o.Tokens, token)
-	if r.OnToken != nil {
-		r.OnToken(token)
-	}
-	if w.sampling.Temperature == 0 {
-		o.Margins = append(o.Margins, margin)
-	}
+	w.sampler.record(r, o, token, margin)
 	return nil
 }
 

@@ -23,9 +23,9 @@ type prefix struct {
 }
 
 // begin gives every text a sequence that holds the prefix of its prompt, which is what is before the token to
-// begin with. Equal prefixes are computed once
-// and forked, and so are tokens with which all begin. Calls often have the prompts of the call before, with
-// other pushes: these stay with the decoder. None of it changes a bit of what follows.
+// begin with. Equal prefixes are computed once and forked, and so are tokens with which all begin. Calls often have
+// the prompts of the call before, with other pushes: these stay with the decoder. None of it changes a bit of what
+// follows.
 func (d *Decoder) begin(ctx context.Context, texts []text, prompt func(i int) []int32) error {
 	var fresh []prefix
 	of := make([]string, len(texts))

@@ -59,6 +59,21 @@ func (p *sampler) choose(logits []float32, n Noise, step int) (token int32, marg
 	return token, 0, nil
 }
 
+// record appends a token that was chosen to what a row became, or ends it.
+func (p *sampler) record(r *Row, o *Output, token int32, margin float32) {
+	if p.ends[token] {
+		o.Ended = true
+		return
+	}
+	o.Tokens = append(o.Tokens, token)
+	if r.OnToken != nil {
+		r.OnToken(token)
+	}
+	if p.s.Temperature == 0 {
+		o.Margins = append(o.Margins, margin)
+	}
+}
+
 // greedy finds the largest logit, the smallest id among equals, and its distance to the second largest.
 func greedy(logits []float32) (id int32, margin float32, err error) {
 	top, second := float32(math.Inf(-1)), float32(math.Inf(-1))

@@ -102,12 +102,7 @@ func elementTime() float64 {
 // evenWeights is a place to read weights from that are all a hundredth.
 type evenWeights struct{ c *arch.Config }
 
-func (w evenWeights) Tensors() (out []checkpoint.TensorInfo) {
-	for name, shape := range w.c.Tensors() {
-		out = append(out, checkpoint.TensorInfo{Name: name, DType: "F32", Shape: shape})
-	}
-	return out
-}
+func (w evenWeights) Tensors() []checkpoint.TensorInfo { return w.c.Float32Tensors() }
 
 func (w evenWeights) ReadRows(_ string, _, _ int, dst []float32) error {
 	for i := range dst {

@@ -15,7 +15,7 @@ func (d *Decoder) write(ctx context.Context, rows []Row, s Sampling) ([]Output, 
 	meter := newMeter(ctx, s.MaxNewTokens*len(rows))
 	for from := 0; from < len(rows); {
 		to := min(from+d.writer.Room().Texts, len(rows))
-		p := &party{d: d, rows: rows[from:to], out: out[from:to], sampling: s, sampler: sampler, meter: meter}
+		p := &party{d: d, rows: rows[from:to], out: out[from:to], sampler: sampler, meter: meter}
 		if err := p.run(ctx); err != nil {
 			return nil, err
 		}
@@ -27,12 +27,11 @@ func (d *Decoder) write(ctx context.Context, rows []Row, s Sampling) ([]Output, 
 // A party is rows that are written side by side. Most are written in one go; where the length of the text
 // changes the position encoding of its tokens, a row begins again from a sequence that is computed anew.
 type party struct {
-	d        *Decoder
-	rows     []Row
-	out      []Output
-	sampling Sampling
-	sampler  *sampler
-	meter    *meter
+	d       *Decoder
+	rows    []Row
+	out     []Output
+	sampler *sampler
+	meter   *meter
 }
 
 func (p *party) run(ctx context.Context) error {
@@ -45,7 +44,7 @@ func (p *party) run(ctx context.Context) error {
 			return err
 		}
 		live = slices.DeleteFunc(live, func(i int) bool {
-			return p.out[i].Ended || len(p.out[i].Tokens) == p.sampling.MaxNewTokens
+			return p.out[i].Ended || len(p.out[i].Tokens) == p.sampler.s.MaxNewTokens
 		})
 	}
 	return nil
@@ -65,11 +64,11 @@ func (p *party) round(ctx context.Context, live []int) error {
 	lines := make([]engine.Text, len(live))
 	for j, i := range live {
 		all, made := whole(j), len(p.out[i].Tokens)
-		lines[j] = engine.Text{Sequence: texts[j].seq, Last: all[len(all)-1], Most: min(p.sampling.MaxNewTokens-made, p.d.config.EncodedAlike(len(all))),
+		lines[j] = engine.Text{Sequence: texts[j].seq, Last: all[len(all)-1], Most: min(p.sampler.s.MaxNewTokens-made, p.d.config.EncodedAlike(len(all))),
 			Edits: constants(texts[j].push, len(all)-1, texts[j].last),
 			Noise: func(step int) (lo, hi uint32) { return p.rows[i].Noise.Words(made + step) }}
 	}
-	how := engine.Choice{Temperature: p.sampling.Temperature, TopP: p.sampling.TopP, TopK: p.sampling.TopK}
+	how := engine.Choice{Temperature: p.sampler.s.Temperature, TopP: p.sampler.s.TopP, TopK: p.sampler.s.TopK}
 	for _, id := range p.sampler.barred {
 		if int(id) < p.d.config.Vocab {
 			how.Barred = append(how.Barred, id)
@@ -86,17 +85,13 @@ func (p *party) round(ctx context.Context, live []int) error {
 func (p *party) take(i int, tokens []int32, margins []float32) (more bool) {
 	o := &p.out[i]
 	for j, token := range tokens {
-		if p.sampler.ends[token] {
-			o.Ended = true
-			p.meter.add(p.sampling.MaxNewTokens - len(o.Tokens))
-			return false
-		}
-		o.Tokens = append(o.Tokens, token)
+		margin := float32(0)
 		if margins != nil {
-			o.Margins = append(o.Margins, margins[j])
+			margin = margins[j]
 		}
-		if p.rows[i].OnToken != nil {
-			p.rows[i].OnToken(token)
+		if p.sampler.record(&p.rows[i], o, token, margin); o.Ended {
+			p.meter.add(p.sampler.s.MaxNewTokens - len(o.Tokens))
+			return false
 		}
 		p.meter.add(1)
 	}

@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"gpu/arch":            {"gpu/checkpoint"},
 	"gpu/engine":          {"gpu/arch"},
 	"gpu/cpu":             {"gpu/arch", "gpu/checkpoint", "gpu/engine", "vigil", "golang.org/x/sys/"},
-	"gpu/xla":             {"gpu/arch", "gpu/engine", "github.com/gomlx/"},
+	"gpu/xla":             {"format/half", "gpu/arch", "gpu/engine", "github.com/gomlx/", "golang.org/x/sync/"},
 	"gpu/xla/pjrt":        {"format/files", "golang.org/x/sys/"},
 	"gpu/gputest":         {"format", "gpu"},
 	"gpu/gputest/cputime": {},

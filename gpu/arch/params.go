@@ -51,6 +51,15 @@ func (s Param) Size() int {
 	return n
 }
 
+// Bytes is what the param takes where the values of matrices and tables have so many bytes each; those of vectors have
+// four.
+func (s Param) Bytes(matrix int) int {
+	if s.Kind == Vector {
+		return 4 * s.Size()
+	}
+	return matrix * s.Size()
+}
+
 // Params lists all parameters of the decoder: the blocks', the last norm's, the embedding, and the
 // output matrix unless it is the embedding.
 func (c *Config) Params() []Param {

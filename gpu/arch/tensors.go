@@ -15,6 +15,15 @@ type Source interface {
 	ReadRows(name string, from, n int, dst []float32) error
 }
 
+// Float32Tensors lists the tensors that the configuration needs, by name, as a source has them whose values are float32.
+func (c *Config) Float32Tensors() (out []checkpoint.TensorInfo) {
+	for name, shape := range c.Tensors() {
+		out = append(out, checkpoint.TensorInfo{Name: name, DType: "F32", Shape: shape})
+	}
+	slices.SortFunc(out, func(a, b checkpoint.TensorInfo) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
 // CheckTensors compares the tensors that are there with those that the configuration needs.
 // Missing and misshapen tensors are an error that lists them. Tensors that transformers would ignore as
 // well are returned as unused, sorted.

@@ -17,13 +17,7 @@ import (
 // anyWeights are small numbers for every tensor: speed does not depend on what they are.
 type anyWeights struct{ c *arch.Config }
 
-func (w anyWeights) Tensors() []checkpoint.TensorInfo {
-	var out []checkpoint.TensorInfo
-	for name, shape := range w.c.Tensors() {
-		out = append(out, checkpoint.TensorInfo{Name: name, DType: "F32", Shape: shape})
-	}
-	return out
-}
+func (w anyWeights) Tensors() []checkpoint.TensorInfo { return w.c.Float32Tensors() }
 
 func (w anyWeights) ReadRows(name string, from, _ int, dst []float32) error {
 	h := fnv.New64a()

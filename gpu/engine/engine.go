@@ -66,8 +66,10 @@ type Edit struct {
 
 // Zero reports whether adding the vector changes nothing. Engines do not add it then, so that it is no edit
 // to the last bit: −0 + 0 is 0.
-func (e Edit) Zero() bool {
-	for _, x := range e.Vector {
+func (e Edit) Zero() bool { return zero(e.Vector) }
+
+func zero(vector []float32) bool {
+	for _, x := range vector {
 		if math.Float32bits(x)<<1 != 0 {
 			return false
 		}

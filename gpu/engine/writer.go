@@ -42,6 +42,9 @@ type Constant struct {
 	Once   bool // at the text's last token alone; otherwise at it and at every new one
 }
 
+// Zero reports whether adding the vector changes nothing, as [Edit.Zero] does.
+func (c Constant) Zero() bool { return zero(c.Vector) }
+
 // A Choice says how tokens are chosen.
 type Choice struct {
 	Temperature float64 // 0: always the most probable token

@@ -40,14 +40,7 @@ func Model(config *arch.Config, seed uint64) *Reference {
 }
 
 // Tensors, with ReadRows, makes a Reference a place to read weights from, like a checkpoint.
-func (r *Reference) Tensors() []checkpoint.TensorInfo {
-	var out []checkpoint.TensorInfo
-	for name, shape := range r.Config.Tensors() {
-		out = append(out, checkpoint.TensorInfo{Name: name, DType: "F32", Shape: shape})
-	}
-	slices.SortFunc(out, func(a, b checkpoint.TensorInfo) int { return strings.Compare(a.Name, b.Name) })
-	return out
-}
+func (r *Reference) Tensors() []checkpoint.TensorInfo { return r.Config.Float32Tensors() }
 
 // ReadRows reads rows [from, from+n) of a tensor.
 func (r *Reference) ReadRows(name string, from, n int, dst []float32) error {

@@ -41,12 +41,7 @@ var shapesOf = map[string]string{
 // one.
 type hashed struct{ c *arch.Config }
 
-func (h hashed) Tensors() (out []checkpoint.TensorInfo) {
-	for name, shape := range h.c.Tensors() {
-		out = append(out, checkpoint.TensorInfo{Name: name, DType: "F32", Shape: shape})
-	}
-	return out
-}
+func (h hashed) Tensors() []checkpoint.TensorInfo { return h.c.Float32Tensors() }
 
 func (h hashed) ReadRows(name string, from, n int, dst []float32) error {
 	gain := strings.HasSuffix(name, "norm.weight")

@@ -1,13 +1,13 @@
 package xla
 
 import (
-	"sync"
 	"unsafe"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 )
 
 // A call gathers the arguments of one run of a program. The first error sticks and is
@@ -89,20 +89,19 @@ func (c *call) drop() {
 // compileAll compiles the programs of calls for their arguments, those that are not yet, side by side: a compiler
 // spends seconds on one, and does not keep many processors busy.
 func compileAll(calls ...*call) error {
-	errs := make([]error, len(calls))
-	var wg sync.WaitGroup
-	for i, c := range calls {
-		if errs[i] = c.err; errs[i] == nil {
-			wg.Go(func() {
-				errs[i] = guard("compile "+c.program.name, func() error {
-					_, err := c.program.exec.Compile(c.shapes...)
-					return err
-				})
+	var group errgroup.Group
+	for _, c := range calls {
+		group.Go(func() error {
+			if c.err != nil {
+				return c.err
+			}
+			return guard("compile "+c.program.name, func() error {
+				_, err := c.program.exec.Compile(c.shapes...)
+				return err
 			})
-		}
+		})
 	}
-	wg.Wait()
-	return firstError(errs...)
+	return group.Wait()
 }
 
 func firstError(errs ...error) error {
@@ -148,11 +147,11 @@ func (v *Device) upload(dtype dtypes.DType, data []byte, dims ...int) (t *tensor
 }
 
 // bytesOf is the memory of values.
-func bytesOf[T float32 | int32 | uint32 | uint16](x []T) []byte {
+func bytesOf(x []float32) []byte {
 	if len(x) == 0 {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), len(x)*int(unsafe.Sizeof(x[0])))
+	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x))
 }
 
 // floatsOf is memory as float32 values.

@@ -87,7 +87,7 @@ func (f forms) repeatRows(v *node, m int) *node {
 //	x [M, in]   w [out, in] as weights are stored, or [in, out]: see stored   → [M, out]
 func (f forms) product(x, w *node, out dtypes.DType) *node {
 	axis := 0
-	if f.compiled {
+	if f.stored() {
 		axis = 1
 	}
 	return f.dot(x, w, out).General([]int{1}, nil, []int{axis}, nil)

@@ -32,10 +32,9 @@ type loopInputs struct {
 	made    *node // []: steps of earlier calls
 }
 
-const loopInputCount = 9
-
-func newLoopInputs(x []*node) loopInputs {
-	return loopInputs{x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]}
+func newLoopInputs(in *inputs) loopInputs {
+	return loopInputs{before: in.next(), places: in.next(), vectors: in.next(), first: in.next(), rest: in.next(),
+		knobs: in.next(), barred: in.next(), noise: in.next(), made: in.next()}
 }
 
 // buildLoop is the graph of N steps: tokens [N, B], margins or zeros [N, B], the largest logits [N, B], and the
@@ -109,7 +108,7 @@ type step struct {
 func (s *step) run() (next, margins, tops *node) {
 	c, g := s.m.config, s.i.Graph()
 	b, t := s.token.Shape().Dimensions[0], s.caches[0].Shape().Dimensions[1]
-	l := newLoopInputs(s.in.take(loopInputCount))
+	l := newLoopInputs(s.in)
 	made := graph.Add(l.made, s.i)
 	s.slot = graph.AddScalar(made, float64(s.kind.slots))
 	before := graph.Reshape(l.before, b, 1)
@@ -134,18 +133,10 @@ func (s *step) run() (next, margins, tops *node) {
 	logits = graph.Add(logits, l.barred)
 	var noise *node
 	if !s.kind.greedy {
-		noise = rows(l.noise, graph.Mul(s.i, graph.Const(g, int32(2))), 2)
+		at := graph.Add(graph.Mul(s.i, graph.Const(g, int32(2))), graph.Iota(g, shapes.Make(i32, 2, 1), 0))
+		noise = graph.Gather(l.noise, at)
 	}
 	return s.kind.choose(logits, noise, l.knobs)
-}
-
-// rows are x[from:from+n] of x [m, b].
-func rows(x, from *node, n int) *node {
-	if has(x, compute.OpTypeDynamicSlice) {
-		return graph.DynamicSlice(x, []*node{from, graph.Const(x.Graph(), int32(0))}, []int{n, x.Shape().Dimensions[1]})
-	}
-	at := graph.Add(graph.Iota(x.Graph(), shapes.Make(i32, n, 1), 0), from)
-	return graph.Gather(x, at)
 }
 
 // extend writes the step's keys and values [B·K, 1, h] to its slot.

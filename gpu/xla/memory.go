@@ -16,49 +16,40 @@ var ErrMemory = errors.New("too little memory on the device")
 // to try out kernels.
 const ofMemory = 0.85
 
-// A Footprint is how much of a device's memory a model takes, in bytes, as it is planned: about what the largest
+// A footprint is how much of a device's memory a model takes, in bytes, as it is planned: about what the largest
 // values that exist at a time take.
-type Footprint struct {
-	Weights int64
-	Token   int64 // of a pass, beside its scores
-	Scores  int64 // of attention and of the vocabulary, at most
-	Slot    int64 // of a text that is continued: keys and values of one token, as often as they exist
-	Text    int64 // of such a text beside its slots
+type footprint struct {
+	weights int64
+	token   int64 // of a pass, beside its scores
+	scores  int64 // of attention and of the vocabulary, at most
+	slot    int64 // of a text that is continued: keys and values of one token, as often as they exist
+	text    int64 // of such a text beside its slots
 }
 
-// FootprintOf plans the memory of a model.
-func FootprintOf(dev *Device, c *arch.Config, o Options) Footprint {
-	return footprint(c, dev.forms(o.matrix()), dev.sizes())
-}
-
-func footprint(c *arch.Config, f forms, s sizes) Footprint {
+// footprintOf plans the memory of a model.
+func footprintOf(c *arch.Config, f forms, s sizes) (out footprint) {
 	matrix := int64(f.matrix.Size())
-	var out Footprint
 	for _, p := range c.Params() {
-		size := matrix
-		if p.Kind == arch.Vector {
-			size = 4
-		}
-		out.Weights += int64(p.Size()) * size
+		out.weights += int64(p.Bytes(f.matrix.Size()))
 	}
 	// The residual stream before and after, its norm, and the widest part of a block: queries, keys and values as
 	// products and turned, or gate, up and their product.
 	wide := max(c.QueryDim()+2*c.KVDim(), 2*c.Inner)
-	out.Token = int64(3*c.Hidden)*4 + int64(wide)*(4+matrix)
+	out.token = int64(3*c.Hidden)*4 + int64(wide)*(4+matrix)
 	// Scores and probabilities; logits and what becomes of them.
-	out.Scores = 4 * 2 * int64(max(s.scores, headFloats))
+	out.scores = 4 * 2 * int64(max(s.scores, headFloats))
 	// A loop has the caches that it is given, those that it changes and those that it gives back.
-	out.Slot = 3 * 2 * int64(c.Layers*c.KVDim()) * matrix
-	out.Text = 4 * 4 * int64(c.Vocab)
+	out.slot = 3 * 2 * int64(c.Layers*c.KVDim()) * matrix
+	out.text = 4 * 4 * int64(c.Vocab)
 	return out
 }
 
 // pass is what a pass of so many tokens needs.
-func (f Footprint) pass(tokens int) int64 { return f.Weights + f.Scores + int64(tokens)*f.Token }
+func (f footprint) pass(tokens int) int64 { return f.weights + f.scores + int64(tokens)*f.token }
 
 // loop is what so many texts need that are continued, with so many slots each, and before that in a pass.
-func (f Footprint) loop(texts, slots int) int64 {
-	return f.Weights + int64(texts)*(int64(slots)*f.Slot+f.Text)
+func (f footprint) loop(texts, slots int) int64 {
+	return f.weights + int64(texts)*(int64(slots)*f.slot+f.text)
 }
 
 // leastTokens is the least number of tokens of a pass that is worth a device.
@@ -77,15 +68,15 @@ func (m *Model) fit() error {
 
 // shrink cuts passes until they fit into memory, if that is known.
 func (m *Model) shrink() error {
-	m.need = footprint(m.config, m.forms, m.sizes)
+	m.need = footprintOf(m.config, m.forms, m.sizes)
 	for m.need.pass(m.sizes.tokens) > m.memory && m.sizes.tokens > leastTokens {
 		m.sizes.tokens /= 2
 		m.sizes.scores = min(m.sizes.scores, m.sizes.tokens<<15)
-		m.need = footprint(m.config, m.forms, m.sizes)
+		m.need = footprintOf(m.config, m.forms, m.sizes)
 	}
 	if n := m.need.pass(m.sizes.tokens); n > m.memory {
 		return fmt.Errorf("%w: %s of weights in %s and %s beside them, of %s that may be used", ErrMemory,
-			gib(m.need.Weights), typeName(m.forms.matrix), gib(n-m.need.Weights), gib(m.memory))
+			gib(m.need.weights), typeName(m.forms.matrix), gib(n-m.need.weights), gib(m.memory))
 	}
 	return nil
 }

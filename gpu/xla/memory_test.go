@@ -46,9 +46,9 @@ func TestMemoryIsPlanned(t *testing.T) {
 			t.Errorf("%s: a pass of %d bytes", test.name, n)
 		}
 	}
-	bytes := FootprintOf(card, c, Options{BFloat16: true})
+	bytes := footprintOf(c, card.forms(bf16), card.sizes())
 	// 6,738,415,616 parameters, 266,240 of them gains; 32 blocks of 4,096 keys and as many values.
-	if bytes.Weights != 2*(6738415616-266240)+4*266240 || bytes.Slot != 3*2*32*4096*2 {
+	if bytes.weights != 2*(6738415616-266240)+4*266240 || bytes.slot != 3*2*32*4096*2 {
 		t.Errorf("%+v", bytes)
 	}
 }
@@ -56,7 +56,7 @@ func TestMemoryIsPlanned(t *testing.T) {
 // TestTextsAreContinuedInGroupsThatFit continues more texts than there is memory for at a time.
 func TestTextsAreContinuedInGroupsThatFit(t *testing.T) {
 	m, r := model(t, "llama")
-	m.need = footprint(m.config, m.forms, m.sizes)
+	m.need = footprintOf(m.config, m.forms, m.sizes)
 	m.memory = m.need.loop(2*rowStep, 64)
 	texts := make([]engine.Text, 2*rowStep+3)
 	for i := range texts {

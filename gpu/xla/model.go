@@ -29,13 +29,13 @@ type Model struct {
 	sizes   sizes
 	stretch int   // steps of a loop at most
 	memory  int64 // that may be used, 0 if it is not known
-	need    Footprint
+	need    footprint
 
 	mu       sync.Mutex // guards programs
 	programs map[any]*program
 
 	// Belong to the call that has the device.
-	angles map[string]*angleTables
+	angles map[string][]*tensors.Tensor
 	zero   map[string]*tensors.Tensor
 }
 
@@ -58,7 +58,7 @@ func (o Options) matrix() dtypes.DType {
 // A model that the device has no memory for gives [ErrMemory], before anything is read.
 func Load(dev *Device, c *arch.Config, src arch.Source, o Options) (*Model, error) {
 	m := &Model{config: c, dev: dev, forms: dev.forms(o.matrix()), sizes: dev.sizes(), params: c.Params(), programs: map[any]*program{},
-		angles: map[string]*angleTables{}, zero: map[string]*tensors.Tensor{}}
+		angles: map[string][]*tensors.Tensor{}, zero: map[string]*tensors.Tensor{}}
 	if m.stretch = 1; m.forms.compiled {
 		m.stretch = mostSteps
 	}

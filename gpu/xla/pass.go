@@ -71,14 +71,14 @@ func (p *pass) prepare(results []engine.Result) (err error) {
 	if err := p.m.addEdits(c, &p.edits); err != nil {
 		return err
 	}
-	p.reads.add(c, p.m.sizes)
+	p.reads.add(c)
 	if kind.head {
 		c.ints(func(x []int32) { copy(x, p.head.lines) }, p.head.width())
 	}
 	if p.keep {
 		p.addPast(c)
 	}
-	c.keep(tables.tensors...)
+	c.keep(tables...)
 	c.keep(values...)
 	return firstError(c.err, p.head.prepare())
 }
@@ -119,7 +119,7 @@ func (p *pass) calls() []*call {
 func (p *pass) plan(results []engine.Result) {
 	lines := p.rows * p.new
 	p.edits = newEdits(p.last+1, lines)
-	p.head = head{m: p.m}
+	p.head, p.reads = head{m: p.m}, reads{sizes: p.m.sizes}
 	for b, i := range p.which {
 		it, first, out := p.item(b), b*p.new, &results[i]
 		for _, e := range it.Edits {
@@ -219,7 +219,7 @@ func (p *pass) collect(lines *tensors.Tensor, results []engine.Result) error {
 	return read(lines, func(x []float32) {
 		for b, i := range p.which {
 			for _, w := range p.item(b).Residuals {
-				at := p.reads.find(w.Layer, b*p.new+w.Token, p.m.sizes)
+				at := p.reads.find(w.Layer, b*p.new+w.Token)
 				results[i].Residuals = append(results[i].Residuals, slices.Clone(x[at*d:(at+1)*d]))
 			}
 		}

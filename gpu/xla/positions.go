@@ -15,16 +15,10 @@ import (
 // have more than a few.
 const mostTables = 32
 
-// angleTables are cosines and sines [R·P, Dim/2] for every encoding of a model and R classes of prompts each,
-// then, where the family has it, the factor of queries [P, 1].
-type angleTables struct {
-	positions int // P
-	classes   [][]int
-	tensors   []*tensors.Tensor
-}
-
-// tables are those for texts with prompts of some lengths, and where each text's begin in them, [encodings, B].
-func (m *Model) tables(prompts []int, positions int) (*angleTables, [][]int32, error) {
+// tables are cosines and sines [R·P, Dim/2] for every encoding of a model and R classes of prompts each, then, where
+// the family has it, the factor of queries [P, 1]: those for texts with prompts of some lengths, and where each text's
+// begin in them, [encodings, B].
+func (m *Model) tables(prompts []int, positions int) ([]*tensors.Tensor, [][]int32, error) {
 	c := m.config
 	classes, places := make([][]int, len(c.Ropes)), make([][]int32, len(c.Ropes))
 	for e, rope := range c.Ropes {
@@ -42,49 +36,45 @@ func (m *Model) tables(prompts []int, positions int) (*angleTables, [][]int32, e
 	if t := m.angles[key]; t != nil {
 		return t, places, nil
 	}
-	t := &angleTables{positions: positions, classes: classes}
-	if err := m.fillTables(t); err != nil {
-		free(t.tensors)
+	t, err := m.makeTables(classes, positions)
+	if err != nil {
+		free(t)
 		return nil, nil, err
 	}
 	m.angles[key] = t
 	return t, places, nil
 }
 
-func (m *Model) fillTables(t *angleTables) error {
-	add := func(values []float32, dims ...int) error {
-		tensor, err := m.dev.upload(f32, bytesOf(values), dims...)
+func (m *Model) makeTables(classes [][]int, positions int) (out []*tensors.Tensor, err error) {
+	add := func(values []float32, dims ...int) {
 		if err == nil {
-			t.tensors = append(t.tensors, tensor)
+			var t *tensors.Tensor
+			t, err = m.dev.upload(f32, bytesOf(values), dims...)
+			out = append(out, t)
 		}
-		return err
 	}
 	for e, rope := range m.config.Ropes {
-		half, rows := rope.Dim/2, bucket(len(t.classes[e]), 2)*t.positions
+		half, rows := rope.Dim/2, bucket(len(classes[e]), 2)*positions
 		cos, sin := make([]float32, rows*half), make([]float32, rows*half)
-		for i, class := range t.classes[e] {
+		for i, class := range classes[e] {
 			table := rope.Table(class, m.config.MaxPositions)
-			for p := range t.positions {
+			for p := range positions {
 				co, si := table.At(p)
-				copy(cos[(i*t.positions+p)*half:], co)
-				copy(sin[(i*t.positions+p)*half:], si)
+				copy(cos[(i*positions+p)*half:], co)
+				copy(sin[(i*positions+p)*half:], si)
 			}
 		}
-		if err := add(cos, rows, half); err != nil {
-			return err
+		add(cos, rows, half)
+		add(sin, rows, half)
+	}
+	if m.config.LognBase > 0 {
+		factor := make([]float32, positions)
+		for p := range factor {
+			factor[p] = m.config.LogN(p)
 		}
-		if err := add(sin, rows, half); err != nil {
-			return err
-		}
+		add(factor, positions, 1)
 	}
-	if m.config.LognBase == 0 {
-		return nil
-	}
-	factor := make([]float32, t.positions)
-	for p := range factor {
-		factor[p] = m.config.LogN(p)
-	}
-	return add(factor, t.positions, 1)
+	return out, err
 }
 
 // tidy frees tables that rest on the device, if there are many. It is called before there are calls that take them.
@@ -96,7 +86,7 @@ func (m *Model) tidy() {
 
 func (m *Model) freeTables() {
 	for _, t := range m.angles {
-		free(t.tensors)
+		free(t)
 	}
 	clear(m.angles)
 }

@@ -72,6 +72,7 @@ func (e *edits) addVectors(c *call, width int) {
 
 // reads are the lines of the residual stream that are read after some blocks.
 type reads struct {
+	sizes  sizes
 	layers []int
 	lines  map[int][]int  // by block
 	places map[[2]int]int // of a block and a line in lines
@@ -93,29 +94,29 @@ func (r *reads) want(layer, line int) {
 }
 
 // width is the number of lines that are read after each block, W.
-func (r *reads) width(s sizes) int {
+func (r *reads) width() int {
 	most := 0
 	for _, lines := range r.lines {
 		most = max(most, len(lines))
 	}
-	return s.bucket(most)
+	return r.sizes.bucket(most)
 }
 
 // add adds the lines [blocks, W], if any.
-func (r *reads) add(c *call, s sizes) {
+func (r *reads) add(c *call) {
 	if len(r.layers) == 0 {
 		return
 	}
 	c.ints(func(x []int32) {
 		for i, l := range r.layers {
 			for j, line := range r.lines[l] {
-				x[i*r.width(s)+j] = int32(line)
+				x[i*r.width()+j] = int32(line)
 			}
 		}
-	}, len(r.layers), r.width(s))
+	}, len(r.layers), r.width())
 }
 
 // find is where a line is among all that are read.
-func (r *reads) find(layer, line int, s sizes) int {
-	return slices.Index(r.layers, layer)*r.width(s) + r.places[[2]int{layer, line}]
+func (r *reads) find(layer, line int) int {
+	return slices.Index(r.layers, layer)*r.width() + r.places[[2]int{layer, line}]
 }

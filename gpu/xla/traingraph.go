@@ -1,7 +1,6 @@
 package xla
 
 import (
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/persona-transfer/runpipeline/gpu/arch"
@@ -44,11 +43,9 @@ func (t *trainer) loss(tape *tape, w weights, tokens *node) *node {
 	g := tokens.Graph()
 	seen := graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(0, s))
 	next := graph.Reshape(graph.Slice(tokens, graph.AxisRange(), graph.AxisRange(1, s+1)), b*s, 1)
-	f := &forward{forms: t.dev.forms(f32), c: c, w: w, b: b, s: s, tape: tape, masks: map[int]*node{}}
-	at := graph.Iota(g, shapes.Make(i32, b, s), 1)
-	for _, window := range c.WindowSizes() {
-		f.masks[window] = f.spreadMask(mask(at, at, window), c.Heads, c.KVHeads)
-	}
+	f := &forward{forms: t.dev.forms(f32), c: c, w: w, b: b, s: s, tape: tape}
+	at := counted(tokens, b, s)
+	f.setMasks(at, at)
 	for i := range c.Ropes {
 		cos, sin := anglesOf(c, i, b, s)
 		f.ropes = append(f.ropes, f.newAngles(graph.Const(g, cos), graph.Const(g, sin)))

@@ -1,14 +1,16 @@
 package xla
 
 import (
+	"context"
+	"encoding/binary"
 	"fmt"
-	"math"
 	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/persona-transfer/runpipeline/format/half"
 	"github.com/persona-transfer/runpipeline/gpu/arch"
 )
 
@@ -18,14 +20,11 @@ func (m *Model) loadWeights(src arch.Source) ([]*tensors.Tensor, error) {
 	out := make([]*tensors.Tensor, len(m.params))
 	var room []byte
 	for i, p := range m.params {
-		bytes := 4
-		if p.Kind != arch.Vector {
-			bytes = m.forms.matrix.Size()
-		}
-		if n := p.Size() * bytes; n > cap(room) {
+		n := p.Bytes(m.forms.matrix.Size())
+		if n > cap(room) {
 			room = make([]byte, n)
 		}
-		data := room[:p.Size()*bytes]
+		data := room[:n]
 		dtype, err := f32, error(nil)
 		if p.Kind == arch.Vector {
 			err = p.ReadVector(src, floatsOf(data))
@@ -56,71 +55,47 @@ const rowBlock = 64
 
 // readMatrix reads a matrix or table into data, in the model's type, on all processors.
 func (m *Model) readMatrix(src arch.Source, p arch.Param, data []byte) error {
-	in := p.Dims[1]
+	in, turned := p.Dims[1], false
 	if p.Kind == arch.Matrix {
-		in = p.Dims[0]
+		in, turned = p.Dims[0], !m.forms.stored()
 	}
 	type block struct {
-		part      arch.Part
-		from, n   int // rows of the part
-		at        int // of all parts
-		transpose bool
+		part    arch.Part
+		from, n int // rows of the part
+		at      int // of all parts
 	}
 	var blocks []block
 	at := 0
 	for _, part := range p.Parts {
 		for r := 0; r < part.N; r += rowBlock {
-			n := min(rowBlock, part.N-r)
-			blocks = append(blocks, block{part, part.From + r, n, at + r, p.Kind == arch.Matrix && !m.forms.stored()})
+			blocks = append(blocks, block{part, part.From + r, min(rowBlock, part.N-r), at + r})
 		}
 		at += part.N
 	}
 	var next atomic.Int64
-	var wg sync.WaitGroup
-	var failed firstFailure
+	group, going := errgroup.WithContext(context.Background())
 	for range min(len(blocks), runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
+		group.Go(func() error {
 			buf := make([]float32, rowBlock*in)
-			for i := int(next.Add(1)) - 1; i < len(blocks) && failed.get() == nil; i = int(next.Add(1)) - 1 {
+			for i := int(next.Add(1)) - 1; i < len(blocks) && going.Err() == nil; i = int(next.Add(1)) - 1 {
 				b := blocks[i]
 				rows := buf[:b.n*in]
 				if err := src.ReadRows(b.part.Tensor, b.from, b.n, rows); err != nil {
-					failed.set(err)
-					return
+					return err
 				}
 				switch {
-				case b.transpose:
+				case turned:
 					writeColumns(floatsOf(data), rows, in, p.Dims[1], b.at)
 				case m.forms.matrix == bf16:
-					narrowInto(data[2*b.at*in:], rows)
+					writeNarrow(data[2*b.at*in:], rows)
 				default:
 					copy(floatsOf(data)[b.at*in:], rows)
 				}
 			}
+			return nil
 		})
 	}
-	wg.Wait()
-	return failed.get()
-}
-
-// A firstFailure keeps the first error of several goroutines.
-type firstFailure struct {
-	mu  sync.Mutex
-	err error
-}
-
-func (f *firstFailure) set(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err == nil {
-		f.err = err
-	}
-}
-
-func (f *firstFailure) get() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
+	return group.Wait()
 }
 
 // writeColumns writes rows [n, in] as columns [at, at+n) of the matrix dst [in, out].
@@ -134,15 +109,9 @@ func writeColumns(dst, rows []float32, in, out, at int) {
 	}
 }
 
-// narrowInto writes values in bfloat16, rounded to the nearest, to even where two are as near.
-func narrowInto(dst []byte, values []float32) {
+// writeNarrow writes values in bfloat16.
+func writeNarrow(dst []byte, values []float32) {
 	for i, v := range values {
-		b := math.Float32bits(v)
-		if v != v {
-			b |= 1 << 22 // stays no number when its low half goes
-		} else {
-			b += 0x7fff + b>>16&1
-		}
-		dst[2*i], dst[2*i+1] = byte(b>>16), byte(b>>24)
+		binary.LittleEndian.PutUint16(dst[2*i:], half.BRound(v))
 	}
 }

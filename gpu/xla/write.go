@@ -294,7 +294,7 @@ func (w *writing) addFixed(places [][]int32) error {
 	first, rest := newEdits(config.Layers, w.rows), newEdits(config.Layers, w.rows)
 	for b, i := range w.which {
 		for _, e := range w.texts[i].Edits {
-			if (engine.Edit{Vector: e.Vector}).Zero() {
+			if e.Zero() {
 				continue
 			}
 			first.put(e.Layer, b, b+1, e.Vector)
@@ -330,7 +330,7 @@ func (w *writing) addFixed(places [][]int32) error {
 }
 
 // prepare gathers what makes the next tokens of all rows, of which the last ones are given, but the caches.
-func (w *writing) prepare(made int, last []int32, tables *angleTables) (*call, error) {
+func (w *writing) prepare(made int, last []int32, tables []*tensors.Tensor) (*call, error) {
 	params, values := w.m.params, w.m.values
 	program, err := w.m.program(w.kind, func(in *inputs) []*node { return w.m.buildLoop(in.nodes, params, w.kind) })
 	if err != nil {
@@ -341,7 +341,7 @@ func (w *writing) prepare(made int, last []int32, tables *angleTables) (*call, e
 	c.keep(w.fixed...)
 	w.addNoise(c, made)
 	c.ints(func(x []int32) { x[0] = int32(made) })
-	c.keep(tables.tensors...)
+	c.keep(tables...)
 	c.keep(values...)
 	return c, c.err
 }

@@ -21,7 +21,7 @@ var gpuMutants = []Mutant{
 		Old: `recorded.DType == d.DType`, New: `recorded.DType != ""`,
 		Wrong: "results in one arithmetic are shown as those in another", Tests: "TestRecordedDevices"},
 	{Name: "gpu/weights for XLA are counted as stored", File: "gpu/device_memory.go",
-		Old: `bytes += d.ValueBytes() * p.Size()`, New: `bytes += 4 * p.Size()`,
+		Old: `bytes += p.Bytes(d.ValueBytes())`, New: `bytes += p.Bytes(4)`,
 		Wrong: "a plan has twice the memory of bfloat16", Tests: "TestWeightBytesOnADevice"},
 	{Name: "gpu/a device does not wait for its chip", File: "gpu/device.go",
 		Old: `chip = fmt.Sprintf("card %d", d.card)`, New: `chip = d.DType`,
