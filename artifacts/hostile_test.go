@@ -122,7 +122,7 @@ func TestDamageIsNotTakenForAnotherFormat(t *testing.T) {
 		a.Residual = append(a.Residual, float32(int32(state)))
 	}
 	dir := t.TempDir()
-	store, err := cache.Open(dir)
+	store, err := cache.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

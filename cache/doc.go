@@ -13,7 +13,7 @@
 // that made them. If a change upstream produces the same bytes as before, it ends there.
 //
 // A miss is not an error. [Diff] of two recipes says in words why one happened; the store
-// remembers the last recipe under each name that a person knows ([Store.Remember]) to have
+// remembers the last recipe under each name that a person knows ([Remember]) to have
 // something to compare with.
 //
 // # Layout of the local store
@@ -23,7 +23,7 @@
 //	  VERSION              "1"
 //	  actions/ab/abcd…     text: the recipe, one line per output, the SHA-256 of it all
 //	  blobs/3f/3f9a….zst   read-only; zstdcat FILE | sha256sum prints the name
-//	  recent/…             the key last remembered under a name; advisory
+//	  recent/…, runs/…     notes: small texts that no result depends on, and their SHA-256
 //	  tmp/                 unfinished writes; what is a day old is garbage
 //
 // # Invariants
@@ -34,11 +34,14 @@
 //	    made read-only, then linked or renamed, and its folder synced.
 //	I3  An action is written after every blob it names.
 //	I4  Nothing under blobs/ or actions/ changes; only an explicit delete removes it. The
-//	    one exception is an action whose blobs were deleted: it may be committed anew.
+//	    one exception is an action whose blobs were deleted: it may be committed anew. Notes are
+//	    replaced as a whole.
 //	I5  A reader that finds I1 broken, or an action that is not what was written, returns
 //	    ErrCorrupt naming the file, and deletes nothing.
-//	I6  Two processes may share the folder on one machine; they may repeat work but never
-//	    see half of it.
+//	I6  Any number of processes may share the folder on one machine. None waits for another:
+//	    they may repeat work, and the first record of an action stays, but none sees half of
+//	    one. A file in tmp/ is locked by its writer, so that none takes it for garbage, whatever
+//	    the clocks say.
 //
 // An action whose blob is absent counts as a miss, not as damage: deleting a file is how a
 // person, or a garbage collection, makes room and heals damage. A blob that is there but

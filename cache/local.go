@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,8 +16,8 @@ import (
 // storeVersion is the layout of the folder.
 const storeVersion = "1\n" // 1: zstd blobs, text actions with a sum
 
-// staleAfter is the age at which a file in tmp/ is certainly garbage. Another process may
-// be writing there now, so age and not presence decides; no write pauses for a day.
+// staleAfter is the age at which a file in tmp/ is garbage, if nobody holds its lock. Another process may
+// be writing there now, so presence does not decide; nor does age alone, because clocks jump.
 const staleAfter = 24 * time.Hour
 
 const readme = `This folder is the artifact cache of runpipeline. Deleting it, or any file in it, only
@@ -25,6 +26,7 @@ costs the time to compute its content again; nothing else depends on it.
 actions/ab/abcd…      what was computed (the recipe) and what came out, as text
 blobs/3f/3f9a….zst    content; zstdcat FILE | sha256sum prints the file's name
 recent/…              which recipe was last seen under a name, to explain what changed
+runs/…                what each run did, and when
 tmp/                  unfinished writes
 VERSION               layout of this folder
 `
@@ -34,6 +36,7 @@ VERSION               layout of this folder
 type local struct {
 	dir  string
 	link func(old, name string) error // os.Link; a test takes it away
+	now  func() time.Time             // time.Now; a test makes it jump
 
 	// reached is called after each step of a write with its name; a test makes it fail
 	// or kill the process there. Outside of tests it is nil.
@@ -43,7 +46,7 @@ type local struct {
 // openLocal opens the store in dir, making the folder if there is none. It refuses a folder
 // of another version, and one that holds files but was never a store.
 func openLocal(dir string) (*local, error) {
-	l := &local{dir: dir, link: os.Link}
+	l := &local{dir: dir, link: os.Link, now: time.Now}
 	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
 	switch {
 	case err == nil && string(version) == storeVersion:
@@ -74,7 +77,7 @@ func (l *local) initialise() error {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case "README", "VERSION", "actions", "blobs", "recent", "tmp":
+		case "README", "VERSION", "actions", "blobs", "recent", "runs", "tmp":
 		default:
 			return fmt.Errorf("%s holds %s and is no cache; name an empty or a new folder", l.dir, e.Name())
 		}
@@ -92,7 +95,7 @@ func (l *local) initialise() error {
 
 // makeDirs makes the store's own folders, each of which a person may have deleted to make room.
 func (l *local) makeDirs() error {
-	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
+	for _, sub := range slices.Concat([]string{"actions", "blobs", "tmp"}, noteFolders) {
 		if err := l.makeDir(filepath.Join(l.dir, sub)); err != nil {
 			return err
 		}
@@ -100,13 +103,14 @@ func (l *local) makeDirs() error {
 	return nil
 }
 
-// sweep removes what crashed processes left in tmp/ long ago. It is a courtesy: errors are
-// not worth failing for, for instance in a folder that may only be read.
+// sweep removes what crashed processes left in tmp/ long ago. The lock of a file ends with its process.
+// It is a courtesy: errors are not worth failing for, for instance in a folder that may only be read.
 func (l *local) sweep() {
 	entries, _ := os.ReadDir(filepath.Join(l.dir, "tmp"))
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
-			os.Remove(filepath.Join(l.dir, "tmp", e.Name()))
+		path := filepath.Join(l.dir, "tmp", e.Name())
+		if info, err := e.Info(); err == nil && l.now().Sub(info.ModTime()) > staleAfter && !locked(path) {
+			os.Remove(path)
 		}
 	}
 }
@@ -121,11 +125,6 @@ func (l *local) actionPath(k ActionKey) string {
 	return filepath.Join(l.dir, "actions", name[:2], name)
 }
 
-// recentPath hashes the name: it may hold slashes and be of any length and case.
-func (l *local) recentPath(name string) string {
-	return filepath.Join(l.dir, "recent", Sum([]byte(name)).String()[:32])
-}
-
 // Create implements [Store].
 func (l *local) Create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
 	d, n, err := l.create(ctx, write)
@@ -136,7 +135,7 @@ func (l *local) Create(ctx context.Context, write func(io.Writer) error) (Digest
 }
 
 func (l *local) create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
-	tmp, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), "blob-*")
+	tmp, err := l.temp("blob-*")
 	if err != nil {
 		return Digest{}, 0, err
 	}
@@ -266,32 +265,6 @@ func (l *local) action(key ActionKey) (Action, bool, error) {
 		return Action{}, false, fmt.Errorf("read action %s: %w: %w", path, ErrCorrupt, err)
 	}
 	return a, true, nil
-}
-
-// Remember implements [Store].
-func (l *local) Remember(ctx context.Context, name string, key ActionKey) error {
-	err := ctx.Err()
-	if err == nil {
-		err = l.replace(l.recentPath(name), fmt.Appendf(nil, "%s\n%s\n", key, name))
-	}
-	if err != nil {
-		return fmt.Errorf("remember %s: %w", name, err)
-	}
-	return nil
-}
-
-// Recall implements [Store]. A note that cannot be read counts as absent: it only serves to explain.
-func (l *local) Recall(ctx context.Context, name string) (string, bool, error) {
-	note, err := os.ReadFile(l.recentPath(name))
-	if err != nil {
-		return "", false, ctx.Err()
-	}
-	digits, rest, _ := strings.Cut(string(note), "\n")
-	key, err := ParseActionKey(digits)
-	if err != nil || rest != name+"\n" {
-		return "", false, nil
-	}
-	return l.Recipe(ctx, key)
 }
 
 // requireBlobs refuses outputs that are not stored.

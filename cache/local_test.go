@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -277,12 +280,12 @@ func TestDeletedBlobsAreMisses(t *testing.T) {
 
 // README tells people that they may delete any file; they will delete whole folders.
 func TestDeletedFoldersCostOnlyTime(t *testing.T) {
-	for _, sub := range []string{"actions", "blobs", "recent", "tmp"} {
+	for _, sub := range []string{"actions", "blobs", "recent", "runs", "tmp"} {
 		l := openTemp(t)
 		do := func(l *local) (hit bool) {
 			_, hit, err := compute(t.Context(), l, NewRecipe("k", 1), content())
 			if err == nil {
-				err = l.Remember(t.Context(), "name", NewRecipe("k", 1).Key())
+				err = Remember(t.Context(), l, "name", NewRecipe("k", 1).Key())
 			}
 			if err != nil {
 				t.Errorf("without %s: %v", sub, err)
@@ -297,7 +300,7 @@ func TestDeletedFoldersCostOnlyTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if hit, want := do(again), sub == "recent" || sub == "tmp"; hit != want {
+		if hit, want := do(again), sub != "actions" && sub != "blobs"; hit != want {
 			t.Errorf("without %s: hit %t, want %t", sub, hit, want)
 		}
 		if err := os.WriteFile(filepath.Join(l.dir, "blobs", ".DS_Store"), nil, 0o666); err != nil {
@@ -516,6 +519,89 @@ func TestOldGarbageIsSwept(t *testing.T) {
 	}
 	if ok, _ := exists(stale); ok {
 		t.Error("garbage was kept")
+	}
+}
+
+// A clock that jumps ahead makes every file look old. What is being written must not be taken for garbage.
+func TestAClockThatJumpsTakesNoUnfinishedFile(t *testing.T) {
+	l := openTemp(t)
+	ahead := &local{dir: l.dir, link: os.Link, now: func() time.Time { return time.Now().Add(1000 * staleAfter) }}
+	abandoned := filepath.Join(l.dir, "tmp", "abandoned")
+	if err := os.WriteFile(abandoned, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	d, _, err := l.Create(t.Context(), func(w io.Writer) error {
+		ahead.sweep()
+		_, err := io.WriteString(w, "content")
+		return err
+	})
+	if err != nil {
+		t.Fatalf("Create while the clock jumped: %v", err)
+	}
+	if got, err := l.Read(t.Context(), d); string(got) != "content" || err != nil {
+		t.Errorf("Read = %q, %v", got, err)
+	}
+	if ok, _ := exists(abandoned); ok {
+		t.Error("garbage was kept")
+	}
+	behind := &local{dir: l.dir, link: os.Link, now: func() time.Time { return time.Time{} }}
+	behind.sweep() // takes nothing, and does not mind
+}
+
+// I5 for notes: every damaged byte and every cut is reported; to explain with, such a note is as good as none.
+func TestDamagedNotesAreReported(t *testing.T) {
+	l := openTemp(t)
+	r := NewRecipe("k", 1)
+	if err := errors.Join(l.Commit(t.Context(), r, nil), Remember(t.Context(), l, "fit", r.Key())); err != nil {
+		t.Fatal(err)
+	}
+	path := l.notePath(recent("fit"))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := [][]byte{whole[:len(whole)-1], {}, append(slices.Clone(whole), '\n')}
+	for i := range whole {
+		flipped := slices.Clone(whole)
+		flipped[i] ^= 1
+		damaged = append(damaged, flipped)
+	}
+	for _, b := range damaged {
+		if err := errors.Join(os.Remove(path), os.WriteFile(path, b, 0o444)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.Note(t.Context(), recent("fit")); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) {
+			t.Fatalf("Note of %q = %v, want ErrCorrupt with the file's name", b, err)
+		}
+		if _, ok, err := Recall(t.Context(), l, "fit"); ok || err != nil {
+			t.Fatalf("Recall of %q = %t, %v", b, ok, err)
+		}
+	}
+}
+
+// Notes of a run come and go in folders that go with the last of them, while others are being set there.
+func TestNotesOfOneFolderComeAndGo(t *testing.T) {
+	l := openTemp(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			name := fmt.Sprintf("runs/r/units/%d", i)
+			for range 50 {
+				if err := l.SetNote(t.Context(), name, []byte(name)); err != nil {
+					t.Error(err)
+				}
+				if text, ok, err := l.Note(t.Context(), name); string(text) != name || !ok || err != nil {
+					t.Errorf("Note(%s) = %q, %t, %v", name, text, ok, err)
+				}
+				if err := l.RemoveNote(t.Context(), name); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left, err := os.ReadDir(filepath.Join(l.dir, "runs")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

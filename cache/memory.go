@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -17,12 +19,12 @@ type Memory struct {
 	mu      sync.Mutex
 	blobs   map[Digest][]byte
 	actions map[ActionKey]Action
-	recent  map[string]ActionKey
+	notes   map[string][]byte
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{blobs: make(map[Digest][]byte), actions: make(map[ActionKey]Action), recent: make(map[string]ActionKey)}
+	return &Memory{blobs: make(map[Digest][]byte), actions: make(map[ActionKey]Action), notes: make(map[string][]byte)}
 }
 
 // Create implements [Store].
@@ -121,21 +123,67 @@ func (m *Memory) Recipe(ctx context.Context, key ActionKey) (string, bool, error
 	return a.Recipe, ok, ctx.Err()
 }
 
-// Remember implements [Store].
-func (m *Memory) Remember(ctx context.Context, name string, key ActionKey) error {
+// SetNote implements [Store].
+func (m *Memory) SetNote(ctx context.Context, name string, text []byte) error {
+	if err := checkNote(name); err != nil {
+		return fmt.Errorf("set note: %w", err)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.recent[name] = key
+	m.notes[name] = bytes.Clone(text)
 	return ctx.Err()
 }
 
-// Recall implements [Store].
-func (m *Memory) Recall(ctx context.Context, name string) (string, bool, error) {
+// Note implements [Store].
+func (m *Memory) Note(ctx context.Context, name string) ([]byte, bool, error) {
 	m.mu.Lock()
-	key, ok := m.recent[name]
-	m.mu.Unlock()
-	if !ok {
-		return "", false, ctx.Err()
-	}
-	return m.Recipe(ctx, key)
+	defer m.mu.Unlock()
+	text, ok := m.notes[name]
+	return bytes.Clone(text), ok, ctx.Err()
 }
+
+// Notes implements [Store].
+func (m *Memory) Notes(ctx context.Context, prefix string, visit func(string) error) error {
+	m.mu.Lock()
+	names := slices.Sorted(maps.Keys(m.notes))
+	m.mu.Unlock()
+	for _, name := range names {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if err := visit(name); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// RemoveNote implements [Store].
+func (m *Memory) RemoveNote(ctx context.Context, name string) error {
+	if err := checkNote(name); err != nil {
+		return fmt.Errorf("remove: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.notes, name)
+	return ctx.Err()
+}
+
+// RemoveAction implements [Store].
+func (m *Memory) RemoveAction(ctx context.Context, key ActionKey) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.actions, key)
+	return ctx.Err()
+}
+
+// RemoveBlob implements [Store].
+func (m *Memory) RemoveBlob(ctx context.Context, d Digest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.blobs, d)
+	return ctx.Err()
+}
+
+// Free implements [Store]: nobody knows.
+func (m *Memory) Free(ctx context.Context) (int64, bool, error) { return 0, false, ctx.Err() }

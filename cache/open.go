@@ -1,19 +1,41 @@
 package cache
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 )
 
+// An Opener opens the store at a location with a scheme, "s3://bucket/folder".
+type Opener func(ctx context.Context, location string) (Store, error)
+
+// openers are those of the schemes that are known.
+var openers = map[string]Opener{}
+
+// Register makes a scheme known to [Open]. It is called from init functions, once for each scheme, and
+// panics at the second time.
+func Register(scheme string, open Opener) {
+	if openers[scheme] != nil {
+		panic("cache: scheme " + scheme + " is registered twice")
+	}
+	openers[scheme] = open
+}
+
 // Open opens the store at a location, making it if there is none. A location is a folder of the
-// local file system, or begins with a scheme, "s3://…", of which this program knows none.
-func Open(location string) (Store, error) {
-	dir, err := Location(location)
+// local file system, or begins with a scheme that was registered, "s3://…".
+func Open(ctx context.Context, location string) (Store, error) {
+	place, err := Location(location)
 	if err != nil {
 		return nil, err
 	}
-	l, err := openLocal(dir)
+	if name := Scheme(place); name != "" {
+		return openers[name](ctx, place)
+	}
+	l, err := openLocal(place)
 	if err != nil {
 		return nil, err
 	}
@@ -22,15 +44,34 @@ func Open(location string) (Store, error) {
 
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
 
+// Scheme is that of a location, "" for a folder.
+func Scheme(location string) string {
+	if m := scheme.FindStringSubmatch(location); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // Location checks what a person calls a store's location and gives the form that means the same in
-// every process of this machine: an absolute path. It touches nothing.
+// every process: of this machine, for an absolute path. It touches nothing.
 func Location(name string) (string, error) {
-	if m := scheme.FindStringSubmatch(name); m != nil {
-		return "", fmt.Errorf("open cache %s: stores of the kind %s are not known; name a folder", name, m[1])
+	if s := Scheme(name); s != "" {
+		if openers[s] == nil {
+			return "", fmt.Errorf("open cache %s: stores of the kind %s are not known; name a folder%s", name, s, known())
+		}
+		return name, nil
 	}
 	dir, err := filepath.Abs(name)
 	if err != nil {
 		return "", fmt.Errorf("open cache: %w", err)
 	}
 	return dir, nil
+}
+
+// known lists the schemes that there are.
+func known() string {
+	if len(openers) == 0 {
+		return ""
+	}
+	return " or one of " + strings.Join(slices.Sorted(maps.Keys(openers)), "://, ") + "://"
 }

@@ -13,7 +13,7 @@ func TestOpenTakesFoldersAndRefusesOtherLocations(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for _, location := range []string{"s3://bucket/store", "gs://bucket", "file:///tmp/store", "mem://", "S3+x.y-1://b"} {
-		if s, err := Open(location); err == nil || s != nil || !strings.Contains(err.Error(), "open cache "+location+": ") || !strings.Contains(err.Error(), "name a folder") {
+		if s, err := Open(t.Context(), location); err == nil || s != nil || !strings.Contains(err.Error(), "open cache "+location+": ") || !strings.Contains(err.Error(), "name a folder") {
 			t.Errorf("Open(%q) = %v, %v", location, s, err)
 		}
 	}
@@ -21,7 +21,7 @@ func TestOpenTakesFoldersAndRefusesOtherLocations(t *testing.T) {
 		t.Fatalf("refused locations left %v, %v", left, err)
 	}
 	for _, location := range []string{"store", "./s3://odd", filepath.Join(dir, "a", "b"), "s3:/bucket", "3s://digit"} {
-		if _, err := Open(location); err != nil {
+		if _, err := Open(t.Context(), location); err != nil {
 			t.Errorf("Open(%q): %v", location, err)
 		}
 		if _, err := os.Stat(filepath.Join(location, "VERSION")); err != nil {

@@ -58,13 +58,6 @@ type Store interface {
 	// blobs are still stored.
 	Recipe(ctx context.Context, key ActionKey) (text string, ok bool, err error)
 
-	// Remember notes key as the last one committed under a name that a person knows, for
-	// instance "fit/resid_post.1". Advisory: it serves to explain the next miss.
-	Remember(ctx context.Context, name string, key ActionKey) error
-
-	// Recall returns the recipe last remembered under name. ok is false if there is none.
-	Recall(ctx context.Context, name string) (recipe string, ok bool, err error)
-
 	// Actions calls visit for every action, in the order of their keys. For a record
 	// that is damaged, err says so and only Key is set; visit may return nil to go on.
 	// An error that visit returns ends the listing and is returned.
@@ -73,4 +66,27 @@ type Store interface {
 	// Blobs calls visit for every blob, in the order of their digests, with the number of
 	// bytes that it takes at rest.
 	Blobs(ctx context.Context, visit func(d Digest, stored int64) error) error
+
+	// SetNote stores a small text under a name, replacing what was there, atomically. Notes stand
+	// beside the artifacts and no result depends on them: what a person last saw under a name, records
+	// of runs, what processes of one run tell each other. See [ValidNote] for names.
+	SetNote(ctx context.Context, name string, text []byte) error
+
+	// Note returns the text of a note. ok is false if there is none. One that is not as it was
+	// written is ErrCorrupt.
+	Note(ctx context.Context, name string) (text []byte, ok bool, err error)
+
+	// Notes calls visit with the name of each note that begins with prefix, in order. Those set or
+	// removed meanwhile may be among them or not.
+	Notes(ctx context.Context, prefix string, visit func(name string) error) error
+
+	// RemoveNote, RemoveAction and RemoveBlob remove one thing, damaged or whole. What is absent is no
+	// error: somebody else was first. Whoever removes a blob that an action names makes that action a
+	// miss.
+	RemoveNote(ctx context.Context, name string) error
+	RemoveAction(ctx context.Context, key ActionKey) error
+	RemoveBlob(ctx context.Context, digest Digest) error
+
+	// Free returns how many bytes the store has room for. ok is false where nobody knows.
+	Free(ctx context.Context) (bytes int64, ok bool, err error)
 }

@@ -9,7 +9,7 @@ import (
 
 func TestLocalKeepsThePromises(t *testing.T) {
 	cachetest.Run(t, func(t *testing.T) cache.Store {
-		s, err := cache.Open(t.TempDir() + "/made/on/demand")
+		s, err := cache.Open(t.Context(), t.TempDir()+"/made/on/demand")
 		if err != nil {
 			t.Fatal(err)
 		}

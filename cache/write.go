@@ -112,8 +112,17 @@ func (l *local) replace(path string, content []byte) error {
 	return l.settle(filepath.Dir(path))
 }
 
+// temp makes an unfinished file and holds its lock, by which [local.sweep] knows that it is not garbage.
+func (l *local) temp(pattern string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), pattern)
+	if err == nil {
+		lock(f)
+	}
+	return f, err
+}
+
 func (l *local) writeTemp(content []byte) (*os.File, error) {
-	tmp, err := os.CreateTemp(filepath.Join(l.dir, "tmp"), "text-*")
+	tmp, err := l.temp("text-*")
 	if err != nil {
 		return nil, err
 	}
@@ -156,9 +165,15 @@ func (l *local) settle(dir string) error {
 	return l.step("sync dir")
 }
 
-// makeDir makes a folder of the store, if it is not there.
+// makeDir makes a folder of the store, and those that it lies in, if it is not there.
 func (l *local) makeDir(dir string) error {
 	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrNotExist) && dir != l.dir && dir != filepath.Dir(dir) {
+		if err := l.makeDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o777)
+	}
 	if err == nil {
 		return syncDir(filepath.Dir(dir))
 	}

@@ -251,7 +251,7 @@ func damage(t *testing.T, dir string, d cache.Digest) string {
 // open opens the store that a run used.
 func open(t *testing.T, dir string) cache.Store {
 	t.Helper()
-	s, err := cache.Open(dir)
+	s, err := cache.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func look(ctx context.Context, store cache.Store, step *Step, inputs []transform
 		return nil
 	}
 	step.State = Run
-	old, ok, err := store.Recall(ctx, step.Stage.Memory())
+	old, ok, err := cache.Recall(ctx, store, step.Stage.Memory())
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", step.Stage.Name, err)
 	}

@@ -74,7 +74,7 @@ var (
 // Run computes what is missing and returns the results. The first error of a unit is returned with
 // its type, wrapped in [ErrStage]; whatever was finished stays in the store.
 func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
-	store, err := cache.Open(o.Cache)
+	store, err := cache.Open(ctx, o.Cache)
 	if err != nil {
 		return nil, err
 	}

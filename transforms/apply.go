@@ -219,7 +219,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 		err = store.Commit(run.ctx, r, manifest)
 	}
 	if err == nil {
-		err = store.Remember(run.ctx, fn.Stage.Memory(), r.Key())
+		err = cache.Remember(run.ctx, store, fn.Stage.Memory(), r.Key())
 	}
 	if err != nil {
 		return fn.Env.fail(run, err)
@@ -232,7 +232,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 
 // resolve opens the store and reads the manifests of the stage's inputs.
 func resolve(ctx context.Context, env Env, stage Stage, keys []string) (cache.Store, []Manifest, error) {
-	store, err := stores.get(env.Cache, func() (cache.Store, error) { return cache.Open(env.Cache) })
+	store, err := stores.get(env.Cache, func() (cache.Store, error) { return cache.Open(ctx, env.Cache) })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -347,7 +347,7 @@ func TestDoCommitsNothingOfAFailedWrite(t *testing.T) {
 
 func openTest(t *testing.T, dir string) cache.Store {
 	t.Helper()
-	s, err := cache.Open(dir)
+	s, err := cache.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -198,7 +198,7 @@ func TestStagesOnPlantedPairs(t *testing.T) {
 	}
 	personas := []string{"angry", "silly", "stoic"}
 	dir := t.TempDir()
-	store, err := cache.Open(dir)
+	store, err := cache.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

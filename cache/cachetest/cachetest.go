@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -30,6 +32,10 @@ func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 		{"CommitNeedsItsBlobs", commitNeedsBlobs},
 		{"CommitRefusesWhatItCannotWrite", commitRefuses},
 		{"RecallExplains", recallExplains},
+		{"NotesAreReplaced", notesAreReplaced},
+		{"NotesAreListedByPrefix", notesByPrefix},
+		{"NotesHaveNamesThatAreSafe", noteNames},
+		{"WhatIsRemovedIsAMiss", removedIsAMiss},
 		{"ListingsAreSorted", listingsAreSorted},
 		{"ManyWritersAgree", manyWriters},
 	} {
@@ -221,7 +227,7 @@ func commitRefuses(t *testing.T, s cache.Store) {
 
 func recallExplains(t *testing.T, s cache.Store) {
 	ctx := t.Context()
-	if _, ok, err := s.Recall(ctx, "fit/1"); ok || err != nil {
+	if _, ok, err := cache.Recall(ctx, s, "fit/1"); ok || err != nil {
 		t.Errorf("Recall of nothing = %t, %v", ok, err)
 	}
 	for _, lambda := range []float64{1, 2} {
@@ -229,19 +235,117 @@ func recallExplains(t *testing.T, s cache.Store) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"fit/1", "odd name\nwith a line", ""} {
-			if err := s.Remember(ctx, name, recipe(lambda).Key()); err != nil {
+			if err := cache.Remember(ctx, s, name, recipe(lambda).Key()); err != nil {
 				t.Fatal(err)
 			}
-			if got, ok, err := s.Recall(ctx, name); got != recipe(lambda).String() || !ok || err != nil {
+			if got, ok, err := cache.Recall(ctx, s, name); got != recipe(lambda).String() || !ok || err != nil {
 				t.Errorf("Recall(%q) = %q, %t, %v", name, got, ok, err)
 			}
 		}
 	}
-	if err := s.Remember(ctx, "gone", recipe(9).Key()); err != nil {
+	if err := cache.Remember(ctx, s, "gone", recipe(9).Key()); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := s.Recall(ctx, "gone"); ok || err != nil {
+	if _, ok, err := cache.Recall(ctx, s, "gone"); ok || err != nil {
 		t.Errorf("Recall of a key that was never committed = %t, %v", ok, err)
+	}
+}
+
+func notesAreReplaced(t *testing.T, s cache.Store) {
+	ctx, name := t.Context(), "runs/2026-1/record"
+	if text, ok, err := s.Note(ctx, name); ok || err != nil {
+		t.Errorf("Note before SetNote = %q, %t, %v", text, ok, err)
+	}
+	for _, want := range []string{"first", "", "sum of two\nlines, the second without an end", strings.Repeat("long ", 50000)} {
+		if err := s.SetNote(ctx, name, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if text, ok, err := s.Note(ctx, name); string(text) != want || !ok || err != nil {
+			t.Errorf("Note = %.40q, %t, %v; want %.40q", text, ok, err, want)
+		}
+	}
+	for range 2 {
+		if err := s.RemoveNote(ctx, name); err != nil {
+			t.Errorf("RemoveNote: %v", err)
+		}
+	}
+	if _, ok, err := s.Note(ctx, name); ok || err != nil {
+		t.Errorf("Note after RemoveNote = %t, %v", ok, err)
+	}
+}
+
+func notesByPrefix(t *testing.T, s cache.Store) {
+	ctx := t.Context()
+	all := []string{"recent/a", "runs/1-a/units/x", "runs/1/record", "runs/1/units/0001", "runs/1/units/0002", "runs/10/record", "runs/2/record"}
+	for _, name := range slices.Backward(all) {
+		if err := s.SetNote(ctx, name, []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prefix, want := range map[string][]string{"": all, "runs/1/": all[2:5], "runs/1": all[1:6], "runs/1/units/": all[3:5], "runs/3": nil, "re": all[:1], "other": nil} {
+		var got []string
+		if err := s.Notes(ctx, prefix, func(name string) error { got = append(got, name); return nil }); err != nil || !slices.Equal(got, want) {
+			t.Errorf("Notes(%q) = %q, %v; want %q", prefix, got, err, want)
+		}
+	}
+	stop := errors.New("enough")
+	if err := s.Notes(ctx, "", func(string) error { return stop }); err != stop {
+		t.Errorf("Notes = %v, want the visitor's error", err)
+	}
+	if total, err := cache.Size(ctx, s); err != nil || total.Actions != 0 || total.Blobs != 0 {
+		t.Errorf("notes count as artifacts: %+v, %v", total, err)
+	}
+}
+
+// noteNames: a name becomes a path, so none may leave its folder, hide, or be that of something else.
+func noteNames(t *testing.T, s cache.Store) {
+	for _, name := range []string{"", "runs", "runs/", "/runs/a", "runs//a", "runs/../a", "runs/a/..", "runs/.hidden", "runs/-f", "blobs/aa", "README", "runs/a b", "runs/a\n", "runs/é",
+		"runs/a/b/c/d/e/f", "runs/" + strings.Repeat("x", 200), `runs/a\b`} {
+		if err := s.SetNote(t.Context(), name, nil); err == nil {
+			t.Errorf("SetNote took the name %q", name)
+		}
+		if _, ok, err := s.Note(t.Context(), name); ok || err != nil {
+			t.Errorf("Note(%q) = %t, %v", name, ok, err)
+		}
+		if err := s.RemoveNote(t.Context(), name); err == nil {
+			t.Errorf("RemoveNote took the name %q", name)
+		}
+	}
+	mustBeEmpty(t, s)
+}
+
+func removedIsAMiss(t *testing.T, s cache.Store) {
+	ctx := t.Context()
+	d := Put(t, s, []byte("content"))
+	outputs := []cache.Output{{Name: "o", Kind: "k", Digest: d, Bytes: 7}}
+	if err := s.Commit(ctx, recipe(1), outputs); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.RemoveBlob(ctx, d); err != nil {
+			t.Errorf("RemoveBlob: %v", err)
+		}
+	}
+	if _, ok, err := s.Lookup(ctx, recipe(1).Key()); ok || err != nil {
+		t.Errorf("Lookup without the blob = %t, %v", ok, err)
+	}
+	if text, ok, err := s.Recipe(ctx, recipe(1).Key()); text != recipe(1).String() || !ok || err != nil {
+		t.Errorf("Recipe without the blob = %q, %t, %v", text, ok, err)
+	}
+	Put(t, s, []byte("content"))
+	if _, ok, err := s.Lookup(ctx, recipe(1).Key()); !ok || err != nil {
+		t.Errorf("Lookup with the blob again = %t, %v", ok, err)
+	}
+	for range 2 {
+		if err := s.RemoveAction(ctx, recipe(1).Key()); err != nil {
+			t.Errorf("RemoveAction: %v", err)
+		}
+	}
+	if _, ok, err := s.Recipe(ctx, recipe(1).Key()); ok || err != nil {
+		t.Errorf("Recipe after RemoveAction = %t, %v", ok, err)
+	}
+	if ok, err := s.Has(ctx, d); !ok || err != nil {
+		t.Errorf("RemoveAction took the blob: Has = %t, %v", ok, err)
 	}
 }
 
@@ -304,10 +408,10 @@ func manyWriters(t *testing.T, s cache.Store) {
 				if got, err := s.Read(t.Context(), d); err != nil || !bytes.Equal(got, content) {
 					t.Errorf("writer %d: read %d bytes, %v", i, len(got), err)
 				}
-				if err := s.Remember(t.Context(), "shared", r.Key()); err != nil {
+				if err := cache.Remember(t.Context(), s, "shared", r.Key()); err != nil {
 					t.Error(err)
 				}
-				if _, ok, err := s.Recall(t.Context(), "shared"); !ok || err != nil {
+				if _, ok, err := cache.Recall(t.Context(), s, "shared"); !ok || err != nil {
 					t.Errorf("writer %d: Recall = %t, %v", i, ok, err)
 				}
 			}

@@ -98,12 +98,12 @@ func (x *experimentFlags) stored(ctx context.Context, a *app) (*pipelines.Experi
 		return nil, nil, err
 	}
 	a.deviceLine(e.DeviceLine())
-	store, err := x.store()
+	store, err := x.store(ctx)
 	return e, store, err
 }
 
 // store opens a store that must be there.
-func (x *experimentFlags) store() (cache.Store, error) {
+func (x *experimentFlags) store(ctx context.Context) (cache.Store, error) {
 	dir, err := x.folder()
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (x *experimentFlags) store() (cache.Store, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, dir)
 	}
-	store, err := cache.Open(dir)
+	store, err := cache.Open(ctx, dir)
 	if err != nil {
 		return nil, storeProblem(err)
 	}

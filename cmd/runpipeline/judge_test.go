@@ -41,7 +41,7 @@ func (s *script) judgeIs(manner string) error {
 
 // stored tells whether a text stands in a recipe or an output of a store.
 func stored(dir, text string) (found bool, err error) {
-	s, err := cache.Open(dir)
+	s, err := cache.Open(context.Background(), dir)
 	if err != nil {
 		return false, err
 	}

@@ -107,7 +107,7 @@ func addToken(folder, id string) error {
 
 // damage flips a bit of one stored output of a kind, of the last stage of a kind that is stored.
 func damage(dir, stage, kind string) error {
-	s, err := cache.Open(dir)
+	s, err := cache.Open(context.Background(), dir)
 	if err != nil {
 		return err
 	}

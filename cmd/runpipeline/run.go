@@ -144,7 +144,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err := writable(e.OutputDir); err != nil {
 		return err
 	}
-	store, err := cache.Open(o.Cache)
+	store, err := cache.Open(ctx, o.Cache)
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -305,7 +305,7 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 	if !x.quiet {
 		a.deviceLine(e.DeviceLine())
 	}
-	store, err := openForPlan(o.Cache)
+	store, err := openForPlan(ctx, o.Cache)
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -328,11 +328,11 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 }
 
 // openForPlan opens the store without making one: planning leaves nothing behind.
-func openForPlan(dir string) (cache.Store, error) {
+func openForPlan(ctx context.Context, dir string) (cache.Store, error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return cache.NewMemory(), nil
 	}
-	return cache.Open(dir)
+	return cache.Open(ctx, dir)
 }
 
 // warn prints a line of warning, if there is one.
