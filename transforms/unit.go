@@ -110,6 +110,7 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 		u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
 		return key, nil
 	}
+	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Begins: true})
 	var waited time.Duration
 	products, err := compute(gpu.WithWaited(gpu.WithProgress(ctx, u.share), &waited))
 	if err != nil {
@@ -145,22 +146,24 @@ func load[T any](ctx context.Context, s cache.Store, o cache.Output, kind string
 }
 
 // An Event tells that a unit was found (Hit) or computed, or, with Unit −1, that a stage's manifest
-// was found or committed; or, before that, how far a unit is.
+// was found or committed; or, before that, that a unit was not found and begins to be computed, or how far
+// it is.
 type Event struct {
-	Stage string
-	Unit  int
-	Key   cache.ActionKey
-	Hit   bool
-	Bytes int64
-	Took  time.Duration // without the time for which another unit had the device
-	Part  float64       // how much of a unit is done that is still at work, between 0 and 1; 0 at its end
-	Note  string        // a message without a unit's end: "loading gemma-3-270m"
+	Stage  string
+	Unit   int
+	Key    cache.ActionKey
+	Hit    bool
+	Begins bool
+	Bytes  int64
+	Took   time.Duration // without the time for which another unit had the device
+	Part   float64       // how much of a unit is done that is still at work, between 0 and 1; 0 at its end
+	Note   string        // a message without a unit's end: "loading gemma-3-270m"
 
 	Warning bool // the note is one that even whoever asked for quiet must see
 }
 
 // Ends reports an event that tells of the end of a unit or a stage, not of one that is at work.
-func (e Event) Ends() bool { return e.Note == "" && e.Part == 0 }
+func (e Event) Ends() bool { return e.Note == "" && e.Part == 0 && !e.Begins }
 
 // A run is what the units of one run share within a process.
 type run struct {

@@ -6,13 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -70,10 +69,11 @@ func finish(t *testing.T, dir string) (stdout []byte, took time.Duration) {
 
 // A traced is one line of a trace.
 type traced struct {
-	Stage string `json:"stage"`
-	Unit  int    `json:"unit"`
-	Key   string `json:"key"`
-	Hit   bool   `json:"hit"`
+	Stage  string `json:"stage"`
+	Unit   int    `json:"unit"`
+	Key    string `json:"key"`
+	Hit    bool   `json:"hit"`
+	Begins bool   `json:"begins"`
 }
 
 func readTrace(t *testing.T, dir string) (lines []traced) {
@@ -93,56 +93,6 @@ func readTrace(t *testing.T, dir string) (lines []traced) {
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-// TestKilledRunsGoOn kills the command with SIGKILL at random moments, again and again, until one
-// run gets through. The result must be that of an undisturbed run, and no unit that was committed
-// before a kill may be computed again: a line of the trace without a hit is written after the
-// commit, so none may come twice.
-func TestKilledRunsGoOn(t *testing.T) {
-	kills := 10
-	if testing.Short() {
-		kills = 1
-	}
-	whole := t.TempDir()
-	want, took := finish(t, whole)
-
-	dir := t.TempDir()
-	draw := rand.New(rand.NewPCG(11, 12))
-	for tries, here := 0, 0; kills > 0; tries++ { // here: kills since the folder was empty
-		if tries == 30 {
-			t.Fatalf("%d kills are left after %d tries", kills, tries)
-		}
-		c := process(t, dir)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// A moment in what is left of an undisturbed run, so that the later kills find work too.
-		after := time.Duration((0.15 + 0.85*draw.Float64()) * float64(took) / float64(1+here/3))
-		timer := time.AfterFunc(after, func() { c.Process.Kill() })
-		err := c.Wait()
-		timer.Stop()
-		if err == nil { // it was faster than the kill: begin again
-			dir, here = t.TempDir(), 0
-			continue
-		}
-		if got := c.ProcessState.Sys().(syscall.WaitStatus); !got.Signaled() || got.Signal() != syscall.SIGKILL {
-			t.Fatalf("kill after %v: %v", after, err)
-		}
-		kills, here = kills-1, here+1
-		noTwice(t, dir)
-	}
-	got, _ := finish(t, dir)
-	if !bytes.Equal(got, want) {
-		t.Errorf("after the kills standard output is\n%s, want\n%s", got, want)
-	}
-	for _, name := range []string{"report.json", "rows.jsonl"} {
-		compareFiles(t, filepath.Join(dir, "results", name), filepath.Join(whole, "results", name))
-	}
-	noTwice(t, dir)
-	if a, b := computedKeys(readTrace(t, dir)), computedKeys(readTrace(t, whole)); len(a) > len(b) {
-		t.Errorf("killed runs computed %d different units and manifests, an undisturbed one %d", len(a), len(b))
-	}
 }
 
 // TestKilledRunsOnAPluginGoOn kills a run on XLA's device for the processor, interrupts the next one and lets the third
@@ -167,7 +117,7 @@ func TestKilledRunsOnAPluginGoOn(t *testing.T) {
 		start(t, p, 5*time.Minute)
 		for deadline, reached := time.Now().Add(4*time.Minute), false; !reached && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 			for _, line := range readTrace(t, dir) {
-				reached = reached || line.Stage == c.stage && !line.Hit
+				reached = reached || line.Stage == c.stage && !line.Hit && !line.Begins
 			}
 		}
 		if err := p.Process.Signal(c.signal); err != nil {
@@ -194,19 +144,19 @@ func TestKilledRunsOnAPluginGoOn(t *testing.T) {
 // noTwice checks that no action was computed twice over all runs in the folder.
 func noTwice(t *testing.T, dir string) {
 	t.Helper()
-	seen := map[string]bool{}
+	stored := map[string]bool{}
 	for _, line := range readTrace(t, dir) {
-		if !line.Hit && seen[line.Key] {
+		if line.Begins && stored[line.Key] {
 			t.Errorf("%s, unit %d was computed again after it had been committed", line.Stage, line.Unit)
 		}
-		seen[line.Key] = seen[line.Key] || !line.Hit
+		stored[line.Key] = stored[line.Key] || !line.Begins
 	}
 }
 
 func computedKeys(lines []traced) map[string]bool {
 	keys := map[string]bool{}
 	for _, line := range lines {
-		if !line.Hit {
+		if !line.Hit && !line.Begins {
 			keys[line.Key] = true
 		}
 	}
@@ -240,7 +190,7 @@ func TestInterruptKeepsFinishedWork(t *testing.T) {
 	start(t, c, 5*time.Minute)
 	for interrupted := false; !interrupted && c.ProcessState == nil; time.Sleep(2 * time.Millisecond) {
 		for _, line := range readTrace(t, dir) {
-			interrupted = interrupted || line.Stage == "capture.source"
+			interrupted = interrupted || line.Stage == "capture.source" && !line.Begins
 		}
 	}
 	if err := c.Process.Signal(os.Interrupt); err != nil {
@@ -386,28 +336,31 @@ func TestCoresMakeNoDifference(t *testing.T) {
 	}
 }
 
-// TestTwoProcessesShareAStore starts the same experiment twice at once.
-func TestTwoProcessesShareAStore(t *testing.T) {
+// TestProcessesShareAStore starts the same experiment eight times at once.
+func TestProcessesShareAStore(t *testing.T) {
 	if testing.Short() {
-		t.Skip("two runs")
+		t.Skip("eight runs")
 	}
 	dir := t.TempDir()
-	var running [2]*exec.Cmd
-	var stdout, stderr [2]bytes.Buffer
+	var running [8]*exec.Cmd
+	var stdout, stderr [len(running)]bytes.Buffer
 	for i := range running {
-		running[i] = process(t, dir, "-set", "output_dir="+[]string{"first", "second"}[i])
+		running[i] = process(t, dir, "-set", fmt.Sprintf("output_dir=run%d", i))
 		running[i].Stdout, running[i].Stderr = &stdout[i], &stderr[i]
-		if err := running[i].Start(); err != nil {
-			t.Fatal(err)
-		}
+	}
+	for _, c := range running {
+		start(t, c, 5*time.Minute)
 	}
 	for i, c := range running {
 		if err := c.Wait(); err != nil {
 			t.Errorf("process %d: %v\n%s", i+1, err, &stderr[i])
 		}
+		if !bytes.Equal(stdout[i].Bytes(), stdout[0].Bytes()) {
+			t.Errorf("one process prints\n%s, another\n%s", &stdout[0], &stdout[i])
+		}
+		for _, name := range []string{"report.json", "rows.jsonl"} {
+			compareFiles(t, filepath.Join(dir, fmt.Sprintf("run%d", i), name), filepath.Join(dir, "run0", name))
+		}
 	}
-	if !bytes.Equal(stdout[0].Bytes(), stdout[1].Bytes()) {
-		t.Errorf("one process prints\n%s, the other\n%s", &stdout[0], &stdout[1])
-	}
-	compareFiles(t, filepath.Join(dir, "first", "rows.jsonl"), filepath.Join(dir, "second", "rows.jsonl"))
+	isWhole(t, filepath.Join(dir, "cache"))
 }

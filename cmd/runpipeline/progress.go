@@ -109,7 +109,7 @@ func (p *progress) event(ev pipelines.Event) {
 		p.line("%-16s done  %s  %d unit%s, %s", ev.Stage, ev.Key.Short(), step.Stage.Units, plural(step.Stage.Units), time.Since(p.began[ev.Stage]).Round(100*time.Millisecond))
 	default:
 		p.note = ev.Stage
-		if ev.Part == 0 {
+		if ev.Ends() {
 			p.done[ev.Stage]++
 		}
 		if !p.live && now.Sub(p.said) >= sayEvery {

@@ -70,7 +70,7 @@ func newRemaining(costs pipelines.Costs, now time.Time) *remaining {
 // event takes note of how much of a unit is done.
 func (r *remaining) event(ev pipelines.Event, now time.Time) {
 	u := r.units[unitName{ev.Stage, ev.Unit}]
-	if u == nil || ev.Note != "" {
+	if u == nil || ev.Note != "" || ev.Begins {
 		return
 	}
 	share := 1.

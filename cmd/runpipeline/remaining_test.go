@@ -88,6 +88,8 @@ func play(t *testing.T, stages []played, rise float64) {
 				continue
 			}
 			end := now + s.took
+			r.event(pipelines.Event{Stage: s.stage, Unit: unit, Begins: true}, at(now))
+			look()
 			for part := .1; part < .95; part += .1 {
 				for ; now+1 < end-s.took*(1-part); now++ {
 					look()

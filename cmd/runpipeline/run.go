@@ -45,7 +45,7 @@ func (x *runFlags) register(f *flag.FlagSet) {
 	f.Var(&x.beam, "beam", "a flag of a remote runner, `name=value`, for instance -beam endpoint=localhost:8099 -beam worker_binary=./runpipeline; may be repeated")
 	f.BoolVar(&x.json, "json", false, "print JSON instead of a table")
 	f.BoolVar(&x.quiet, "quiet", false, "no progress")
-	f.StringVar(&x.trace, "trace", "", "append one JSON line for each unit that is found or computed to this `file`")
+	f.StringVar(&x.trace, "trace", "", "append JSON lines to this `file`: before a unit is computed, and when it is found or stored")
 }
 
 // read reads the configuration.
@@ -246,7 +246,7 @@ func unwrapPath(err error) error {
 	return err
 }
 
-// A trace is a file with one line for each unit. It keeps the first failure to write.
+// A trace is a file with a line for each beginning and end of a unit. It keeps the first failure to write.
 type trace struct {
 	f   *os.File
 	err error
@@ -264,10 +264,10 @@ func openTrace(path string) (*trace, error) {
 }
 
 func (t *trace) event(ev pipelines.Event) {
-	if t.f == nil || !ev.Ends() || t.err != nil {
+	if t.f == nil || !ev.Ends() && !ev.Begins || t.err != nil {
 		return
 	}
-	line, _ := json.Marshal(map[string]any{"stage": ev.Stage, "unit": ev.Unit, "key": ev.Key.String(), "hit": ev.Hit})
+	line, _ := json.Marshal(map[string]any{"stage": ev.Stage, "unit": ev.Unit, "key": ev.Key.String(), "hit": ev.Hit, "begins": ev.Begins})
 	_, t.err = fmt.Fprintf(t.f, "%s\n", line)
 }
 
