@@ -169,8 +169,8 @@ func (fn *unitFn) unit(u *Unit) (cache.ActionKey, error) {
 	k := kinds[fn.Stage.Kind]
 	settings := k.decode(fn.Stage.Settings)
 	defer u.release()
-	if w := k.work(settings, u.Index); w.Pace == Algebra {
-		defer gpu.Hold(int(w.Bytes))()
+	if u.work = k.work(settings, u.Index); u.work.Pace == Algebra {
+		defer gpu.Hold(int(u.work.Bytes))()
 	}
 	key, err := guard(func() (cache.ActionKey, error) { return k.run(u.run.ctx, u, settings) })
 	if err != nil {

@@ -26,6 +26,7 @@ type toy struct {
 	Break []int  `json:"break" key:"-"` // with damage in the store, which the next unit would meet too
 
 	Matrices float64 `json:"matrices" key:"-"` // bytes, of a stage of matrices
+	Stored   float64 `json:"stored" key:"-"`   // bytes that a unit says that it writes
 }
 
 // growth is by what percentage the heap might grow while the last unit of a toy was at work.
@@ -38,7 +39,7 @@ func init() {
 		if s.Matrices > 0 {
 			return Work{Pace: Algebra, Elements: 1000, Bytes: s.Matrices}
 		}
-		return Work{Pace: Counting, Elements: 1000}
+		return Work{Pace: Counting, Elements: 1000, Stored: s.Stored}
 	}, toyUnit)
 }
 

@@ -24,7 +24,9 @@ func init() { register("capture", captureVersion, many, captureWork, capture) }
 
 // captureWork is that of a shard.
 func captureWork(s Capture, _ int) Work {
-	return s.Model.Shape.reading(s.Size.Tokens, s.Size.Length, s.Layer+1)
+	w := s.Model.Shape.reading(s.Size.Tokens, s.Size.Length, s.Layer+1)
+	w.Stored = 4 * float64(ShardRows) * float64(s.Model.Shape.Hidden)
+	return w
 }
 
 // meta describes what was read, for the check that vectors and maps belong together.

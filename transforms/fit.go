@@ -32,11 +32,12 @@ func fitWork(s Fit, _ int) Work {
 	size := s.Widths.size(s.Widths.Pairs)
 	size.Folds, size.Lambdas = s.Folds, len(s.Lambdas)
 	work := Work{Pace: Algebra, Operations: size.Operations(), Elements: 3*float64(s.Folds)*reads*s.Widths.stored()/8 + reads*s.Widths.values(),
-		Bytes: fitGrams * s.Widths.gram()}
+		Bytes: fitGrams * s.Widths.gram(), Stored: s.Widths.mapped() / 2}
 	if s.Self {
 		self := Widths{Source: s.Widths.Target, Target: s.Widths.Target, Pairs: s.Widths.Pairs}
 		work.Operations += self.size(self.Pairs).Sums() + self.size(self.Pairs).Map()
 		work.Bytes = max(work.Bytes, s.Widths.mapped()+self.gram()+self.mapped()+self.reading())
+		work.Stored += self.mapped() / 2
 	}
 	return work
 }

@@ -32,7 +32,7 @@ func init() { register("gram", gramVersion, many, gramWork, gram) }
 func gramWork(s Gram, _ int) Work {
 	w := s.Widths
 	return Work{Pace: Algebra, Operations: w.size(w.Pairs / max(s.Folds, 1)).Sums(), Elements: reads*w.values() + storing*w.stored()/8,
-		Bytes: w.gram() + w.stored() + w.reading()}
+		Bytes: w.gram() + w.stored() + w.reading(), Stored: w.stored()}
 }
 
 // What it takes to bring a value from the store, by the elements that are gone through in the time, and to the store:

@@ -28,7 +28,7 @@ func init() { register("refit", refitVersion, many, refitWork, refit) }
 func refitWork(s Refit, _ int) Work {
 	w := s.Widths
 	return Work{Pace: Algebra, Operations: w.size(w.Pairs/4).Sums() + w.size(w.Pairs).Map(), Elements: reads * (w.values() + 5*w.stored()/8),
-		Bytes: refitGrams*w.gram() + w.reading()}
+		Bytes: refitGrams*w.gram() + w.reading(), Stored: w.mapped() / 2}
 }
 
 // refitGrams is how many Grams are in memory where a refit takes most, or as much as they take: those of all rows and

@@ -46,6 +46,7 @@ type Unit struct {
 
 	inputs []Manifest
 	run    *run
+	work   Work
 	models map[string]bool // that it computes with, by their keys; guarded by the pool's lock
 	told   time.Time       // when the unit last said how far it is
 }
@@ -107,8 +108,11 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 		return key, err
 	}
 	if ok {
-		u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
+		u.ended(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
 		return key, nil
+	}
+	if err := u.room(ctx); err != nil {
+		return key, err
 	}
 	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Begins: true})
 	var waited time.Duration
@@ -128,7 +132,7 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 	if err := u.Store.Commit(ctx, r, outputs); err != nil {
 		return key, err
 	}
-	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun) - waited})
+	u.ended(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun) - waited})
 	return key, nil
 }
 
@@ -173,6 +177,7 @@ type run struct {
 	events func(Event)
 
 	mu    sync.Mutex
+	ended map[string]int   // units that this process has finished, by stage
 	err   error            // the first failure, typed: Beam carries errors between its parts as text
 	needs map[string]Stage // the stages that are not finished, by name
 }
@@ -213,6 +218,17 @@ func lookupRun(ctx context.Context, name string) *run {
 }
 
 func (u *Unit) event(e Event) { u.run.events(e) }
+
+// ended tells of the unit's end.
+func (u *Unit) ended(e Event) {
+	u.run.mu.Lock()
+	if u.run.ended == nil {
+		u.run.ended = map[string]int{}
+	}
+	u.run.ended[u.Stage.Name]++
+	u.run.mu.Unlock()
+	u.event(e)
+}
 
 // shareEvery is the least time between two events that say how far a unit is. Tests change it.
 var shareEvery = 100 * time.Millisecond

@@ -32,6 +32,7 @@ type Work struct {
 	Elements   float64 // values that are gone through one by one
 	Lanes      int     // how many of these operations are under way side by side
 	Bytes      float64 // of memory beside the weights of the model
+	Stored     float64 // bytes that go into the store, before compression, where they are more than a few
 }
 
 // A Speed is how fast this machine is: the device, and matrices of float64, which the processor multiplies whatever
