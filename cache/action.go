@@ -18,7 +18,7 @@ type Action struct {
 // actionHeader begins every record; its number is raised when the layout changes.
 const actionHeader = "action 1\n"
 
-// encodeAction returns the text of an action record:
+// EncodeAction returns the text of an action record:
 //
 //	action 1
 //	recipe 212
@@ -28,8 +28,9 @@ const actionHeader = "action 1\n"
 //
 // The recipe's length keeps a recipe from imitating an output, and sum is the SHA-256 of
 // everything above it: without it, damage to a digest or a row count would go unseen.
-// Nothing in a record depends on time, host or path.
-func encodeAction(recipe string, outputs []Output) ([]byte, error) {
+// Nothing in a record depends on time, host or path. An error means that outputs are not what a record
+// can hold.
+func EncodeAction(recipe string, outputs []Output) ([]byte, error) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%srecipe %d\n%s", actionHeader, len(recipe), recipe)
 	seen := make(map[string]bool)
@@ -46,9 +47,9 @@ func encodeAction(recipe string, outputs []Output) ([]byte, error) {
 	return fmt.Appendf(nil, "%ssum %s\n", text.String(), Sum([]byte(text.String()))), nil
 }
 
-// decodeAction reads the record of key. It accepts exactly what encodeAction writes; every
+// DecodeAction reads the record of key. It accepts exactly what EncodeAction writes; every
 // error means that the record is damaged.
-func decodeAction(key ActionKey, record []byte) (Action, error) {
+func DecodeAction(key ActionKey, record []byte) (Action, error) {
 	const sumLine = len("sum \n") + 64
 	if len(record) < sumLine {
 		return Action{}, errors.New("action record is cut short")
@@ -78,7 +79,7 @@ func decodeAction(key ActionKey, record []byte) (Action, error) {
 		}
 		a.Outputs = append(a.Outputs, o)
 	}
-	again, err := encodeAction(a.Recipe, a.Outputs)
+	again, err := EncodeAction(a.Recipe, a.Outputs)
 	if err != nil || string(again) != string(record) {
 		return Action{}, errors.New("action record is not in the one form that is written")
 	}
@@ -109,16 +110,4 @@ func (o Output) validate() error {
 		return fmt.Errorf("output %s: %d bytes, %d rows", o.Name, o.Bytes, o.Rows)
 	}
 	return nil
-}
-
-func sameOutputs(a, b []Output) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -13,23 +13,9 @@ import (
 	"time"
 )
 
-// storeVersion is the layout of the folder.
-const storeVersion = "1\n" // 1: zstd blobs, text actions with a sum
-
 // staleAfter is the age at which a file in tmp/ is garbage, if nobody holds its lock. Another process may
 // be writing there now, so presence does not decide; nor does age alone, because clocks jump.
 const staleAfter = 24 * time.Hour
-
-const readme = `This folder is the artifact cache of runpipeline. Deleting it, or any file in it, only
-costs the time to compute its content again; nothing else depends on it.
-
-actions/ab/abcd…      what was computed (the recipe) and what came out, as text
-blobs/3f/3f9a….zst    content; zstdcat FILE | sha256sum prints the file's name
-recent/…              which recipe was last seen under a name, to explain what changed
-runs/…                what each run did, and when
-tmp/                  unfinished writes
-VERSION               layout of this folder
-`
 
 // A local is a [Store] in a folder of the local file system. See the package comment for the
 // layout and its invariants.
@@ -49,14 +35,14 @@ func openLocal(dir string) (*local, error) {
 	l := &local{dir: dir, link: os.Link, now: time.Now}
 	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
 	switch {
-	case err == nil && string(version) == storeVersion:
+	case err == nil && string(version) == Version:
 		if err := l.makeDirs(); err != nil {
 			return nil, fmt.Errorf("open cache: %w", err)
 		}
 		l.sweep()
 		return l, nil
 	case err == nil:
-		return nil, fmt.Errorf("open cache %s: its version is %.20q, this program writes %q; name another folder or delete it", dir, strings.TrimSpace(string(version)), strings.TrimSpace(storeVersion))
+		return nil, fmt.Errorf("open cache %s: its version is %.20q, this program writes %q; name another folder or delete it", dir, strings.TrimSpace(string(version)), strings.TrimSpace(Version))
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
@@ -76,16 +62,14 @@ func (l *local) initialise() error {
 		return err
 	}
 	for _, e := range entries {
-		switch e.Name() {
-		case "README", "VERSION", "actions", "blobs", "recent", "runs", "tmp":
-		default:
+		if !IsOurs(e.Name()) {
 			return fmt.Errorf("%s holds %s and is no cache; name an empty or a new folder", l.dir, e.Name())
 		}
 	}
 	if err := l.makeDirs(); err != nil {
 		return err
 	}
-	for _, f := range [][2]string{{"README", readme}, {"VERSION", storeVersion}} {
+	for _, f := range [][2]string{{"README", Readme}, {"VERSION", Version}} {
 		if err := l.replace(filepath.Join(l.dir, f[0]), []byte(f[1])); err != nil {
 			return err
 		}
@@ -95,7 +79,7 @@ func (l *local) initialise() error {
 
 // makeDirs makes the store's own folders, each of which a person may have deleted to make room.
 func (l *local) makeDirs() error {
-	for _, sub := range slices.Concat([]string{"actions", "blobs", "tmp"}, noteFolders) {
+	for _, sub := range slices.Concat([]string{"actions", "blobs", "tmp"}, NoteFolders) {
 		if err := l.makeDir(filepath.Join(l.dir, sub)); err != nil {
 			return err
 		}
@@ -116,13 +100,11 @@ func (l *local) sweep() {
 }
 
 func (l *local) blobPath(d Digest) string {
-	name := d.String()
-	return filepath.Join(l.dir, "blobs", name[:2], name+".zst")
+	return filepath.Join(l.dir, filepath.FromSlash(BlobName(d)))
 }
 
 func (l *local) actionPath(k ActionKey) string {
-	name := k.String()
-	return filepath.Join(l.dir, "actions", name[:2], name)
+	return filepath.Join(l.dir, filepath.FromSlash(ActionName(k)))
 }
 
 // Create implements [Store].
@@ -143,7 +125,7 @@ func (l *local) create(ctx context.Context, write func(io.Writer) error) (Digest
 	if err := l.step("create"); err != nil {
 		return Digest{}, 0, err
 	}
-	d, n, err := compress(ctx, tmp, write)
+	d, n, err := EncodeBlob(ctx, tmp, write)
 	if err != nil {
 		return Digest{}, 0, err
 	}
@@ -160,7 +142,7 @@ func (l *local) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blob: %w", err)
 	}
-	return newBlobReader(ctx, f, path, d), nil
+	return DecodeBlob(ctx, f, path, d), nil
 }
 
 // Read implements [Store].
@@ -169,7 +151,7 @@ func (l *local) Read(ctx context.Context, d Digest) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read blob: %w", err)
 	}
-	return readBlob(info.Size(), func() (io.ReadCloser, error) { return l.Open(ctx, d) })
+	return DecodeWhole(info.Size(), func() (io.ReadCloser, error) { return l.Open(ctx, d) })
 }
 
 // Has implements [Store].
@@ -189,7 +171,7 @@ func (l *local) Commit(ctx context.Context, r *Recipe, outputs []Output) error {
 }
 
 func (l *local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
-	record, err := encodeAction(r.String(), outputs)
+	record, err := EncodeAction(r.String(), outputs)
 	if err != nil {
 		return err
 	}
@@ -214,7 +196,7 @@ func (l *local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
 				return err
 			}
 			continue // read what is there now: another process may have been first
-		case sameOutputs(stored.Outputs, outputs):
+		case slices.Equal(stored.Outputs, outputs):
 			return nil
 		}
 		whole, err := hasAll(ctx, l, stored.Outputs)
@@ -260,7 +242,7 @@ func (l *local) action(key ActionKey) (Action, bool, error) {
 	if err != nil {
 		return Action{}, false, fmt.Errorf("read action: %w", err)
 	}
-	a, err := decodeAction(key, record)
+	a, err := DecodeAction(key, record)
 	if err != nil {
 		return Action{}, false, fmt.Errorf("read action %s: %w: %w", path, ErrCorrupt, err)
 	}

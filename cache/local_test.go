@@ -229,7 +229,7 @@ func FuzzReadBlob(f *testing.F) {
 
 func FuzzDecodeAction(f *testing.F) {
 	r := NewRecipe("fit", 1).Text("odd", "output a b\n")
-	whole, err := encodeAction(r.String(), []Output{{Name: "a", Kind: "b", Digest: Digest{1}, Bytes: 3, Rows: 4}})
+	whole, err := EncodeAction(r.String(), []Output{{Name: "a", Kind: "b", Digest: Digest{1}, Bytes: 3, Rows: 4}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -240,11 +240,11 @@ func FuzzDecodeAction(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		// The sum is added here: a fuzzer cannot find it.
 		record := append(bytes.Clone(body), "sum "+sum(body).String()+"\n"...)
-		a, err := decodeAction(r.Key(), record)
+		a, err := DecodeAction(r.Key(), record)
 		if err != nil {
 			return
 		}
-		again, err := encodeAction(a.Recipe, a.Outputs)
+		again, err := EncodeAction(a.Recipe, a.Outputs)
 		if err != nil || !bytes.Equal(again, record) {
 			t.Errorf("%q was read as %+v", record, a)
 		}
@@ -333,7 +333,7 @@ func TestAFileSystemWithoutLinksWorks(t *testing.T) {
 // A failed write is reported once, on one line.
 func TestAWriteThatFailsIsOneError(t *testing.T) {
 	full := errors.New("no space left on device")
-	_, _, err := compress(t.Context(), failingWriter{full}, func(w io.Writer) error { w.Write(noise(4 << 20)); return nil })
+	_, _, err := EncodeBlob(t.Context(), failingWriter{full}, func(w io.Writer) error { w.Write(noise(4 << 20)); return nil })
 	if err != full {
 		t.Errorf("got %q, want %q", err, full)
 	}
@@ -608,7 +608,7 @@ func TestNotesOfOneFolderComeAndGo(t *testing.T) {
 // The reader must not take a failing disk for damage: the remedy is another one.
 func TestDiskErrorsAreNotDamage(t *testing.T) {
 	cause := errors.New("input/output error")
-	r := newBlobReader(t.Context(), failing{cause}, "somewhere", Sum(nil))
+	r := DecodeBlob(t.Context(), failing{cause}, "somewhere", Sum(nil))
 	defer r.Close()
 	if _, err := io.ReadAll(r); !errors.Is(err, cause) || errors.Is(err, ErrCorrupt) {
 		t.Errorf("Read = %v, want %v", err, cause)

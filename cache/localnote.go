@@ -57,7 +57,7 @@ func (l *local) Note(ctx context.Context, name string) ([]byte, bool, error) {
 // Notes implements [Store]. Files that are not named like notes are no notes.
 func (l *local) Notes(ctx context.Context, prefix string, visit func(string) error) error {
 	var names []string
-	for _, folder := range noteFolders {
+	for _, folder := range NoteFolders {
 		if !strings.HasPrefix(folder, prefix) && !strings.HasPrefix(prefix, folder) {
 			continue
 		}

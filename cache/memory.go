@@ -30,7 +30,7 @@ func NewMemory() *Memory {
 // Create implements [Store].
 func (m *Memory) Create(ctx context.Context, write func(io.Writer) error) (Digest, int64, error) {
 	var stored bytes.Buffer
-	d, n, err := compress(ctx, &stored, write)
+	d, n, err := EncodeBlob(ctx, &stored, write)
 	if err != nil {
 		return Digest{}, 0, fmt.Errorf("create blob: %w", err)
 	}
@@ -50,7 +50,7 @@ func (m *Memory) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
 	if !ok {
 		return nil, fmt.Errorf("open blob %s: %w", d.Short(), fs.ErrNotExist)
 	}
-	return newBlobReader(ctx, io.NopCloser(bytes.NewReader(stored)), d.String(), d), nil
+	return DecodeBlob(ctx, io.NopCloser(bytes.NewReader(stored)), d.String(), d), nil
 }
 
 // Read implements [Store].
@@ -58,7 +58,7 @@ func (m *Memory) Read(ctx context.Context, d Digest) ([]byte, error) {
 	m.mu.Lock()
 	stored := int64(len(m.blobs[d]))
 	m.mu.Unlock()
-	return readBlob(stored, func() (io.ReadCloser, error) { return m.Open(ctx, d) })
+	return DecodeWhole(stored, func() (io.ReadCloser, error) { return m.Open(ctx, d) })
 }
 
 // Has implements [Store].
@@ -70,7 +70,7 @@ func (m *Memory) Has(ctx context.Context, d Digest) (bool, error) {
 
 // Commit implements [Store].
 func (m *Memory) Commit(ctx context.Context, r *Recipe, outputs []Output) error {
-	_, err := encodeAction(r.String(), outputs) // refuses what a store in a folder could not write down
+	_, err := EncodeAction(r.String(), outputs) // refuses what a store in a folder could not write down
 	if err == nil {
 		err = requireBlobs(ctx, m, outputs)
 	}
@@ -87,7 +87,7 @@ func (m *Memory) commit(r *Recipe, outputs []Output) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := r.Key()
-	if stored, ok := m.actions[key]; ok && !sameOutputs(stored.Outputs, outputs) && m.whole(stored.Outputs) {
+	if stored, ok := m.actions[key]; ok && !slices.Equal(stored.Outputs, outputs) && m.whole(stored.Outputs) {
 		return ErrMismatch
 	}
 	m.actions[key] = Action{Key: key, Recipe: r.String(), Outputs: slices.Clone(outputs)}

@@ -9,8 +9,8 @@ import (
 	"regexp"
 )
 
-// noteFolders are the first words that names of notes may have.
-var noteFolders = []string{"recent", "runs"}
+// NoteFolders are the first words that names of notes may have.
+var NoteFolders = []string{"recent", "runs"}
 
 var noteName = regexp.MustCompile(`^(recent|runs)(/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){1,4}$`)
 

@@ -25,8 +25,9 @@ func Register(scheme string, open Opener) {
 	openers[scheme] = open
 }
 
-// Open opens the store at a location, making it if there is none. A location is a folder of the
-// local file system, or begins with a scheme that was registered, "s3://…".
+// Open opens the store at a location. A location is a folder of the local file system, which is made if
+// there is none, or begins with a scheme that was registered, "s3://…"; there the store is made with the
+// first thing that is stored, and opening it leaves nothing.
 func Open(ctx context.Context, location string) (Store, error) {
 	place, err := Location(location)
 	if err != nil {
@@ -57,7 +58,7 @@ func Scheme(location string) string {
 func Location(name string) (string, error) {
 	if s := Scheme(name); s != "" {
 		if openers[s] == nil {
-			return "", fmt.Errorf("open cache %s: stores of the kind %s are not known; name a folder%s", name, s, known())
+			return "", fmt.Errorf("open cache %s: stores of the kind %s are not known; name a folder%s", Shown(name), s, known())
 		}
 		return name, nil
 	}
@@ -74,4 +75,30 @@ func known() string {
 		return ""
 	}
 	return " or one of " + strings.Join(slices.Sorted(maps.Keys(openers)), "://, ") + "://"
+}
+
+// Shown is a location as messages and records may have it: without a user, a password, a port and what
+// follows a question mark.
+func Shown(location string) string {
+	name := Scheme(location)
+	if name == "" {
+		return location
+	}
+	rest := location[len(name)+len("://"):]
+	at := strings.LastIndexByte(authority(rest), '@')
+	if at < 0 && strings.Contains(authority(rest), ":") { // a password with a slash in it, or a port
+		at = strings.LastIndexByte(rest, '@')
+	}
+	rest = rest[at+1:]
+	host, _, _ := strings.Cut(authority(rest), ":")
+	folder, _, _ := strings.Cut(rest[len(authority(rest)):], "?")
+	return name + "://" + host + folder
+}
+
+// authority is what stands before the first slash or question mark.
+func authority(rest string) string {
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		return rest[:i]
+	}
+	return rest
 }

@@ -41,3 +41,23 @@ func TestLocationIsTheSameInEveryFolder(t *testing.T) {
 		t.Errorf("asking for a location left %v, %v", left, err)
 	}
 }
+
+func TestLocationsAreShownWithoutSecrets(t *testing.T) {
+	for location, want := range map[string]string{
+		"/tmp/a?b@c":                            "/tmp/a?b@c", // a folder
+		"s3://bucket":                           "s3://bucket",
+		"s3://bucket/a/b?region=x&secret=y":     "s3://bucket/a/b",
+		"s3://key:secret@bucket/a@b":            "s3://bucket/a@b",
+		"s3://key:sec@ret@bucket":               "s3://bucket",
+		"s3://bucket?endpoint=http://k:s@host/": "s3://bucket",
+		"s3://key:sec/ret?@bucket/a?b":          "s3://bucket/a",
+		"s3://key:secret/folder":                "s3://key/folder",
+	} {
+		if got := Shown(location); got != want {
+			t.Errorf("Shown(%q) = %q, want %q", location, got, want)
+		}
+	}
+	if _, err := Location("ftp://me:hunter2@host/x?key=hunter2"); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Location = %v", err)
+	}
+}

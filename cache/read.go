@@ -17,7 +17,7 @@ import (
 // writes frames of [window]; a damaged header may ask for gigabytes.
 const maxWindow = 8 << 20
 
-// maxRatio is the compression ratio up to which [readBlob] trusts a frame's appetite for
+// maxRatio is the compression ratio up to which [DecodeWhole] trusts a frame's appetite for
 // memory. Beyond it the content is verified once without being kept.
 const maxRatio = 64
 
@@ -39,8 +39,9 @@ type blobReader struct {
 	err    error // what every further Read returns
 }
 
-// newBlobReader takes ownership of file. The name is for messages.
-func newBlobReader(ctx context.Context, file io.ReadCloser, name string, want Digest) *blobReader {
+// DecodeBlob reads what [EncodeBlob] wrote to a file, as [Store] demands of Open: io.EOF comes only after
+// content that matches want. It takes ownership of file. The name is for messages.
+func DecodeBlob(ctx context.Context, file io.ReadCloser, name string, want Digest) io.ReadCloser {
 	r := &blobReader{ctx: ctx, source: &sourceReader{file: file, name: name}, hash: sha256.New(), want: want}
 	r.frame = decoders.Get().(*zstd.Decoder)
 	if err := r.frame.Reset(r.source); err != nil {
@@ -107,10 +108,11 @@ func (s *sourceReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBlob reads and verifies a whole blob of which stored bytes are on the disk. A frame
+// DecodeWhole reads and verifies a whole blob that takes stored bytes at rest; open gives what
+// [DecodeBlob] does. A frame
 // that expands more than [maxRatio]-fold is read twice, first only to verify it, so that
 // memory is never taken for content that is not there.
-func readBlob(stored int64, open func() (io.ReadCloser, error)) ([]byte, error) {
+func DecodeWhole(stored int64, open func() (io.ReadCloser, error)) ([]byte, error) {
 	r, err := open()
 	if err != nil {
 		return nil, err

@@ -30,9 +30,9 @@ var encoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// compress writes what write writes to w as one zstd frame, and returns the digest and the
-// length of the content.
-func compress(ctx context.Context, w io.Writer, write func(io.Writer) error) (Digest, int64, error) {
+// EncodeBlob writes what write writes to w, compressed, and returns the digest and the length of the
+// content. After an error what was written to w is good for nothing.
+func EncodeBlob(ctx context.Context, w io.Writer, write func(io.Writer) error) (Digest, int64, error) {
 	e := encoders.Get().(*zstd.Encoder)
 	e.Reset(w)
 	content := &contentWriter{ctx: ctx, to: e, hash: sha256.New()}
