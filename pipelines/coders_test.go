@@ -62,6 +62,35 @@ func TestOnlyLightStepsHaveSideInputs(t *testing.T) {
 	}
 }
 
+// TestFlattensComeAfterReshuffles: a Java runner fuses a Flatten into each of the steps before it, and refuses the
+// collection that then has two producers ("unzipped_flatten"). It fuses nothing across a Reshuffle.
+func TestFlattensComeAfterReshuffles(t *testing.T) {
+	p, _ := portable(t, everything())
+	shuffled := map[string]bool{} // collections
+	for _, tr := range p.GetComponents().GetTransforms() {
+		if tr.GetSpec().GetUrn() == "beam:transform:reshuffle:v1" {
+			for _, out := range tr.GetOutputs() {
+				shuffled[out] = true
+			}
+		}
+	}
+	seen := 0
+	for _, tr := range p.GetComponents().GetTransforms() {
+		if tr.GetSpec().GetUrn() != "beam:transform:flatten:v1" {
+			continue
+		}
+		seen++
+		for _, in := range tr.GetInputs() {
+			if !shuffled[in] {
+				t.Errorf("%s reads %s, which comes from no Reshuffle", tr.GetUniqueName(), in)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no Flatten in the whole experiment")
+	}
+}
+
 // portable is the pipeline of a fresh run in the form that a runner gets, and the number of its stages.
 func portable(t *testing.T, s settings) (*pipepb.Pipeline, int) {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -70,6 +69,14 @@ var (
 	beamInit sync.Once
 	running  sync.Mutex // two Beam runs in one process race
 )
+
+// initBeam starts Beam, once in a process.
+func initBeam(runner string) {
+	beamInit.Do(func() {
+		beam.Init()
+		setupLogging(runner)
+	})
+}
 
 // Run computes what is missing and returns the results. The first error of a unit is returned with
 // its type, wrapped in [ErrStage]; whatever was finished stays in the store.
@@ -155,15 +162,12 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 	}
 	running.Lock()
 	defer running.Unlock()
-	for name, value := range o.Beam {
-		if err := flag.Set(name, value); err != nil {
-			return Problems{fmt.Sprintf("-beam %s=%s: %v", name, value, err)}
-		}
+	forget, err := setFlags(o)
+	if err != nil {
+		return err
 	}
-	beamInit.Do(func() {
-		beam.Init()
-		setupLogging(o.Runner)
-	})
+	defer forget()
+	initBeam(o.Runner)
 	env := transforms.Env{Run: runName(), Cache: o.Cache, Retries: !inProcess(o.Runner)}
 	p, s := beam.NewPipelineWithRoot()
 	build(s, env, plan)
@@ -178,7 +182,7 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 		beamCtx = context.WithoutCancel(ctx)
 	}
 	_, beamErr := beam.Run(beamCtx, o.Runner, p)
-	err := end()
+	err = end()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -39,18 +39,25 @@ func CheckRunner(runner string, flags map[string]string) (problems Problems) {
 		}
 	}
 	if runner != "dataflow" && flags["endpoint"] == "" {
-		problems = append(problems, fmt.Sprintf("-runner %s: no job service; name it with -beam endpoint=host:port", runner))
+		problems = append(problems, fmt.Sprintf("-runner %s: no job service; name it with -endpoint HOST:PORT", runner))
 	}
 	return append(problems, checkWorker(runner, flags)...)
 }
 
 func checkWorker(runner string, flags map[string]string) Problems {
 	binary := flags["worker_binary"]
-	if binary == "" && strings.EqualFold(flags["environment_type"], "loopback") {
-		return nil // the workers are this process
-	}
-	if binary == "" {
-		return Problems{fmt.Sprintf("-runner %s: its workers need this program built for linux/amd64; name the file with -beam worker_binary=FILE", runner)}
+	switch {
+	case binary != "":
+	case strings.EqualFold(flags["environment_type"], "loopback"): // the workers are this process
+		return nil
+	case external(flags) && flags["environment_config"] == "":
+		return Problems{fmt.Sprintf("-runner %s: no pool of workers; name it with -workers HOST:PORT", runner)}
+	case external(flags): // the workers have their program
+		return nil
+	case runner == "dataflow":
+		return Problems{"-runner dataflow: its workers need this program built for linux/amd64; name the file with -beam worker_binary=FILE"}
+	default:
+		return Problems{fmt.Sprintf("-runner %s: no workers; name a pool of them (\"runpipeline worker\") with -workers HOST:PORT, or this program built for linux/amd64 with -beam worker_binary=FILE", runner)}
 	}
 	if info, err := os.Stat(binary); err != nil || !info.Mode().IsRegular() {
 		return Problems{fmt.Sprintf("-beam worker_binary=%s: no such file", binary)}

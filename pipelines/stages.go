@@ -141,6 +141,9 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 	s.Model = transforms.Model{Ref: s.configured, Open: e.device.open, Template: e.ChatTemplate, Date: e.TemplateDate}
 	if path, ok := e.modelFile(s.configured); ok {
 		s.Ref = path
+		if whole, err := filepath.Abs(path); err == nil { // a worker may have another working folder
+			s.Ref = whole
+		}
 	}
 	c, err := transforms.OpenFiles(ctx, s.Ref, metadataOnly)
 	if err != nil {

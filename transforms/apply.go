@@ -59,7 +59,10 @@ func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []b
 	units := beam.ParDo(s, &readyFn{Stage: stage, Known: known}, beam.Impulse(s), beam.SideInput{Input: upstream})
 	done, dead := beam.ParDo2(s, &unitFn{Env: env, Stage: stage}, beam.Reshuffle(s, units))
 	beam.ParDo0(s, drop, beam.Reshuffle(s, dead))
-	return beam.ParDo(s, &manifestFn{Env: env, Stage: stage}, beam.GroupByKey(s, beam.ParDo(s, keyed, done)))
+	committed := beam.ParDo(s, &manifestFn{Env: env, Stage: stage}, beam.GroupByKey(s, beam.ParDo(s, keyed, done)))
+	// Java runners fuse a Flatten into each of the steps before it and then find two producers of one
+	// collection, which they refuse ("unzipped_flatten"); they do not fuse across a Reshuffle.
+	return beam.Reshuffle(s, committed)
 }
 
 // readyFn waits for the stages that a stage reads or comes after, then asks for its units. Where one of them is

@@ -48,6 +48,11 @@ func (u *Unit) decoder(ctx context.Context, m Model) (*gpu.Decoder, error) {
 	if o == nil {
 		u.note("loading %s", m.Ref)
 		var err error
+		if u.run.elsewhere {
+			if err := sameDevice(m); err != nil {
+				return nil, err
+			}
+		}
 		if o, err = decoders.load(ctx, m); err != nil {
 			return nil, err
 		}
@@ -80,7 +85,7 @@ func (u *Unit) release() {
 
 // load opens a model. The caller holds mu.
 func (p *pool) load(ctx context.Context, m Model) (*opened, error) {
-	c, err := OpenFiles(ctx, m.Ref, false)
+	c, _, err := openHere(ctx, m.Ref, false)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (p *pool) load(ctx context.Context, m Model) (*opened, error) {
 	if digest, err := c.Digest(); err != nil {
 		return nil, err
 	} else if digest != m.Digest {
-		return nil, fmt.Errorf("open model %s: its files changed since the run began", m.Ref)
+		return nil, othersThan(m.Ref, m.Digest, digest)
 	}
 	t, err := openTokenizer(c, m.Date)
 	if err != nil {

@@ -98,11 +98,18 @@ var (
 // Tokenizer opens a model's tokenizer.
 func (m TextModel) Tokenizer(ctx context.Context) (*tokenizer.Tokenizer, error) {
 	return tokenizers.get(m.Digest+m.Ref+m.Date, func() (*tokenizer.Tokenizer, error) {
-		c, err := OpenFiles(ctx, m.Ref, true)
+		c, moved, err := openHere(ctx, m.Ref, true)
 		if err != nil {
 			return nil, err
 		}
 		defer c.Close()
+		if moved { // a name alone is no proof
+			if digest, err := c.Digest(); err != nil {
+				return nil, err
+			} else if digest != m.Digest {
+				return nil, othersThan(m.Ref, m.Digest, digest)
+			}
+		}
 		return openTokenizer(c, m.Date)
 	})
 }

@@ -176,6 +176,8 @@ type run struct {
 	stop   context.CancelFunc
 	events func(Event)
 
+	elsewhere bool // it was begun by another process
+
 	mu    sync.Mutex
 	ended map[string]int   // units that this process has finished, by stage
 	err   error            // the first failure, typed: Beam carries errors between its parts as text
@@ -214,7 +216,7 @@ func lookupRun(ctx context.Context, name string) *run {
 	if r, ok := runs.Load(name); ok {
 		return r.(*run)
 	}
-	return &run{name: name, ctx: ctx, stop: func() {}, events: func(Event) {}}
+	return &run{name: name, elsewhere: true, ctx: ctx, stop: func() {}, events: func(Event) {}}
 }
 
 func (u *Unit) event(e Event) { u.run.events(e) }

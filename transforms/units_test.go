@@ -337,7 +337,7 @@ func TestDecodersAreOpenedOnce(t *testing.T) {
 		t.Errorf("notes %q, want %q", notes, want)
 	}
 	m.Digest = strings.Repeat("0", 64)
-	if _, err := u.decoder(t.Context(), m); err == nil || !strings.Contains(err.Error(), "its files changed since the run began") {
+	if _, err := u.decoder(t.Context(), m); err == nil || !strings.Contains(err.Error(), "its files here are others than those of the run") {
 		t.Errorf("a model whose files changed: %v", err)
 	}
 }

@@ -46,6 +46,7 @@ var layers = map[string][]string{
 	"transforms/judge":    {"cache", "golang.org/x/sync/", "golang.org/x/time/"},
 	"transforms/trial":    {"format/strictjson", "gonum.org/"},
 	"transforms":          {"cache", "artifacts", "gpu", "github.com/apache/beam/", "golang.org/x/sync/"},
+	"pipelines/pool":      {"github.com/apache/beam/", "google.golang.org/grpc"},
 	"pipelines/report":    {"artifacts", "cache", "pipelines", "transforms", "gonum.org/v1/plot"},
 	"pipelines/rows":      {"artifacts", "cache", "format", "transforms/linear"},
 	"pipelines/sheet":     {"artifacts", "cache", "format/strictjson", "pipelines", "transforms"},

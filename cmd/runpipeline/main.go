@@ -14,6 +14,7 @@
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
 //	runpipeline device  list what can run models here, or install a plugin for XLA
+//	runpipeline worker  a pool of workers for runs on Flink and other remote runners
 //	runpipeline version what this program was built from
 //
 // Run "runpipeline COMMAND -h" for a command's flags. Exit codes:
@@ -93,10 +94,15 @@ var commands = []command{
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
 	{"device", "list what can run models here, or install a plugin for XLA", deviceCommand},
+	{"worker", "a pool of workers for runs on Flink and other remote runners", workerCommand},
 	{"version", "what this program was built from", versionCommand},
 }
 
 func main() {
+	if pipelines.IsWorker(os.Args[1:]) { // a runner started this process, and reads what it writes
+		pipelines.Work(os.Args[1:])
+		return
+	}
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
 	os.Exit(a.main(a.interruptible(), os.Args[1:]))
 }

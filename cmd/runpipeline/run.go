@@ -35,14 +35,14 @@ func (x *experimentFlags) register(f *flag.FlagSet) {
 type runFlags struct {
 	experimentFlags
 	runner, trace string
-	beam          list
+	remote        remoteFlags
 	json, quiet   bool
 }
 
 func (x *runFlags) register(f *flag.FlagSet) {
 	x.experimentFlags.register(f)
 	f.StringVar(&x.runner, "runner", "direct", "Beam `runner`: "+strings.Join(pipelines.Runners, ", ")+" (direct: in this process, no port; prism opens ports to everyone)")
-	f.Var(&x.beam, "beam", "a flag of a remote runner, `name=value`, for instance -beam endpoint=localhost:8099 -beam worker_binary=./runpipeline; may be repeated")
+	x.remote.register(f)
 	f.BoolVar(&x.json, "json", false, "print JSON instead of a table")
 	f.BoolVar(&x.quiet, "quiet", false, "no progress")
 	f.StringVar(&x.trace, "trace", "", "append JSON lines to this `file`: before a unit is computed, and when it is found or stored")
@@ -100,19 +100,11 @@ func (x *experimentFlags) folder() (string, error) {
 }
 
 func (x *runFlags) options() (pipelines.Options, error) {
-	o := pipelines.Options{Runner: x.runner, Beam: map[string]string{}}
+	o := pipelines.Options{Runner: x.runner}
 	var problems pipelines.Problems
+	o.Beam, problems = x.remote.flags()
 	if !slices.Contains(pipelines.Runners, x.runner) {
 		problems = append(problems, fmt.Sprintf("-runner %s: want one of %s", x.runner, strings.Join(pipelines.Runners, ", ")))
-	}
-	for _, b := range x.beam {
-		name, value, ok := strings.Cut(b, "=")
-		if !ok {
-			problems = append(problems, fmt.Sprintf("-beam %s: want name=value", b))
-		} else if _, twice := o.Beam[name]; twice {
-			problems = append(problems, fmt.Sprintf("-beam %s: given twice", name))
-		}
-		o.Beam[name] = value
 	}
 	if len(problems) == 0 {
 		problems = pipelines.CheckRunner(x.runner, o.Beam)
@@ -121,8 +113,13 @@ func (x *runFlags) options() (pipelines.Options, error) {
 		return o, problems
 	}
 	var err error
-	o.Cache, err = x.folder()
-	return o, err
+	if o.Cache, err = x.folder(); err != nil {
+		return o, err
+	}
+	if problems := pipelines.CheckStore(o); len(problems) > 0 {
+		return o, problems
+	}
+	return o, nil
 }
 
 func runCommand(ctx context.Context, a *app, args []string) error {
