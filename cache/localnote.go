@@ -15,7 +15,7 @@ func (l *local) notePath(name string) string { return filepath.Join(l.dir, filep
 
 // SetNote implements [Store].
 func (l *local) SetNote(ctx context.Context, name string, text []byte) error {
-	err := checkNote(name)
+	err := CheckNote(name)
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -97,7 +97,7 @@ func (l *local) Notes(ctx context.Context, prefix string, visit func(string) err
 // tell each other leaves no trace.
 func (l *local) RemoveNote(ctx context.Context, name string) error {
 	if !ValidNote(name) {
-		return fmt.Errorf("remove: %w", checkNote(name))
+		return fmt.Errorf("remove: %w", CheckNote(name))
 	}
 	if err := l.remove(ctx, l.notePath(name)); err != nil {
 		return fmt.Errorf("remove note: %w", err)

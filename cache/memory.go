@@ -125,7 +125,7 @@ func (m *Memory) Recipe(ctx context.Context, key ActionKey) (string, bool, error
 
 // SetNote implements [Store].
 func (m *Memory) SetNote(ctx context.Context, name string, text []byte) error {
-	if err := checkNote(name); err != nil {
+	if err := CheckNote(name); err != nil {
 		return fmt.Errorf("set note: %w", err)
 	}
 	m.mu.Lock()
@@ -160,7 +160,7 @@ func (m *Memory) Notes(ctx context.Context, prefix string, visit func(string) er
 
 // RemoveNote implements [Store].
 func (m *Memory) RemoveNote(ctx context.Context, name string) error {
-	if err := checkNote(name); err != nil {
+	if err := CheckNote(name); err != nil {
 		return fmt.Errorf("remove: %w", err)
 	}
 	m.mu.Lock()

@@ -19,8 +19,8 @@ var noteName = regexp.MustCompile(`^(recent|runs)(/[A-Za-z0-9_][A-Za-z0-9._-]{0,
 // or "-". The name is also that of a file or an object.
 func ValidNote(name string) bool { return noteName.MatchString(name) }
 
-// checkNote refuses a name that is none.
-func checkNote(name string) error {
+// CheckNote refuses a name that is none.
+func CheckNote(name string) error {
 	if !ValidNote(name) {
 		return fmt.Errorf("note %.80q: want recent/… or runs/… of letters, digits, dots, underscores and dashes", name)
 	}

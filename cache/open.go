@@ -78,7 +78,7 @@ func known() string {
 }
 
 // Shown is a location as messages and records may have it: without a user, a password, a port and what
-// follows a question mark.
+// follows a question mark or a hash sign.
 func Shown(location string) string {
 	name := Scheme(location)
 	if name == "" {
@@ -91,14 +91,15 @@ func Shown(location string) string {
 	}
 	rest = rest[at+1:]
 	host, _, _ := strings.Cut(authority(rest), ":")
-	folder, _, _ := strings.Cut(rest[len(authority(rest)):], "?")
-	return name + "://" + host + folder
+	return name + "://" + host + before(rest[len(authority(rest)):], "?#")
 }
 
-// authority is what stands before the first slash or question mark.
-func authority(rest string) string {
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		return rest[:i]
+func authority(rest string) string { return before(rest, "/?#") }
+
+// before is the part of text before the first of some characters.
+func before(text, characters string) string {
+	if i := strings.IndexAny(text, characters); i >= 0 {
+		return text[:i]
 	}
-	return rest
+	return text
 }

@@ -51,6 +51,7 @@ func TestLocationsAreShownWithoutSecrets(t *testing.T) {
 		"s3://key:sec@ret@bucket":               "s3://bucket",
 		"s3://bucket?endpoint=http://k:s@host/": "s3://bucket",
 		"s3://key:sec/ret?@bucket/a?b":          "s3://bucket/a",
+		"s3://bucket/a#secret":                  "s3://bucket/a",
 		"s3://key:secret/folder":                "s3://key/folder",
 	} {
 		if got := Shown(location); got != want {

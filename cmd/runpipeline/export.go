@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sort"
 	"strings"
 
@@ -104,14 +103,14 @@ func (x *experimentFlags) stored(ctx context.Context, a *app) (*pipelines.Experi
 
 // store opens a store that must be there.
 func (x *experimentFlags) store(ctx context.Context) (cache.Store, error) {
-	dir, err := x.folder()
+	location, err := x.folder()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, dir)
+	if noFolder(location) != nil {
+		return nil, fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, location)
 	}
-	store, err := cache.Open(ctx, dir)
+	store, err := cache.Open(ctx, location)
 	if err != nil {
 		return nil, storeProblem(err)
 	}

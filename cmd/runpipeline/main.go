@@ -45,6 +45,7 @@ import (
 	"syscall"
 
 	"github.com/persona-transfer/runpipeline/cache"
+	_ "github.com/persona-transfer/runpipeline/cache/bucket" // -cache s3://…, gs://…, azblob://…
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
 

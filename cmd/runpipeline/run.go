@@ -28,7 +28,7 @@ type experimentFlags struct {
 func (x *experimentFlags) register(f *flag.FlagSet) {
 	f.StringVar(&x.config, "config", "", "configuration `file` (default: the embedded experiment)")
 	f.Var(&x.set, "set", "override one `key=value` of the configuration, for instance -set n_seeds=1; may be repeated")
-	f.StringVar(&x.cache, "cache", "", "`folder` of the artifact store (default: runpipeline in the user's cache folder)")
+	f.StringVar(&x.cache, "cache", "", "`place` of the artifact store: a folder, s3://BUCKET/FOLDER, gs://… or azblob://… (default: runpipeline in the user's cache folder)")
 	x.device.register(f, "")
 }
 
@@ -83,7 +83,7 @@ func deviceTexts(c pipelines.Config) string {
 	return fmt.Sprintf("the run said it, and its %s has it", runFile)
 }
 
-// folder is where the store is.
+// folder is where the store is: its location, which may be that of a bucket.
 func (x *experimentFlags) folder() (string, error) {
 	if x.cache != "" {
 		at, err := cache.Location(x.cache)
@@ -325,11 +325,20 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 }
 
 // openForPlan opens the store without making one: planning leaves nothing behind.
-func openForPlan(ctx context.Context, dir string) (cache.Store, error) {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+func openForPlan(ctx context.Context, location string) (cache.Store, error) {
+	if errors.Is(noFolder(location), os.ErrNotExist) {
 		return cache.NewMemory(), nil
 	}
-	return cache.Open(ctx, dir)
+	return cache.Open(ctx, location)
+}
+
+// noFolder tells why there is no folder, if opening the store would make one; elsewhere opening makes nothing.
+func noFolder(location string) error {
+	if cache.Scheme(location) != "" {
+		return nil
+	}
+	_, err := os.Stat(location)
+	return err
 }
 
 // warn prints a line of warning, if there is one.
