@@ -36,12 +36,18 @@
 //	I4  Nothing under blobs/ or actions/ changes; only an explicit delete removes it. The
 //	    one exception is an action whose blobs were deleted: it may be committed anew. Notes are
 //	    replaced as a whole.
-//	I5  A reader that finds I1 broken, or an action that is not what was written, returns
-//	    ErrCorrupt naming the file, and deletes nothing.
+//	I5  A reader that finds I1 broken, a blob's seal that is not that of the bytes before it, or an
+//	    action or a note that is not what was written, returns ErrCorrupt naming the file, and
+//	    deletes nothing. So every stored bit that flips is found by whoever reads its file, and
+//	    [Check], which reads all of them, finds each.
 //	I6  Any number of processes may share the folder on one machine. None waits for another:
 //	    they may repeat work, and the first record of an action stays, but none sees half of
 //	    one. A file in tmp/ is locked by its writer, so that none takes it for garbage, whatever
 //	    the clocks say.
+//
+// A seal is twelve bytes behind a blob's zstd frame, a skippable frame with the CRC-32C of what stands
+// before it: frames have bits on which their content does not depend. VERSION is held against README.
+// [Repair] removes what is damaged, and the actions that name it before the blobs that they name.
 //
 // An action whose blob is absent counts as a miss, not as damage: deleting a file is how a
 // person, or a garbage collection, makes room and heals damage. A blob that is there but

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,7 +17,8 @@ type Totals struct {
 	Actions, Blobs int
 	Stored         int64 // bytes of blobs at rest, compressed
 	Content        int64 // bytes of blobs after decompression; only Check knows it
-	Damaged        int   // files reported
+	Notes          int   // only Check counts them
+	Damaged        int   // files that are damaged
 }
 
 // Size counts actions and blobs without reading the blobs.
@@ -41,63 +41,12 @@ func Size(ctx context.Context, s Store) (t Totals, err error) {
 	return t, err
 }
 
-// Check reads everything. For each action record or blob that is damaged it calls report
-// with an error that wraps [ErrCorrupt] and names the file, and for each output whose blob
-// is absent, with one that wraps [fs.ErrNotExist]; absence is a miss, no damage, and is not
-// counted in Damaged. Check deletes nothing. The error returned is one that kept it from
-// finishing.
-func Check(ctx context.Context, s Store, report func(error)) (t Totals, err error) {
-	err = s.Actions(ctx, func(a Action, err error) error {
-		t.Actions++
-		if err != nil {
-			t.Damaged++
-			report(err)
-		}
-		for _, o := range a.Outputs {
-			ok, err := s.Has(ctx, o.Digest)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				report(fmt.Errorf("action %s, output %s: blob %s: %w", a.Key.Short(), o.Name, o.Digest.Short(), fs.ErrNotExist))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return t, err
-	}
-	err = s.Blobs(ctx, func(d Digest, stored int64) error {
-		t.Blobs++
-		t.Stored += stored
-		n, err := verify(ctx, s, d)
-		t.Content += n
-		if errors.Is(err, ErrCorrupt) {
-			t.Damaged++
-			report(err)
-			return nil
-		}
-		return err
-	})
-	return t, err
-}
-
-// verify reads a blob to its end in bounded memory.
-func verify(ctx context.Context, s Store, d Digest) (int64, error) {
-	r, err := s.Open(ctx, d)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	return io.Copy(io.Discard, r)
-}
-
-// Actions implements [Store].
+// Actions implements [Store]. Files that are not named like actions are no actions; [Check] lists them as strays.
 func (l *local) Actions(ctx context.Context, visit func(Action, error) error) error {
 	return l.walk(ctx, "actions", "", func(name string, _ fs.DirEntry) error {
 		key, err := ParseActionKey(name)
 		if err != nil {
-			return visit(Action{}, fmt.Errorf("read action %s: %w: %w", name, ErrCorrupt, err))
+			return nil
 		}
 		a, ok, err := l.action(key)
 		if err == nil && !ok {

@@ -3,12 +3,14 @@ package cache
 import "slices"
 
 // Version is the text of the file VERSION, which says that a folder, or what lies under a prefix in a
-// bucket, is a store of this layout.
+// bucket, is a store of this layout. Another layout has another [Readme] as well: by that a damaged VERSION is told
+// from one of another layout.
 const Version = "1\n" // 1: zstd blobs, text actions with a sum
 
 // Readme is the text of the file README.
 const Readme = `This folder is the artifact cache of runpipeline. Deleting it, or any file in it, only
-costs the time to compute its content again; nothing else depends on it.
+costs the time to compute its content again; nothing else depends on it. The command
+"runpipeline fsck" reads every byte of it and names what is damaged.
 
 actions/ab/abcd…      what was computed (the recipe) and what came out, as text
 blobs/3f/3f9a….zst    content; zstdcat FILE | sha256sum prints the file's name

@@ -32,7 +32,7 @@ type local struct {
 // openLocal opens the store in dir, making the folder if there is none. It refuses a folder
 // of another version, and one that holds files but was never a store.
 func openLocal(dir string) (*local, error) {
-	l := &local{dir: dir, link: os.Link, now: time.Now}
+	l := newLocal(dir)
 	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
 	switch {
 	case err == nil && string(version) == Version:
@@ -41,6 +41,8 @@ func openLocal(dir string) (*local, error) {
 		}
 		l.sweep()
 		return l, nil
+	case err == nil && l.readmeIsOurs():
+		return nil, fmt.Errorf("open cache: %w", l.wrongVersion(version))
 	case err == nil:
 		return nil, fmt.Errorf("open cache %s: its version is %.20q, this program writes %q; name another folder or delete it", dir, strings.TrimSpace(string(version)), strings.TrimSpace(Version))
 	case !errors.Is(err, fs.ErrNotExist):
@@ -50,6 +52,13 @@ func openLocal(dir string) (*local, error) {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
 	return l, nil
+}
+
+func newLocal(dir string) *local { return &local{dir: dir, link: os.Link, now: time.Now} }
+
+// wrongVersion is the damage of a VERSION that another file of the store contradicts.
+func (l *local) wrongVersion(version []byte) error {
+	return fmt.Errorf("read %s: %w: it is %.20q, and the README is that of version %q", filepath.Join(l.dir, "VERSION"), ErrCorrupt, version, strings.TrimSpace(Version))
 }
 
 // initialise lays out an empty folder. VERSION comes last: with it the folder is complete.

@@ -62,6 +62,9 @@ func (r *blobReader) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF && Digest(r.hash.Sum(nil)) == r.want:
 		r.err = io.EOF
+		if cause := r.source.seen.check(); cause != nil {
+			r.err = r.damage(cause)
+		}
 	case err == io.EOF:
 		r.err = r.damage(nil)
 	case err != nil:
@@ -93,15 +96,17 @@ func (r *blobReader) Close() error {
 	return r.source.file.Close()
 }
 
-// sourceReader remembers an error of the file itself.
+// sourceReader remembers an error of the file itself, and what its seal must be.
 type sourceReader struct {
 	file io.ReadCloser
 	name string
 	err  error
+	seen unsealer
 }
 
 func (s *sourceReader) Read(p []byte) (int, error) {
 	n, err := s.file.Read(p)
+	s.seen.add(p[:n])
 	if err != nil && err != io.EOF {
 		s.err = err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // ErrCorrupt reports stored bytes that do not match their digest or are no complete file
-// of the store. The message names the file. The remedy is to delete that file: its
+// of the store. The message names the file. The remedy is [Repair], or to delete that file: its
 // computation then counts as a miss and is repeated.
 var ErrCorrupt = errors.New("stored bytes do not match their digest")
 

@@ -30,11 +30,12 @@ var encoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// EncodeBlob writes what write writes to w, compressed, and returns the digest and the length of the
+// EncodeBlob writes what write writes to w as one zstd frame and its seal, and returns the digest and the length of the
 // content. After an error what was written to w is good for nothing.
 func EncodeBlob(ctx context.Context, w io.Writer, write func(io.Writer) error) (Digest, int64, error) {
 	e := encoders.Get().(*zstd.Encoder)
-	e.Reset(w)
+	stored := newSealer(w)
+	e.Reset(stored)
 	content := &contentWriter{ctx: ctx, to: e, hash: sha256.New()}
 	if err := write(content); err != nil {
 		e.Reset(nil) // a write that panics keeps its encoder from the pool
@@ -42,6 +43,9 @@ func EncodeBlob(ctx context.Context, w io.Writer, write func(io.Writer) error) (
 		return Digest{}, 0, err
 	}
 	err := cmp.Or(ctx.Err(), content.err, e.Close())
+	if err == nil {
+		err = stored.seal()
+	}
 	e.Reset(nil)
 	encoders.Put(e)
 	return Digest(content.hash.Sum(nil)), content.n, err

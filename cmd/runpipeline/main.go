@@ -13,6 +13,7 @@
 //	runpipeline fit     fit a map to paired activations of your own
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
+//	runpipeline fsck    read every stored byte and list what is damaged; -repair removes it
 //	runpipeline device  list what can run models here, or install a plugin for XLA
 //	runpipeline worker  a pool of workers for runs on Flink and other remote runners
 //	runpipeline version what this program was built from
@@ -94,6 +95,7 @@ var commands = []command{
 	{"fit", "fit a map to paired activations of your own", fitCommand},
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
+	{"fsck", "read every stored byte and list what is damaged; -repair removes it", fsckCommand},
 	{"device", "list what can run models here, or install a plugin for XLA", deviceCommand},
 	{"worker", "a pool of workers for runs on Flink and other remote runners", workerCommand},
 	{"version", "what this program was built from", versionCommand},
@@ -272,7 +274,7 @@ func exitCode(ctx context.Context, err error) (code int, hint string) {
 	case errors.Is(err, errDiffers):
 		return exitDiffers, ""
 	case errors.Is(err, cache.ErrCorrupt):
-		return exitCorrupt, "delete the file that is named; the next run computes it again"
+		return exitCorrupt, damageHint
 	case errors.As(err, &noRoom):
 		return exitMissing, noRoom.Hint()
 	case errors.As(err, &known):

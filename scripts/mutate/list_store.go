@@ -29,4 +29,10 @@ var storeMutants = []Mutant{
 	{Name: "cache/damage is read", File: "cache/read.go",
 		Old: `case err == io.EOF && Digest(r.hash.Sum(nil)) == r.want:`, New: `case err == io.EOF && len(r.hash.Sum(nil)) == len(r.want):`,
 		Wrong: "a flipped bit becomes a result"},
+	{Name: "cache/seals are not looked at", File: "cache/seal.go",
+		Old: `if looks && string(u.last) != string(sealOf(u.sum)) {`, New: `if looks && len(u.last) != len(sealOf(u.sum)) {`,
+		Wrong: "bits of stored files flip and nobody sees it", Tests: "TestEveryFlippedBitIsFoundAndRepaired|TestDamagedBlobsAreReported"},
+	{Name: "cache/repair takes what others name", File: "cache/repair.go",
+		Old: `if bad[o.Digest] || named[o.Digest] {`, New: `if bad[o.Digest] {`,
+		Wrong: "a repair removes what is whole and in use", Tests: "TestRepairRemovesWhatOnlyDamageProves"},
 }
