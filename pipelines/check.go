@@ -26,7 +26,7 @@ func (e *Experiment) Check(ctx context.Context, report func(CheckResult)) error 
 		return Problems{err.Error()}
 	}
 	for _, s := range e.sides() {
-		n := Need{For: fewTexts, Weights: []ModelWeight{e.weightsOf(s.Model)}, Work: fewTextsBytes(s.Shape)}
+		n := Need{For: fewTexts, Weights: []ModelWeight{s.inMemory()}, Work: fewTextsBytes(s.Shape)}
 		if err := n.on(e.device, s.shape).fits(ctx); err != nil {
 			return err
 		}

@@ -17,53 +17,60 @@ type Cost struct {
 
 // Costs are those of each unit of each stage that is still to be computed, at most: whether an open stage,
 // or a unit of a stage that was begun, has to be computed is not known before its inputs are.
+//
+// They are kept by the stage's ID.
 type Costs map[string][]Cost
 
 // Total is what all units take, in seconds.
 func (c Costs) Total() (seconds float64) {
-	for name := range c {
-		seconds += c.Of(name)
+	for id := range c {
+		seconds += c.Of(id)
 	}
 	return seconds
 }
 
 // Of is what the units of a stage take.
-func (c Costs) Of(stage string) (seconds float64) {
-	for _, u := range c[stage] {
+func (c Costs) Of(id string) (seconds float64) {
+	for _, u := range c[id] {
 		seconds += u.Seconds
 	}
 	return seconds
 }
 
-// Costs says what the units of a plan take on this machine. It measures the machine's speed at the wider
+// Costs says what the units of a plan take on this machine. It measures the machine's speed at the widest
 // model's widths, in about a third of a second, if there is anything to compute; where the device is known by its text
 // alone there is nothing to measure, and nothing is said.
-func (e *Experiment) Costs(ctx context.Context, plan *Plan) (Costs, error) {
-	if plan.Done() || e.device.recorded {
+func (s *Sweep) Costs(ctx context.Context, plan *Plan) (Costs, error) {
+	if plan.Done() {
 		return Costs{}, nil
 	}
 	hidden, inner := 0, 0
-	for _, s := range e.sides() {
-		hidden, inner = max(hidden, s.shape.Hidden), max(inner, s.shape.Inner)
+	for _, side := range s.sides() {
+		hidden, inner = max(hidden, side.shape.Hidden), max(inner, side.shape.Inner)
 	}
-	speed, err := transforms.MeasureSpeed(ctx, e.device.open, hidden, inner)
-	if err != nil {
-		return nil, err
-	}
-	return costsAt(plan, speed), nil
-}
-
-func costsAt(plan *Plan, speed transforms.Speed) Costs {
+	var speeds once[string, transforms.Speed]
 	costs := Costs{}
-	for _, s := range plan.Steps {
-		if s.State != Run && s.State != Open {
+	for _, step := range plan.Steps {
+		device := s.owner(step.Stage.ID).device
+		if step.State != Run && step.State != Open || device.recorded {
 			continue
 		}
-		for _, w := range s.Stage.Works() {
-			costs[s.Stage.Name] = append(costs[s.Stage.Name], Cost{string(w.Pace), w.Seconds(speed)})
+		speed, err := speeds.get(device.open, func() (transforms.Speed, error) {
+			return transforms.MeasureSpeed(ctx, device.open, hidden, inner)
+		})
+		if err != nil {
+			return nil, err
 		}
+		costs.add(step.Stage, speed)
 	}
-	return costs
+	return costs, nil
+}
+
+// add reckons what the units of a stage take at a speed.
+func (c Costs) add(stage transforms.Stage, speed transforms.Speed) {
+	for _, w := range stage.Works() {
+		c[stage.ID] = append(c[stage.ID], Cost{string(w.Pace), w.Seconds(speed)})
+	}
 }
 
 // operations counts those of the models' products, a multiplication and an addition as two.
@@ -122,18 +129,22 @@ func WithDownloads(ctx context.Context, told func(model, file string, done, tota
 }
 
 // shardSize is what a model reads of the texts of one of the shards of pairs.
-func (e *Experiment) shardSize(calibration []transforms.Text, shards int) transforms.ReadingSize {
-	texts := make([]string, len(calibration))
-	for i, t := range calibration {
-		texts[i] = t.Text
-	}
-	return transforms.SizeOf(texts, e.Positions, e.NTraining/max(shards, 1))
+func (e *Experiment) shardSize(calibration corpus, shards int) transforms.ReadingSize {
+	size, _ := e.common.shards.get(shardKey{e.corpusKey(), e.Positions, e.NTraining}, func() (transforms.ReadingSize, error) { // nothing fails
+		texts := make([]string, len(calibration.texts))
+		for i, t := range calibration.texts {
+			texts[i] = t.Text
+		}
+		return transforms.SizeOf(texts, e.Positions, e.NTraining/max(shards, 1)), nil
+	})
+	return size
 }
 
 // personaSize is what a model reads for the vector of a persona: every other text.
 func (e *Experiment) personaSize() transforms.ReadingSize {
 	var texts []string
-	for _, set := range e.PersonaDatasets.Sets {
+	for _, name := range e.PersonaDatasets.Names() {
+		set := e.PersonaDatasets.Sets[name]
 		texts = append(append(texts, set.Positive...), set.Negative...)
 	}
 	size := transforms.SizeOf(texts, e.Positions, 0)

@@ -23,23 +23,23 @@ func TestCostsAreOfWhatIsMissing(t *testing.T) {
 	} {
 		e := c.set.experiment(t)
 		plan := planOf(t, e, dir)
-		costs, err := e.Costs(t.Context(), plan)
+		costs, err := e.Alone().Costs(t.Context(), plan)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var names []string
 		for _, s := range plan.Steps {
-			if units := costs[s.Stage.Name]; len(units) > 0 {
+			if units := costs[s.Stage.ID]; len(units) > 0 {
 				names = append(names, s.Stage.Name)
-				if len(units) != s.Stage.Units || costs.Of(s.Stage.Name) <= 0 {
-					t.Errorf("%s has %d units and costs of %d, %g seconds", s.Stage.Name, s.Stage.Units, len(units), costs.Of(s.Stage.Name))
+				if len(units) != s.Stage.Units || costs.Of(s.Stage.ID) <= 0 {
+					t.Errorf("%s has %d units and costs of %d, %g seconds", s.Stage.Name, s.Stage.Units, len(units), costs.Of(s.Stage.ID))
 				}
 			}
 		}
 		if got := strings.Join(names, " "); got != c.missing {
 			t.Errorf("costs of %q, want %q", got, c.missing)
 		}
-		facts, err := e.Facts(t.Context(), open(t, dir), plan, costs)
+		facts, err := e.Alone().Facts(t.Context(), open(t, dir), plan, costs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestMemoryIsOfTheModelsSideBySide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := e.need(plan).Total(); got < source+target || got > (source+target)*3/2 {
+	if got := e.Alone().need(plan).Total(); got < source+target || got > (source+target)*3/2 {
 		t.Errorf("both models: %s, want from %s to half as much again", Size(got), Size(source+target))
 	}
 	for i := range plan.Steps {
@@ -82,7 +82,7 @@ func TestMemoryIsOfTheModelsSideBySide(t *testing.T) {
 			plan.Steps[i].State = Hit
 		}
 	}
-	if got := e.need(plan).Total(); got < target || got > target*2 {
+	if got := e.Alone().need(plan).Total(); got < target || got > target*2 {
 		t.Errorf("the target alone: %s, want from %s to twice as much", Size(got), Size(target))
 	}
 }

@@ -77,11 +77,14 @@ func (d Device) runs() error {
 	return fmt.Errorf("device: %w", err)
 }
 
-// CanRun reports a plan whose stages run models on a device that is known by its text alone.
-func (e *Experiment) CanRun(plan *Plan) error {
+// canRun reports a plan whose stages run models on a device that is known by its text alone.
+func (e *Experiment) canRun(plan *Plan) error {
 	err := e.device.runs()
+	if err == nil {
+		return nil
+	}
 	for _, s := range plan.missing() {
-		if err != nil && len(s.Models()) > 0 {
+		if len(s.Models()) > 0 {
 			return Problems{fmt.Sprintf("%v (stage %s runs one, and it, or what it reads, is not stored)", err, s.Name)}
 		}
 	}

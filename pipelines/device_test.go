@@ -112,11 +112,11 @@ func TestStoredResultsOfADeviceThatIsNotHere(t *testing.T) {
 		t.Errorf("more seeds: %v", err)
 	}
 	plan = planOf(t, other, dir)
-	costs, err := other.Costs(t.Context(), plan)
+	costs, err := other.Alone().Costs(t.Context(), plan)
 	if err != nil || len(costs) > 0 {
 		t.Errorf("the device that is not here has a speed: %v, %v", costs, err)
 	}
-	facts, err := other.Facts(t.Context(), store, plan, costs)
+	facts, err := other.Alone().Facts(t.Context(), store, plan, costs)
 	if err != nil || !slices.ContainsFunc(facts, func(f Fact) bool { return f.Name == "time" && strings.Contains(f.Value, "was not opened") }) {
 		t.Errorf("the plan does not say why there is no time: %v, %v", facts, err)
 	}
@@ -152,7 +152,7 @@ func TestMemoryIsOfTheDeviceThatHasIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range e.needs(plan) {
+		for _, n := range e.Alone().needs(plan) {
 			if n.For == "stage generate" {
 				generate = n
 			}
@@ -176,7 +176,7 @@ func TestMemoryIsOfTheDeviceThatHasIt(t *testing.T) {
 	if hint := (&NoRoom{card, Memory{Bytes: 1, Source: "a test"}}).Hint(); strings.Contains(hint, "bf16") {
 		t.Errorf("a card's weights are none of the machine's memory, for which it says %q", hint)
 	}
-	text := e.memory(t.Context(), plan)
+	text := e.Alone().memory(t.Context(), plan)
 	if own := Size(half.weights()); !strings.Contains(text, "of the card's own at its peak, in stage") || !strings.Contains(text, "weights are "+own+" of it; it gives 80 GiB; and about ") || !strings.Contains(text, " of the machine's, in stage ") {
 		t.Errorf("of a card's memory it says %q, want weights of %s", text, own)
 	}

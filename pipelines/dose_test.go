@@ -122,8 +122,8 @@ func TestStagesReadInTheOrderOfTheirKind(t *testing.T) {
 		if inputs, ok := want[s.Name]; !ok || !slices.Equal(s.Inputs, inputs) {
 			t.Errorf("%s reads %v, want %v", s.Name, s.Inputs, inputs)
 		}
-		if waits := s.Name == "generate" || s.Kind == "capture" || s.Name == "probe.fit"; waits && !slices.Equal(s.After, []string{"gate"}) || !waits && s.After != nil {
-			t.Errorf("%s waits for %v; generation, capture and the probes, and nothing else, wait for the gate", s.Name, s.After)
+		if waits := s.Name == "generate" || s.Kind == "capture" || s.Name == "probe.fit"; waits != (s.After == "gate") || !waits && s.After != "" {
+			t.Errorf("%s waits for %q; generation, capture and the probes, and nothing else, wait for the gate", s.Name, s.After)
 		}
 	}
 	if len(stages) != len(want) {

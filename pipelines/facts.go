@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,13 +15,49 @@ import (
 // A Fact is one line about an experiment before it runs.
 type Fact struct{ Name, Value string }
 
-// Facts tells what the experiment is made of and what it costs, from configurations alone, and from what
-// a plan found in the store.
-func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, costs Costs) ([]Fact, error) {
-	var facts []Fact
+// Facts tells what the experiments are made of and what they cost, from configurations alone, and from what
+// a plan found in the store. What cells do not have in common is told of each kind of them.
+func (s *Sweep) Facts(ctx context.Context, store cache.Store, plan *Plan, costs Costs) (facts []Fact, err error) {
 	add := func(name, format string, args ...any) {
 		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
 	}
+	if s.Named() {
+		alone := 0
+		for _, e := range s.Experiments {
+			alone += len(e.stages)
+		}
+		add("sweep", "%d cells: %s; %d stages in all, where one cell after the other would have %d", len(s.Cells), s.swept(), len(s.stages), alone)
+	}
+	makings, notes := merged{cells: s.Cells}, merged{cells: s.Cells}
+	for i, e := range s.Experiments {
+		own := plan.Of(e)
+		if err := e.makings(ctx, store, own, func(name, text string) { makings.add(i, name, text) }); err != nil {
+			return nil, err
+		}
+		if err := e.expectations(ctx, store, own, func(text string) { notes.add(i, "note", text) }); err != nil {
+			return nil, err
+		}
+	}
+	facts = append(facts, makings.facts()...)
+	if total := costs.Total(); total > 0 {
+		add("time", "about %s on this machine, as it is now%s%s", Roughly(total), byPace(costs), s.compiling())
+		add("work", "about %s floating-point operations in the models", count(operations(plan)))
+		add("memory", "%s", s.memory(ctx, plan))
+	}
+	for _, line := range s.lines(func(e *Experiment) []string {
+		if own := plan.Of(e); e.device.recorded && !own.Done() {
+			return []string{fmt.Sprintf("not known: %s is written as recipes have it, and was not opened", e.device)}
+		}
+		return nil
+	}) {
+		add("time", "%s", line)
+	}
+	return append(facts, notes.facts()...), nil
+}
+
+// makings tells what an experiment is made of.
+func (e *Experiment) makings(ctx context.Context, store cache.Store, plan *Plan, tell func(name, text string)) error {
+	add := func(name, format string, args ...any) { tell(name, fmt.Sprintf(format, args...)) }
 	chosen := ""
 	if slices.Contains(e.assumed, "layer_idx") {
 		chosen = fmt.Sprintf(" (about %g of the depth where the configuration names none)", depth)
@@ -39,49 +76,92 @@ func (e *Experiment) Facts(ctx context.Context, store cache.Store, plan *Plan, c
 		rows, e.MaxNewTokens, batches, len(e.personas), len(e.Conditions), e.AlphaValues, e.AlphaUnit, e.whyAbsolute("alpha"))
 	doses, err := e.doses(ctx, store, plan)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	add("length", "%s", doses)
-	add("power", "%s", e.power())
+	power, _ := e.common.powers.get(powerKey{e.NTestPrompts, e.NSeeds, len(e.personas), e.Primary.Margin}, func() (string, error) { return e.power(), nil })
+	add("power", "%s", power)
 	if e.UseGPT4 {
 		text, err := e.judgeFact(ctx, store, plan)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		add("judge", "%s", text)
 	}
-	if total := costs.Total(); total > 0 {
-		add("time", "about %s on this machine, as it is now%s%s", Roughly(total), byPace(costs), e.compiling())
-		add("work", "about %s floating-point operations in the models", count(operations(plan)))
-		add("memory", "%s", e.memory(ctx, plan))
-	}
-	if e.device.recorded && !plan.Done() {
-		add("time", "not known: %s is written as recipes have it, and was not opened", e.device)
-	}
+	return nil
+}
+
+// expectations tells what is known beforehand of an experiment's results.
+func (e *Experiment) expectations(ctx context.Context, store cache.Store, plan *Plan, tell func(text string)) error {
 	for _, text := range e.Doubts() {
-		add("note", "%s", text)
+		tell(text)
 	}
 	y, err := yardstick(ctx, store, plan)
-	if err != nil {
-		return nil, err
+	if err != nil || y == nil {
+		return err
 	}
-	if y != nil {
-		for _, text := range y.Warnings() {
-			add("note", "%s", text)
+	for _, text := range y.Warnings() {
+		tell(text)
+	}
+	if y.Decides(e.Primary.Measure) != nil {
+		tell(fmt.Sprintf("a run stops at the gate, before it takes long: %v, and primary.measure is %q", ErrNoScale, e.Primary.Measure))
+	}
+	return nil
+}
+
+// A merged is facts of cells, each told once.
+type merged struct {
+	cells []Cell
+	order []Fact
+	of    map[Fact][]int // the cells that have it
+}
+
+func (m *merged) add(cell int, name, text string) {
+	if m.of == nil {
+		m.of = map[Fact][]int{}
+	}
+	f := Fact{name, text}
+	if m.of[f] == nil {
+		m.order = append(m.order, f)
+	}
+	m.of[f] = append(m.of[f], cell)
+}
+
+// maxKinds is how many different facts of one name are told.
+const maxKinds = 4
+
+// facts tells the facts that all cells have, and of the others which cells have them, up to a few of a name.
+func (m *merged) facts() (facts []Fact) {
+	differing := map[string]int{}
+	for _, f := range m.order {
+		at := where(m.cells, m.of[f])
+		if at == "" {
+			facts = append(facts, f)
+			continue
 		}
-		if y.Decides(e.Primary.Measure) != nil {
-			add("note", "a run stops at the gate, before it takes long: %v, and primary.measure is %q", ErrNoScale, e.Primary.Measure)
+		differing[f.Name]++
+		switch n := differing[f.Name]; {
+		case n <= maxKinds:
+			facts = append(facts, Fact{f.Name, f.Value + " (" + at + ")"})
+		case n == maxKinds+1:
+			facts = append(facts, Fact{f.Name, "and so on: it differs from cell to cell"})
 		}
 	}
-	return facts, nil
+	slices.SortStableFunc(facts, func(a, b Fact) int { return cmp.Compare(place(m.order, a.Name), place(m.order, b.Name)) })
+	return facts
+}
+
+// place is where facts of a name begin.
+func place(facts []Fact, name string) int {
+	return slices.IndexFunc(facts, func(f Fact) bool { return f.Name == name })
 }
 
 // memory tells what the run takes, and that it is more than there is.
-func (e *Experiment) memory(ctx context.Context, plan *Plan) string {
-	n := e.need(plan)
+func (s *Sweep) memory(ctx context.Context, plan *Plan) string {
+	n := s.need(plan)
 	text := fmt.Sprintf("about %s at its peak, in %s; weights are %s of it", Size(n.Total()), n.For, Size(n.weights()))
-	if e.device.OwnMemory() {
-		text = e.deviceMemory(plan, n)
+	if i := slices.IndexFunc(s.Experiments, func(e *Experiment) bool { return e.device.OwnMemory() }); i >= 0 {
+		text = s.deviceMemory(plan, n, s.Experiments[i].device)
 	}
 	if there := transforms.Available(ctx); !there.Enough(n.Total()) {
 		text += fmt.Sprintf("; there are %s (%s), so a run here ends before it begins", Size(there.Bytes), there.Source)
@@ -90,9 +170,9 @@ func (e *Experiment) memory(ctx context.Context, plan *Plan) string {
 }
 
 // deviceMemory tells what it takes of a card's own memory, and beside it, n, of the machine's.
-func (e *Experiment) deviceMemory(plan *Plan, n Need) string {
+func (s *Sweep) deviceMemory(plan *Plan, n Need, device Device) string {
 	card := Need{}
-	for _, one := range e.deviceNeeds(plan) {
+	for _, one := range s.deviceNeeds(plan) {
 		if one.weights()+one.Work > card.weights()+card.Work {
 			card = one
 		}
@@ -100,8 +180,8 @@ func (e *Experiment) deviceMemory(plan *Plan, n Need) string {
 	text := ""
 	if card.For != "" {
 		text = fmt.Sprintf("about %s of the card's own at its peak, in %s; weights are %s of it", Size(card.weights()+card.Work), card.For, Size(card.weights()))
-		if e.device.Memory > 0 {
-			text += fmt.Sprintf("; it gives %s", Size(int(e.device.Memory)))
+		if device.Memory > 0 {
+			text += fmt.Sprintf("; it gives %s", Size(int(device.Memory)))
 		}
 		text += "; and "
 	}
@@ -109,8 +189,8 @@ func (e *Experiment) deviceMemory(plan *Plan, n Need) string {
 }
 
 // compiling says what is not in a time.
-func (e *Experiment) compiling() string {
-	if e.device.Platform == "cpu" {
+func (s *Sweep) compiling() string {
+	if !slices.ContainsFunc(s.Experiments, func(e *Experiment) bool { return e.device.Platform != "cpu" }) {
 		return ""
 	}
 	return "; without what the device takes to compile its programs, from half a minute up, anew in each run"

@@ -30,7 +30,7 @@ const (
 
 // readFiles replaces file names by their contents and looks for the models' files. What is not there
 // is told apart.
-func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
+func (c *Config) readFiles(ctx context.Context, shared *common) (problems, missing Problems) {
 	report := func(key, file string, err error) {
 		line := fmt.Sprintf("%s: %s: %v", key, file, reason(err))
 		switch {
@@ -42,24 +42,26 @@ func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 	}
 	for key, t := range map[string]*Texts{"calibration_texts": &c.CalibrationTexts, "test_prompts": &c.TestPrompts} {
 		if t.File != "" {
-			list, err := readTexts(ctx, c.path(t.File))
+			list, err := shared.readTexts(ctx, c.path(t.File))
 			t.List = list
 			report(key, t.File, err)
 		}
 	}
 	if p := &c.PersonaDatasets; p.File != "" {
-		b, err := readPlain(c.path(p.File), maxTextFile)
-		if err == nil {
-			p.Sets, err = readPersonas(b)
-		}
+		var err error
+		p.Sets, err = shared.personas.get(c.path(p.File), func() (map[string]Persona, error) {
+			b, err := readPlain(c.path(p.File), maxTextFile)
+			if err != nil {
+				return nil, err
+			}
+			return readPersonas(b)
+		})
 		report("persona_datasets", p.File, err)
 	}
 	for key, r := range map[string]*Rubric{"judge.rubrics.trait": &c.Judge.Rubrics.Trait, "judge.rubrics.coherence": &c.Judge.Rubrics.Coherence} {
 		if r.File != "" {
-			b, err := readPlain(c.path(r.File), judge.MaxRubric)
-			if r.Text = string(b); err == nil && strings.TrimSpace(r.Text) == "" {
-				err = errors.New("empty")
-			}
+			var err error
+			r.Text, err = shared.rubrics.get(c.path(r.File), func() (string, error) { return readRubric(c.path(r.File)) })
 			report(key, r.File, err)
 		}
 	}
@@ -70,6 +72,14 @@ func (c *Config) readFiles(ctx context.Context) (problems, missing Problems) {
 		}
 	}
 	return problems, missing
+}
+
+func readRubric(path string) (string, error) {
+	b, err := readPlain(path, judge.MaxRubric)
+	if err == nil && strings.TrimSpace(string(b)) == "" {
+		err = errors.New("empty")
+	}
+	return string(b), err
 }
 
 // readPlain is readFile for text: without the byte order mark that editors on Windows put in front.

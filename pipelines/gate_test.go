@@ -69,7 +69,7 @@ func TestARunThatCanShowNothingStopsBeforeItTakesLong(t *testing.T) {
 	if got, want := first.computed(), []string{"anchors", "anchors.score", "pairs", "resemblance", "trait", "yardstick"}; !slices.Equal(got, want) {
 		t.Errorf("before it stops it computes %v, want %v", got, want)
 	}
-	facts, err := e.Facts(t.Context(), open(t, dir), planOf(t, e, dir), nil)
+	facts, err := e.Alone().Facts(t.Context(), open(t, dir), planOf(t, e, dir), nil)
 	if text := fmt.Sprint(facts); err != nil || !strings.Contains(text, "persona formal has no trait scale: ") || !strings.Contains(text, "a run stops at the gate, ") {
 		t.Errorf("plan says %s (%v), not that the run stops", text, err)
 	}

@@ -131,14 +131,6 @@ func asksJudge(plan *Plan) bool {
 	return s == Run || s == Open
 }
 
-// JudgeNote is a line for the user about what leaves this machine in a run, else "".
-func (e *Experiment) JudgeNote(plan *Plan) string {
-	if !asksJudge(plan) {
-		return ""
-	}
-	return fmt.Sprintf("the generated texts go to the judge %s at %s, in up to %d questions", e.Judge.Model, e.Judge.endpoint().Host(), e.questions())
-}
-
 // checkJudge reports a judge that cannot be asked, before any work.
 func (e *Experiment) checkJudge(plan *Plan) error {
 	if !asksJudge(plan) {

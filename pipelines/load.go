@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,32 +40,16 @@ func (p Problems) Error() string {
 // Unwrap makes errors.Is(err, ErrConfig) true.
 func (p Problems) Unwrap() error { return ErrConfig }
 
-// LoadConfig reads a configuration file and applies overrides of the form dotted.key=JSON. An empty
-// path is the embedded experiment. Relative paths in a file start at the file's folder.
-func LoadConfig(ctx context.Context, path string, overrides []string) (Config, error) {
-	raw := []byte("{}")
-	folder := ""
-	if path != "" {
-		b, err := readPlain(path, maxConfigFile)
-		if errors.Is(err, fs.ErrNotExist) {
-			return Config{}, fmt.Errorf("%w: configuration file %s: %v", ErrMissing, path, reason(err))
-		}
-		if err != nil {
-			return Config{}, Problems{fmt.Sprintf("configuration file %s: %v", path, reason(err))}
-		}
-		raw, folder = b, filepath.Dir(path)
-	}
-	set, err := override(raw, overrides)
-	if err != nil {
-		return Config{}, err
-	}
-	return parseConfig(ctx, raw, set, folder)
+// A loader reads the cells of a sweep.
+type loader struct {
+	folder string // where relative paths start
+	common common
 }
 
-// parseConfig reads raw, which is the file with the overrides in it, fills in defaults and checks
+// parse reads raw, which is the file with the overrides in it, fills in defaults and checks
 // everything that can be checked without a model. All problems are reported at once; if the only ones are
 // files that are not there, the error wraps [ErrMissing] instead of [ErrConfig].
-func parseConfig(ctx context.Context, file, raw []byte, folder string) (Config, error) {
+func (l *loader) parse(ctx context.Context, file, raw []byte) (Config, error) {
 	var keys map[string]json.RawMessage
 	c, problems := general(), Problems(nil)
 	if err := json.Unmarshal(raw, &keys); err == nil && keys == nil {
@@ -75,7 +57,7 @@ func parseConfig(ctx context.Context, file, raw []byte, folder string) (Config, 
 	} else if err == nil && isTiny(keys) {
 		c = tinyPair()
 	}
-	c.folder = folder
+	c.folder = l.folder
 	if err := strictjson.Unmarshal(raw, &c); err != nil {
 		if keys == nil || malformed(err) {
 			return Config{}, Problems{"not a JSON object: " + err.Error()}
@@ -83,13 +65,13 @@ func parseConfig(ctx context.Context, file, raw []byte, folder string) (Config, 
 		problems = problemsOf(err)
 	}
 	seedUnits(file, keys, &c)
-	bad, missing := c.readFiles(ctx)
+	bad, missing := c.readFiles(ctx, &l.common)
 	if ctx.Err() != nil {
 		return c, ctx.Err()
 	}
 	problems = append(problems, bad...)
 	if isTinyPair(&c) {
-		fillTiny(&c)
+		l.fillTiny(&c)
 	}
 	problems = append(problems, c.validate(keys)...)
 	if len(problems) > 0 {
@@ -152,18 +134,23 @@ func seedUnits(file []byte, keys map[string]json.RawMessage, c *Config) {
 
 // fillTiny gives the embedded pair personas and prompts of its own grammar where the configuration
 // has none.
-func fillTiny(c *Config) {
+func (l *loader) fillTiny(c *Config) {
 	if c.PersonaDatasets.File == "" && c.PersonaDatasets.Sets == nil {
-		c.PersonaDatasets.Sets = map[string]Persona{}
-		for _, name := range []string{"silly", "angry", "pirate"} {
-			positive, negative := tiny.PersonaTexts(name, 100, tinyPersonaSeed)
-			shown, _ := tiny.PersonaTexts(name, 1, tinyShownSeed)
-			c.PersonaDatasets.Sets[name] = Persona{Positive: positive, Negative: negative, Prompt: shown[0]}
-		}
+		c.PersonaDatasets.Sets, _ = l.common.personas.get("", tinyPersonas)
 	}
 	if c.TestPrompts.File == "" && c.TestPrompts.List == nil && c.NTestPrompts > 0 && c.NTestPrompts <= 10_000 {
 		for _, t := range tiny.TestPrompts(tinyPromptSet, c.NTestPrompts) {
 			c.TestPrompts.List = append(c.TestPrompts.List, Text{Text: t})
 		}
 	}
+}
+
+func tinyPersonas() (map[string]Persona, error) {
+	sets := map[string]Persona{}
+	for _, name := range []string{"silly", "angry", "pirate"} {
+		positive, negative := tiny.PersonaTexts(name, 100, tinyPersonaSeed)
+		shown, _ := tiny.PersonaTexts(name, 1, tinyShownSeed)
+		sets[name] = Persona{Positive: positive, Negative: negative, Prompt: shown[0]}
+	}
+	return sets, nil
 }

@@ -322,3 +322,12 @@ func DefaultConfig() Config {
 
 // onCPU is the device that is always there.
 var onCPU = Device{Device: gpu.Device{Platform: "cpu", DType: "float32"}, name: "cpu", open: "cpu"}
+
+// parseConfig reads the only cell of a configuration.
+func parseConfig(ctx context.Context, file, raw []byte, folder string) (Config, error) {
+	cells, err := parseCells(ctx, file, raw, folder)
+	if len(cells) == 0 {
+		return Config{}, err
+	}
+	return cells[0].Config, err
+}

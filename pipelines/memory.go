@@ -162,7 +162,7 @@ func (n Need) quantised() (bytes int) {
 }
 
 // need is what a plan takes of the machine's memory where it takes most.
-func (e *Experiment) need(plan *Plan) Need { return largest(e.needs(plan)) }
+func (s *Sweep) need(plan *Plan) Need { return largest(s.needs(plan)) }
 
 // largest is the one that takes most.
 func largest(needs []Need) (most Need) {
@@ -175,13 +175,9 @@ func largest(needs []Need) (most Need) {
 }
 
 // needs are what the stages take of the machine's memory that are missing.
-func (e *Experiment) needs(plan *Plan) (needs []Need) {
-	e.stagesInMemory(plan, func(s transforms.Stage, models, own Need) {
-		var shapes []*arch.Config
-		for _, m := range s.Models() {
-			shapes = append(shapes, e.side(m).shape)
-		}
-		n := models.on(e.device, shapes...)
+func (s *Sweep) needs(plan *Plan) (needs []Need) {
+	s.stagesInMemory(plan, func(stage transforms.Stage, shapes []*arch.Config, models, own Need) {
+		n := models.on(s.owner(stage.ID).device, shapes...)
 		n.Work, n.Held = n.Work+own.Work, n.Held+own.Held
 		needs = append(needs, n)
 	})
@@ -189,61 +185,76 @@ func (e *Experiment) needs(plan *Plan) (needs []Need) {
 }
 
 // deviceNeeds are what they take of a card's own memory.
-func (e *Experiment) deviceNeeds(plan *Plan) (needs []Need) {
-	e.stagesInMemory(plan, func(_ transforms.Stage, models, _ Need) { needs = append(needs, models) })
+func (s *Sweep) deviceNeeds(plan *Plan) (needs []Need) {
+	s.stagesInMemory(plan, func(_ transforms.Stage, _ []*arch.Config, models, _ Need) { needs = append(needs, models) })
 	return needs
 }
 
 // stagesInMemory goes through the stages that are missing, with what is open while one is at work: the weights of the
 // models that are open side by side and what these keep for their next work, as much as for the largest so far; and own,
-// what a stage takes that runs no model.
-func (e *Experiment) stagesInMemory(plan *Plan, each func(s transforms.Stage, models, own Need)) {
-	missing := plan.missing()
+// what a stage takes that runs no model. shapes are of the models that the stage runs.
+func (s *Sweep) stagesInMemory(plan *Plan, each func(stage transforms.Stage, shapes []*arch.Config, models, own Need)) {
+	missing, sides := plan.missing(), s.sides()
+	weights := map[transforms.Model]ModelWeight{}
+	for m, side := range sides {
+		weights[m] = side.inMemory()
+	}
+	run := make([][]transforms.Model, len(missing))
+	last := map[transforms.Model]int{} // the stage after which a model is closed
+	for i, stage := range missing {
+		run[i] = stage.Models()
+		for _, m := range run[i] {
+			last[m] = i
+		}
+	}
 	var open []transforms.Model // in the order in which they are opened
 	kept := map[transforms.Model]int{}
-	for i, s := range missing {
-		for _, m := range s.Models() {
+	for i, stage := range missing {
+		models := run[i]
+		var shapes []*arch.Config
+		for _, m := range models {
+			shapes = append(shapes, sides[m].shape)
 			if !slices.Contains(open, m) {
 				open = append(open, m)
 			}
 		}
-		n, own := Need{For: "stage " + s.Name}, Need{}
+		n, own := Need{For: "stage " + stage.Name}, Need{}
 		work := 0
-		for _, w := range s.Works() {
+		for _, w := range stage.Works() {
 			work = max(work, int(w.Bytes))
 			n.Rows = w.Pace == transforms.Writing || w.Pace == transforms.Scoring
 			if w.Pace == transforms.Algebra {
 				own.Held = work
 			}
 		}
-		for _, m := range s.Models() {
+		for _, m := range models {
 			kept[m] = max(kept[m], work)
 		}
-		if len(s.Models()) == 0 {
+		if len(models) == 0 {
 			own.Work = work
 		}
 		for _, m := range open {
-			n.Weights = append(n.Weights, e.weightsOf(m))
+			n.Weights = append(n.Weights, weights[m])
 			n.Work += kept[m]
 		}
-		each(s, n, own)
-		open = slices.DeleteFunc(open, func(m transforms.Model) bool { // what nothing needs any more is closed
-			return !slices.ContainsFunc(missing[i+1:], func(s transforms.Stage) bool { return slices.Contains(s.Models(), m) })
-		})
+		each(stage, shapes, n, own)
+		open = slices.DeleteFunc(open, func(m transforms.Model) bool { return last[m] <= i }) // what nothing needs any more is closed
 	}
 }
 
-// side is the one that a model is of.
-func (e *Experiment) side(m transforms.Model) *Side {
-	if m == e.Source.Model {
-		return &e.Source
+// sides are those of all models.
+func (s *Sweep) sides() map[transforms.Model]*Side {
+	sides := map[transforms.Model]*Side{}
+	for _, e := range s.Experiments {
+		for _, side := range e.sides() {
+			sides[side.Model] = side
+		}
 	}
-	return &e.Target
+	return sides
 }
 
-// weightsOf is the size of a model's weights in memory.
-func (e *Experiment) weightsOf(m transforms.Model) ModelWeight {
-	s := e.side(m)
+// inMemory is the size of a model's weights in memory.
+func (s *Side) inMemory() ModelWeight {
 	return ModelWeight{modelName(s.Ref), s.weights, s.shape.Parameters()}
 }
 

@@ -22,7 +22,7 @@ func withMemory(ctx context.Context, bytes int) context.Context {
 func TestWhatDoesNotFitIsNotBegun(t *testing.T) {
 	e, dir := small().experiment(t), t.TempDir()
 	plan := planOf(t, e, dir)
-	total := e.need(plan).Total()
+	total := e.Alone().need(plan).Total()
 	events := 0
 	o := Options{Cache: dir, Runner: "direct", Progress: func(Event) { events++ }}
 	_, err := e.Run(withMemory(t.Context(), total-1), o)
@@ -146,7 +146,7 @@ func TestAnOpenModelKeepsItsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	needs := map[string]Need{}
-	for _, n := range e.needs(plan) {
+	for _, n := range e.Alone().needs(plan) {
 		needs[strings.TrimPrefix(n.For, "stage ")] = n
 	}
 	work := func(stage string) int {

@@ -27,7 +27,7 @@ func override(raw []byte, settings []string) ([]byte, error) {
 		}
 		value, err := settingValue(text)
 		if err == nil {
-			err = assign(root, strings.Split(key, "."), value)
+			err = assign(root, path(key), value)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("-set %s: %v", s, err))
@@ -37,6 +37,14 @@ func override(raw []byte, settings []string) ([]byte, error) {
 		return nil, problems
 	}
 	return json.Marshal(root)
+}
+
+// path is where a dotted key is: in a sweep, whose keys are dotted themselves, under the whole of it.
+func path(key string) []string {
+	if swept, ok := strings.CutPrefix(key, "sweep."); ok {
+		return []string{"sweep", swept}
+	}
+	return strings.Split(key, ".")
 }
 
 // settingValue is the JSON of what stands behind the equals sign.

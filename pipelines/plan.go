@@ -31,42 +31,108 @@ type Step struct {
 }
 
 // A Plan is what a run would do, stage by stage in the order of the data.
-type Plan struct{ Steps []Step }
+type Plan struct {
+	Steps []Step
+
+	at    map[string]int // where a stage is, by its ID
+	sweep *Sweep         // nil: of an experiment
+}
+
+// Where says which cells of a sweep a stage belongs to, by what the sweep names; nothing if it belongs to all of them.
+func (p *Plan) Where(id string) string {
+	if p.sweep == nil {
+		return ""
+	}
+	return where(p.sweep.Cells, p.sweep.members[id])
+}
+
+// ByName gives the steps of the same name together, in the order of the data: more than one of a name only in the plan
+// of a sweep.
+func (p *Plan) ByName() (groups [][]Step) {
+	for _, s := range p.Steps {
+		if n := len(groups); n > 0 && groups[n-1][0].Stage.Name == s.Stage.Name {
+			groups[n-1] = append(groups[n-1], s)
+			continue
+		}
+		groups = append(groups, []Step{s})
+	}
+	return groups
+}
 
 // Plan looks every stage up. It changes nothing.
 func (e *Experiment) Plan(ctx context.Context, store cache.Store) (*Plan, error) {
-	p := &Plan{}
-	at := map[string]int{}
-	for _, s := range e.stages {
+	plan, err := e.Alone().Plan(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Of(e), nil
+}
+
+// Plan looks every stage of every cell up, shared ones once. It changes nothing.
+func (s *Sweep) Plan(ctx context.Context, store cache.Store) (*Plan, error) {
+	p := &Plan{at: map[string]int{}, sweep: s}
+	looked := lookups{store: store}
+	for _, stage := range s.stages {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		step := Step{Stage: s}
+		step := Step{Stage: stage}
 		var inputs []transforms.Manifest
-		for _, name := range s.Inputs {
-			if in := p.Steps[at[name]]; in.State == Hit {
+		for i, id := range stage.Reads {
+			if in := p.Steps[p.at[id]]; in.State == Hit {
 				inputs = append(inputs, in.Manifest)
 			} else {
-				step.State, step.Why = Open, append(step.Why, name+" comes first")
+				step.State, step.Why = Open, append(step.Why, stage.Inputs[i]+" comes first")
 			}
 		}
 		if step.State != Open {
-			if err := look(ctx, store, &step, inputs); err != nil {
+			if err := looked.look(ctx, &step, inputs); err != nil {
 				return nil, err
 			}
 		}
-		at[s.Name] = len(p.Steps)
+		p.at[stage.ID] = len(p.Steps)
 		p.Steps = append(p.Steps, step)
 	}
-	p.drop(at)
+	last := map[string]bool{}
+	for _, e := range s.Experiments {
+		last[e.last()] = true
+	}
+	p.drop(last)
 	return p, nil
 }
 
+// last is the ID of the stage that makes the results.
+func (e *Experiment) last() string { return e.stages[len(e.stages)-1].ID }
+
+// Of is the part of a sweep's plan that is an experiment's own: what it does not need itself is [Unneeded].
+func (p *Plan) Of(e *Experiment) *Plan {
+	own := &Plan{at: map[string]int{}}
+	for _, stage := range e.stages {
+		step := p.Steps[p.at[stage.ID]]
+		step.Stage = stage
+		own.at[stage.ID] = len(own.Steps)
+		own.Steps = append(own.Steps, step)
+	}
+	own.drop(map[string]bool{e.last(): true})
+	return own
+}
+
+// Lookups remember what the store remembers under a name: stages of many cells have the same.
+type lookups struct {
+	store    cache.Store
+	recalled once[string, remembered]
+}
+
+type remembered struct {
+	recipe string
+	ok     bool
+}
+
 // look finds a stage whose inputs are known, or says why it is not there.
-func look(ctx context.Context, store cache.Store, step *Step, inputs []transforms.Manifest) error {
+func (l *lookups) look(ctx context.Context, step *Step, inputs []transforms.Manifest) error {
 	r := step.Stage.Recipe(inputs)
 	step.Key = r.Key()
-	outputs, ok, err := store.Lookup(ctx, step.Key)
+	outputs, ok, err := l.store.Lookup(ctx, step.Key)
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", step.Stage.Name, err)
 	}
@@ -75,15 +141,18 @@ func look(ctx context.Context, store cache.Store, step *Step, inputs []transform
 		return nil
 	}
 	step.State = Run
-	old, ok, err := cache.Recall(ctx, store, step.Stage.Memory())
+	old, err := l.recalled.get(step.Stage.Memory(), func() (old remembered, err error) {
+		old.recipe, old.ok, err = cache.Recall(ctx, l.store, step.Stage.Memory())
+		return old, err
+	})
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", step.Stage.Name, err)
 	}
-	if !ok {
+	if !old.ok {
 		step.Why = []string{"first time"}
 		return nil
 	}
-	step.Why = reasons(cache.Diff(old, r.String()))
+	step.Why = reasons(cache.Diff(old.recipe, r.String()))
 	return nil
 }
 
@@ -100,17 +169,16 @@ func reasons(changes []string) []string {
 	return changes
 }
 
-// drop marks the stages that nobody needs: walking back from the last one, a hit needs nothing.
-func (p *Plan) drop(at map[string]int) {
-	needed := map[string]bool{p.Steps[len(p.Steps)-1].Stage.Name: true}
+// drop marks the stages that nobody needs: walking back from the last ones, a hit needs nothing.
+func (p *Plan) drop(needed map[string]bool) {
 	for i := len(p.Steps) - 1; i >= 0; i-- {
 		step := &p.Steps[i]
-		if !needed[step.Stage.Name] && step.State != Hit {
+		if !needed[step.Stage.ID] && step.State != Hit {
 			step.State, step.Why = Unneeded, nil
 		}
-		if needed[step.Stage.Name] && step.State != Hit {
-			for _, name := range step.Stage.Before() {
-				needed[name] = true
+		if needed[step.Stage.ID] && step.State != Hit {
+			for _, id := range step.Stage.Before() {
+				needed[id] = true
 			}
 		}
 	}
@@ -131,7 +199,7 @@ func (p *Plan) Count(state State) (n int) {
 	return n
 }
 
-// step is that of a stage.
+// step is that of a stage of an experiment.
 func (p *Plan) step(name string) Step {
 	for _, s := range p.Steps {
 		if s.Stage.Name == name {

@@ -52,7 +52,7 @@ func TestPlansForetellWhatRunsTake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	costs, err := e.Costs(t.Context(), plan)
+	costs, err := e.Alone().Costs(t.Context(), plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +69,13 @@ func TestPlansForetellWhatRunsTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	needs, most, peak := map[string]int{}, 0, 0 // what is free again is not given back at once
-	for _, n := range e.needs(plan) {
+	for _, n := range e.Alone().needs(plan) {
 		most = max(most, n.Total())
 		needs[n.For] = most
 	}
 	t.Logf("%-16s %9s %9s %9s  %6s %9s %9s  %6s", "stage", "expected", "took", "processor", "out by", "expected", "resident", "out by")
 	for _, s := range r.Stages {
-		expected, cpu := costs.Of(s.Stage), used[s.Stage].Seconds()
+		expected, cpu := costs.Of(plan.step(s.Stage).Stage.ID), used[s.Stage].Seconds()
 		cores := float64(runtime.GOMAXPROCS(0))
 		out := max(cpu/cores/expected, expected/max(cpu, s.Seconds), 1)
 		need, had := needs["stage "+s.Stage], resident[s.Stage]

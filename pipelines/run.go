@@ -81,81 +81,87 @@ func initBeam(runner string) {
 // Run computes what is missing and returns the results. The first error of a unit is returned with
 // its type, wrapped in [ErrStage]; whatever was finished stays in the store.
 func (e *Experiment) Run(ctx context.Context, o Options) (*Result, error) {
+	done, err := e.Alone().Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return done.Cells[0].Load(ctx)
+}
+
+// A SweepResult is what a sweep left that came to its end.
+type SweepResult struct {
+	Cells  []CellResult  // in the order of the cells
+	Stages []StageRecord // of all of them, what they share once
+	Plan   *Plan
+}
+
+// A CellResult is what a cell left, or why it left nothing.
+type CellResult struct {
+	Err    error         // wraps ErrStage or ErrConfig; nil: there is a result
+	Stages []StageRecord // what this run did for the cell, if only for others as well
+	Plan   *Plan         // the cell's own
+
+	store cache.Store
+}
+
+// Run computes what is missing, for all cells in one pipeline, and returns what each of them came to. A cell that
+// cannot be finished keeps no other one from it; an error is of what ended the run for all of them.
+func (s *Sweep) Run(ctx context.Context, o Options) (*SweepResult, error) {
 	store, err := cache.Open(ctx, o.Cache)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.Plan(ctx, store)
+	plan, err := s.Plan(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	record := newRecord(plan)
+	before, record := plan, newRecord(plan)
 	if !plan.Done() {
-		if err := e.CanRun(plan); err != nil {
+		if err := s.check(ctx, plan, o); err != nil {
 			return nil, err
 		}
-		if inProcess(o.Runner) { // elsewhere the workers see for themselves
-			if err := e.need(plan).fits(ctx); err != nil {
-				return nil, err
-			}
-		}
-		if err := e.checkTexts(ctx); err != nil {
+		if err := s.repeatWarnings(ctx, store, plan, o.Progress); err != nil {
 			return nil, err
 		}
-		if err := e.checkJudge(plan); err != nil {
+		if err := s.execute(ctx, store, plan, o, record); err != nil {
 			return nil, err
 		}
-		if err := repeatWarnings(ctx, store, plan, o.Progress); err != nil {
+		if plan, err = s.Plan(ctx, store); err != nil {
 			return nil, err
-		}
-		if err := e.execute(ctx, store, plan, o, record); err != nil {
-			return nil, err
-		}
-		if plan, err = e.Plan(ctx, store); err != nil {
-			return nil, err
-		}
-		if !plan.Done() {
-			return nil, fmt.Errorf("%w: %s", ErrStage, unfinished(plan))
 		}
 	}
-	return e.result(ctx, store, plan, record)
+	done := &SweepResult{Plan: plan, Stages: record.list(before, plan)}
+	for _, e := range s.Experiments {
+		own := plan.Of(e)
+		c := CellResult{Plan: own, Stages: record.list(before.Of(e), own), store: store}
+		if !own.Done() {
+			c.Err = record.cause(own)
+		}
+		done.Cells = append(done.Cells, c)
+	}
+	return done, nil
 }
 
-// repeatWarnings says again what the gate said when it let a generation pass, if there is more to generate.
-func repeatWarnings(ctx context.Context, store cache.Store, plan *Plan, progress func(Event)) error {
-	if s := plan.step("generate").State; plan.step("gate").State != Hit || s != Run && s != Open || progress == nil {
-		return nil
-	}
-	y, err := yardstick(ctx, store, plan)
-	if err != nil || y == nil {
+// check reports what keeps a plan from being run.
+func (s *Sweep) check(ctx context.Context, plan *Plan, o Options) error {
+	if err := s.CanRun(plan); err != nil {
 		return err
 	}
-	for _, text := range y.Warnings() {
-		progress(Event{Stage: "gate", Note: text, Warning: true})
-	}
-	return nil
-}
-
-func unfinished(p *Plan) string {
-	for _, s := range p.Steps {
-		if s.State == Run {
-			return s.Stage.Name
+	if inProcess(o.Runner) { // elsewhere the workers see for themselves
+		if err := s.need(plan).fits(ctx); err != nil {
+			return err
 		}
 	}
-	return p.Last().Stage.Name
+	if err := s.checkTexts(ctx); err != nil {
+		return err
+	}
+	return s.each(plan, (*Experiment).checkJudge)
 }
 
 // execute stores the configuration's texts, builds the stages that are missing and runs them.
-func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan, o Options, rec *record) error {
-	for d, b := range e.inputs {
-		if ok, err := store.Has(ctx, d); err != nil {
-			return err
-		} else if ok {
-			continue
-		}
-		if _, _, err := store.Create(ctx, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
-			return err
-		}
+func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Options, rec *record) error {
+	if err := s.storeInputs(ctx, store); err != nil {
+		return err
 	}
 	if err := ready(o.Runner); err != nil {
 		return err
@@ -169,8 +175,8 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 	defer forget()
 	initBeam(o.Runner)
 	env := transforms.Env{Run: runName(), Cache: o.Cache, Retries: !inProcess(o.Runner)}
-	p, s := beam.NewPipelineWithRoot()
-	build(s, env, plan)
+	p, root := beam.NewPipelineWithRoot()
+	build(root, env, plan)
 	if o.Runner == "direct" {
 		if err := directRuns(p); err != nil {
 			return err
@@ -182,17 +188,36 @@ func (e *Experiment) execute(ctx context.Context, store cache.Store, plan *Plan,
 		beamCtx = context.WithoutCancel(ctx)
 	}
 	_, beamErr := beam.Run(beamCtx, o.Runner, p)
-	err = end()
+	stopped, _ := end() // what failed alone is in rec
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
-		if errors.Is(err, transforms.ErrTexts) {
-			return Problems{strings.TrimPrefix(cause(err, transforms.ErrTexts), transforms.ErrTexts.Error()+": ")}
-		}
-		return fmt.Errorf("%w: %w", ErrStage, err)
+	case stopped != nil:
+		return fmt.Errorf("%w: %w", ErrStage, stopped)
 	case beamErr != nil:
 		return fmt.Errorf("%w: %s runner: %w", ErrStage, o.Runner, beamErr)
+	}
+	return nil
+}
+
+// storeInputs stores the texts of the configurations.
+func (s *Sweep) storeInputs(ctx context.Context, store cache.Store) error {
+	there := map[cache.Digest]bool{}
+	for _, e := range s.Experiments {
+		for d, b := range e.inputs {
+			if there[d] {
+				continue
+			}
+			there[d] = true
+			if ok, err := store.Has(ctx, d); err != nil {
+				return err
+			} else if ok {
+				continue
+			}
+			if _, _, err := store.Create(ctx, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -213,18 +238,18 @@ func build(s beam.Scope, env transforms.Env, plan *Plan) {
 	for _, step := range plan.Steps {
 		switch step.State {
 		case Hit:
-			known[step.Stage.Name] = step.Key.String()
+			known[step.Stage.ID] = step.Key.String()
 		case Run, Open:
 			keys := map[string]string{}
 			var open []beam.PCollection
-			for _, name := range step.Stage.Before() {
-				if c, ok := built[name]; ok {
+			for _, id := range step.Stage.Before() {
+				if c, ok := built[id]; ok {
 					open = append(open, c)
-				} else if key, ok := known[name]; ok {
-					keys[name] = key
+				} else if key, ok := known[id]; ok {
+					keys[id] = key
 				}
 			}
-			built[step.Stage.Name] = transforms.Apply(s, env, step.Stage, keys, open)
+			built[step.Stage.ID] = transforms.Apply(s, env, step.Stage, keys, open)
 		}
 	}
 }
@@ -254,12 +279,12 @@ func (e *Experiment) checkTexts(ctx context.Context) error {
 		for _, name := range e.PersonaDatasets.Names() {
 			set := e.PersonaDatasets.Sets[name]
 			for _, text := range slices.Concat(set.Positive, set.Negative) {
-				problems = append(problems, unreadable(t, s.Template, "persona_datasets."+name, text)...)
+				problems = append(problems, e.unreadable(s, t, "persona_datasets."+name, text)...)
 			}
 		}
 		if s == &e.Target { // the source reads no prompt
 			for _, p := range e.TestPrompts.List[:e.NTestPrompts] {
-				problems = append(problems, unreadable(t, s.Template, "test_prompts", p.Text)...)
+				problems = append(problems, e.unreadable(s, t, "test_prompts", p.Text)...)
 			}
 		}
 	}
@@ -276,45 +301,51 @@ func asksForDate(t *tokenizer.Tokenizer) bool {
 	return errors.Is(err, tokenizer.ErrNoDate)
 }
 
-func unreadable(t *tokenizer.Tokenizer, template bool, key, text string) Problems {
-	if err := transforms.CheckText(t, template, text); err != nil {
+// unreadable reports a text that a model reads as nothing. Each text is read once, whatever cells have it.
+func (e *Experiment) unreadable(s *Side, t *tokenizer.Tokenizer, key, text string) Problems {
+	_, err := e.common.readable.get(readKey{s.Text(), text}, func() (struct{}, error) {
+		return struct{}{}, transforms.CheckText(t, s.Template, text)
+	})
+	if err != nil {
 		return Problems{key + ": " + strings.TrimPrefix(err.Error(), transforms.ErrTexts.Error()+": ")}
 	}
 	return nil
 }
 
-// result reads the last stage's outputs.
-func (e *Experiment) result(ctx context.Context, store cache.Store, plan *Plan, rec *record) (*Result, error) {
-	last := plan.Last().Manifest
+// Load reads the results of a cell that has any.
+func (c *CellResult) Load(ctx context.Context) (*Result, error) {
+	if c.Err != nil {
+		return nil, c.Err
+	}
+	last := c.Plan.Last().Manifest
 	report, ok := last.Find("report")
 	rows, ok2 := last.Find("rows")
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("read results: the evaluation lacks its report or its rows: %w", artifacts.ErrFormat)
 	}
-	text, err := store.Read(ctx, report.Digest)
+	text, err := c.store.Read(ctx, report.Digest)
 	if err != nil {
 		return nil, err
 	}
-	samples, err := artifacts.Fetch(ctx, store, rows.Digest, artifacts.DecodeEvaluation)
+	samples, err := artifacts.Fetch(ctx, c.store, rows.Digest, artifacts.DecodeEvaluation)
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Report: text, Rows: samples.WriteJSONL, Texts: samples.Rows, Stages: rec.list(plan), Plan: plan}, nil
+	return &Result{Report: text, Rows: samples.WriteJSONL, Texts: samples.Rows, Stages: c.Stages, Plan: c.Plan}, nil
 }
 
 // A record gathers what a run does.
 type record struct {
 	mu     sync.Mutex
-	order  []string
-	stages map[string]*StageRecord
+	stages map[string]*StageRecord // by the stage's ID
 	begun  map[string]time.Time
+	failed []Event // units, in the order of time
 }
 
 func newRecord(p *Plan) *record {
 	r := &record{stages: map[string]*StageRecord{}, begun: map[string]time.Time{}}
 	for _, s := range p.Steps {
-		r.order = append(r.order, s.Stage.Name)
-		r.stages[s.Stage.Name] = &StageRecord{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units}
+		r.stages[s.Stage.ID] = &StageRecord{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units}
 	}
 	return r
 }
@@ -323,7 +354,7 @@ func (r *record) add(ev Event, progress func(Event)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock(ev)
-	if s := r.stages[ev.Stage]; s != nil && ev.Unit >= 0 && ev.Ends() {
+	if s := r.stages[ev.ID]; s != nil && ev.Unit >= 0 && ev.Ends() {
 		if ev.Hit {
 			s.Hits++
 		} else {
@@ -332,6 +363,9 @@ func (r *record) add(ev Event, progress func(Event)) {
 		s.Bytes += ev.Bytes
 		s.Seconds += ev.Took.Round(time.Millisecond).Seconds()
 	}
+	if ev.Err != nil {
+		r.failed = append(r.failed, ev)
+	}
 	if progress != nil {
 		progress(ev)
 	}
@@ -339,27 +373,47 @@ func (r *record) add(ev Event, progress func(Event)) {
 
 // clock brings the elapsed time of the event's stage up to now.
 func (r *record) clock(ev Event) {
-	s := r.stages[ev.Stage]
+	s := r.stages[ev.ID]
 	if s == nil {
 		return
 	}
 	begun := time.Now().Add(-ev.Took)
-	if at, ok := r.begun[ev.Stage]; ok && at.Before(begun) {
+	if at, ok := r.begun[ev.ID]; ok && at.Before(begun) {
 		begun = at
 	}
-	r.begun[ev.Stage] = begun
+	r.begun[ev.ID] = begun
 	s.Elapsed = time.Since(begun).Round(time.Millisecond).Seconds()
 }
 
-// list gives the records of all stages, with their keys in the plan of a finished run.
-func (r *record) list(p *Plan) []StageRecord {
+// list gives the records of a plan's stages, with their keys in that of a finished run.
+func (r *record) list(before, after *Plan) []StageRecord {
 	var out []StageRecord
-	for _, name := range r.order {
-		s := *r.stages[name]
-		if step := p.step(name); step.State == Hit {
-			s.Key = step.Key.String()
+	for i, step := range before.Steps {
+		s := *r.stages[step.Stage.ID]
+		s.State = step.State
+		if now := after.Steps[i]; now.State == Hit {
+			s.Key = now.Key.String()
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// cause is why a plan is not done: the first failure of a unit of one of its stages, as far as this process knows it.
+func (r *record) cause(p *Plan) error {
+	for _, ev := range r.failed {
+		if _, ok := p.at[ev.ID]; !ok {
+			continue
+		}
+		if errors.Is(ev.Err, transforms.ErrTexts) {
+			return Problems{strings.TrimPrefix(cause(ev.Err, transforms.ErrTexts), transforms.ErrTexts.Error()+": ")}
+		}
+		return fmt.Errorf("%w: %w", ErrStage, ev.Err)
+	}
+	for _, s := range p.Steps {
+		if s.State == Run {
+			return fmt.Errorf("%w: %s", ErrStage, s.Stage.Name)
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrStage, p.Last().Stage.Name)
 }

@@ -65,17 +65,23 @@ type Experiment struct {
 	inputs   map[cache.Digest][]byte // texts of the configuration, which stages read from the store
 	personas []transforms.PersonaRef
 	stages   []transforms.Stage
+	order    []string // names of all stages that an experiment may have, in the order of the data
+	common   *common  // with other cells of its sweep
 }
 
 // NewExperiment finds the configuration's models and lays out the stages. It reads configuration
 // files and the digests of the weights, never the weights themselves if their digest is known. With
 // metadataOnly the weights need not be there.
 func NewExperiment(ctx context.Context, c Config, metadataOnly bool) (*Experiment, error) {
-	e := &Experiment{Config: c, inputs: map[cache.Digest][]byte{}}
+	return newExperiment(ctx, c, metadataOnly, &common{})
+}
+
+func newExperiment(ctx context.Context, c Config, metadataOnly bool, shared *common) (*Experiment, error) {
+	e := &Experiment{Config: c, inputs: map[cache.Digest][]byte{}, common: shared}
 	e.Source, e.Target = Side{name: "source", configured: c.SourceModel}, Side{name: "target", configured: c.TargetModel}
 	var problems Problems
 	var missing error
-	if e.device, missing = openExperimentDevice(c.Device, c.DevicePlugin); errors.Is(missing, ErrConfig) {
+	if e.device, missing = shared.device(c.Device, c.DevicePlugin); errors.Is(missing, ErrConfig) {
 		return nil, missing
 	}
 	for _, s := range e.sides() {
@@ -136,7 +142,16 @@ func (e *Experiment) VocabularyWarnings(ctx context.Context) (lines []string, er
 	return slices.Compact(lines), nil
 }
 
-// find opens a model's files for as long as it takes to know what they are.
+// A foundModel is what a model's files tell of it.
+type foundModel struct {
+	shape   *arch.Config
+	digest  string
+	weights int
+	notes   []string
+	whole   bool // its weights are there
+}
+
+// find settles which model a side is.
 func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error {
 	s.Model = transforms.Model{Ref: s.configured, Open: e.device.open, Template: e.ChatTemplate, Date: e.TemplateDate}
 	if path, ok := e.modelFile(s.configured); ok {
@@ -145,49 +160,58 @@ func (e *Experiment) find(ctx context.Context, s *Side, metadataOnly bool) error
 			s.Ref = whole
 		}
 	}
-	c, err := transforms.OpenFiles(ctx, s.Ref, metadataOnly)
+	m, err := e.common.models.get(modelKey{s.Ref, s.configured, e.device.open, metadataOnly}, func() (foundModel, error) {
+		return findModel(ctx, s.Ref, s.configured, e.device, metadataOnly)
+	})
+	if s.shape = m.shape; m.shape != nil {
+		s.Shape = transforms.ShapeOf(m.shape)
+	}
+	if err != nil {
+		return err
+	}
+	s.weights, s.Digest, e.notes = m.weights, m.digest, append(e.notes, m.notes...)
+	if m.whole {
+		s.Device = e.device.String()
+	}
+	return nil
+}
+
+// findModel opens a model's files for as long as it takes to know what they are.
+func findModel(ctx context.Context, ref, configured string, device Device, metadataOnly bool) (m foundModel, err error) {
+	c, err := transforms.OpenFiles(ctx, ref, metadataOnly)
 	if err != nil {
 		if errors.Is(err, checkpoint.ErrNotFound) {
 			err = fmt.Errorf("%w: %w", ErrMissing, err)
 		}
-		return err
+		return m, err
 	}
 	defer c.Close()
-	if s.shape, err = arch.ParseConfig(c.Config()); err != nil {
-		return err
+	if m.shape, err = arch.ParseConfig(c.Config()); err != nil {
+		return m, err
 	}
-	s.Shape = transforms.ShapeOf(s.shape)
-	s.weights = e.device.ValueBytes() * s.shape.Parameters()
+	m.weights = device.ValueBytes() * m.shape.Parameters()
 	if missing := c.MissingShards(); len(missing) > 0 {
 		if metadataOnly {
-			s.Digest = "weights missing"
-			return nil
+			m.digest = "weights missing"
+			return m, nil
 		}
-		return fmt.Errorf("%w: model %s: weight files are not there: %s", ErrMissing, s.configured, strings.Join(missing, ", "))
+		return m, fmt.Errorf("%w: model %s: weight files are not there: %s", ErrMissing, configured, strings.Join(missing, ", "))
 	}
-	if s.Digest, err = c.Digest(); err != nil {
-		return err
+	if m.digest, err = c.Digest(); err != nil {
+		return m, err
 	}
 	notes, err := gpu.Examine(c)
 	if err != nil {
-		return err
+		return m, err
 	}
-	if s.weights, err = gpu.WeightBytes(c, e.device.Device); err != nil {
-		return err
+	if m.weights, err = gpu.WeightBytes(c, device.Device); err != nil {
+		return m, err
 	}
 	for _, note := range notes {
-		e.notes = append(e.notes, modelName(s.configured)+": "+note)
+		m.notes = append(m.notes, modelName(configured)+": "+note)
 	}
-	s.Device = e.device.String()
-	return nil
-}
-
-// input registers bytes that a stage will read, and gives their digest.
-func (e *Experiment) input(v any) cache.Digest {
-	b := transforms.EncodeJSON(v)
-	d := cache.Sum(b)
-	e.inputs[d] = b
-	return d
+	m.whole = true
+	return m, nil
 }
 
 // lay lists the stages, each after those that it reads.
@@ -196,7 +220,7 @@ func (e *Experiment) lay() {
 	for _, name := range e.PersonaDatasets.Names() {
 		set := e.PersonaDatasets.Sets[name]
 		e.personas = append(e.personas, transforms.PersonaRef{Name: name,
-			Texts: e.input(transforms.PersonaTexts{Positive: set.Positive, Negative: set.Negative})})
+			Texts: e.personaTexts(set)})
 	}
 	shards := transforms.Shards(e.NTraining)
 	shard := e.shardSize(calibration, shards)
@@ -222,11 +246,11 @@ func (e *Experiment) lay() {
 	}
 	units := len(generation.Batches)
 	gated := func(s transforms.Stage) transforms.Stage { // what takes long begins when it is known that there is something to find
-		s.After = []string{"gate"}
+		s.After = "gate"
 		return s
 	}
 	e.stages = []transforms.Stage{
-		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration),
+		transforms.NewStage("pairs", "pairs", transforms.Pairs{Source: e.Source.Text(), Target: e.Target.Text(), Texts: e.input(calibration.encoded),
 			Samples: e.NTraining, Positions: e.Positions, Seed: e.Seed}, 1),
 		transforms.NewStage("trait", "trait", transforms.Trait{Personas: e.personas}, len(e.personas)),
 		transforms.NewStage("resemblance", "resemblance", transforms.Resemblance{Personas: e.PersonaDatasets.Names(), Pairs: e.NTraining}, len(e.personas), "pairs", "trait"),
@@ -254,27 +278,33 @@ func (e *Experiment) lay() {
 		transforms.NewStage("probe", "probe", e.probing(generation), units, "generate", "probe.fit"),
 	}
 	probed := slices.Contains(e.Measures, transforms.MeasureProbe)
+	judged := []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"}
+	if probed {
+		judged = append(judged, "probe.fit", "anchors.probe", "probe")
+	}
+	if e.UseGPT4 {
+		judged = append(judged, "judge")
+	}
+	e.stages = append(e.stages,
+		transforms.NewStage("judge", "judge", e.judging(generation), transforms.JudgeUnits(e.NTestPrompts), "generate"),
+		transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, judged...))
+	e.order = nil
+	for i := range e.stages {
+		e.order = append(e.order, e.stages[i].Name)
+		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest // a first run has nothing in common with one of other models
+	}
 	e.stages = slices.DeleteFunc(e.stages, func(s transforms.Stage) bool {
 		switch s.Name {
 		case "fit.held_out":
 			return !heldOut
 		case "probe.fit", "anchors.probe", "probe":
 			return !probed
+		case "judge":
+			return !e.UseGPT4
 		}
 		return false
 	})
-	judged := []string{"yardstick", "generate", "score", "trait", "vectors", "fit", "pairs", "resemblance", "cosines"}
-	if probed {
-		judged = append(judged, "probe.fit", "anchors.probe", "probe")
-	}
-	if e.UseGPT4 {
-		e.stages = append(e.stages, transforms.NewStage("judge", "judge", e.judging(generation), transforms.JudgeUnits(e.NTestPrompts), "generate"))
-		judged = append(judged, "judge")
-	}
-	e.stages = append(e.stages, transforms.NewStage("evaluate", "evaluate", e.evaluation(generation), 1, judged...))
-	for i := range e.stages { // a first run has nothing in common with one of other models
-		e.stages[i].Family = e.Source.Digest + " → " + e.Target.Digest
-	}
+	transforms.Link(e.stages)
 }
 
 // probing is the stage that reads texts with the probes: as the source reads, which nothing steers.
@@ -323,26 +353,6 @@ func (e *Experiment) personaStage(at transforms.Capture, partner transforms.Mode
 	return p
 }
 
-// calibration is the corpus in the form that the pairs stage reads.
-func (e *Experiment) calibration() []transforms.Text {
-	var texts []transforms.Text
-	for _, t := range e.CalibrationTexts.List {
-		texts = append(texts, transforms.Text(t))
-	}
-	switch {
-	case texts != nil:
-	case isTinyPair(&e.Config):
-		for _, text := range tiny.CalibrationTexts(tinyCalibrationSeed, e.NTraining) {
-			texts = append(texts, transforms.Text{Text: text})
-		}
-	default:
-		for line := range strings.Lines(wordnet) {
-			texts = append(texts, transforms.Text{Text: strings.TrimSpace(line)})
-		}
-	}
-	return texts
-}
-
 func (e *Experiment) generation() transforms.Generate {
 	g := transforms.Generate{Model: e.Target.Model, Layer: e.Target.Layer, Seeds: e.NSeeds, AlphaUnit: e.AlphaUnit, Positions: e.SteerPositions,
 		Sampling: e.sampling(), Sampler: gpu.Sampler, Seed: e.Seed}
@@ -362,7 +372,7 @@ func (e *Experiment) sampling() transforms.Sampling {
 }
 
 // anchors are unsteered texts that none of the others depends on, and that depend on neither layer nor alpha.
-func (e *Experiment) anchors(calibration []transforms.Text) transforms.Generate {
+func (e *Experiment) anchors(calibration corpus) transforms.Generate {
 	texts := transforms.AnchorTexts(e.NTestPrompts * e.NSeeds)
 	prompts := e.anchorPrompts(calibration, texts)
 	return transforms.Generate{Model: e.Target.Model, Prompts: prompts, Seeds: transforms.AnchorSeeds(len(prompts), texts), Sampling: e.sampling(), Sampler: gpu.Sampler, Seed: e.Seed,
@@ -371,13 +381,13 @@ func (e *Experiment) anchors(calibration []transforms.Text) transforms.Generate 
 
 // anchorPrompts are at most n openings that are no test prompts: of the grammar for the embedded pair, else
 // the first half of the last calibration texts.
-func (e *Experiment) anchorPrompts(calibration []transforms.Text, n int) []string {
+func (e *Experiment) anchorPrompts(calibration corpus, n int) []string {
 	if isTinyPair(&e.Config) && e.CalibrationTexts.File == "" {
 		return tiny.AnchorPrompts(n)
 	}
 	var prompts []string
-	for i := len(calibration) - 1; i >= 0 && len(prompts) < n; i-- {
-		if half := opening(calibration[i].Text); half != "" && !slices.Contains(prompts, half) {
+	for i := len(calibration.texts) - 1; i >= 0 && len(prompts) < n; i-- {
+		if half := opening(calibration.texts[i].Text); half != "" && !slices.Contains(prompts, half) {
 			prompts = append(prompts, half)
 		}
 	}

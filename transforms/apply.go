@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	beamregister "github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -18,8 +19,8 @@ import (
 
 // A UnitRef asks for neighbouring units of a stage.
 type UnitRef struct {
-	Stage  string
-	Index  int // of the first
+	Stage  string // Stage.ID, as in all elements
+	Index  int    // of the first
 	Count  int
 	Inputs []string // hexadecimal action keys of the manifests that the stage reads, in the order of Stage.Inputs
 }
@@ -46,10 +47,10 @@ type Failure struct {
 }
 
 // Apply adds a stage to the pipeline and gives its [StageDone], a collection of at most one
-// element. known holds the manifests' action keys of the stages before it that are committed already; the
+// element. known holds, by ID, the manifests' action keys of the stages before it that are committed already; the
 // others are stages of the same pipeline, given by their StageDone in open.
 func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []beam.PCollection) beam.PCollection {
-	s = s.Scope(stage.Name)
+	s = s.Scope(stage.Name + "/" + stage.ID[:min(12, len(stage.ID))])
 	upstream := beam.CreateList(s, []StageDone{{}})
 	if len(open) > 0 {
 		upstream = beam.Flatten(s, open...)
@@ -65,8 +66,8 @@ func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []b
 	return beam.Reshuffle(s, committed)
 }
 
-// readyFn waits for the stages that a stage reads or comes after, then asks for its units. Where one of them is
-// incomplete it asks for nothing, so this stage commits nothing either.
+// readyFn waits for the stages that a stage reads or comes after, then asks for its units. Where one that it reads is
+// incomplete, or all that it comes after, it asks for nothing, so this stage commits nothing either.
 type readyFn struct {
 	Stage Stage
 	Known map[string]string
@@ -82,22 +83,21 @@ func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit
 		keys[d.Stage] = d.Key
 	}
 	var inputs []string
-	for _, name := range fn.Stage.Inputs {
-		key, ok := keys[name]
+	for _, id := range fn.Stage.Reads {
+		key, ok := keys[id]
 		if !ok {
 			return
 		}
 		inputs = append(inputs, key)
 	}
-	for _, name := range fn.Stage.After {
-		if _, ok := keys[name]; !ok {
-			return
-		}
+	there := func(id string) bool { return keys[id] != "" }
+	if len(fn.Stage.Gates) > 0 && !slices.ContainsFunc(fn.Stage.Gates, there) {
+		return
 	}
 	work := fn.Stage.Works()
 	for i := 0; i < fn.Stage.Units; {
 		n := together(work[i:])
-		emit(UnitRef{Stage: fn.Stage.Name, Index: i, Count: n, Inputs: inputs})
+		emit(UnitRef{Stage: fn.Stage.ID, Index: i, Count: n, Inputs: inputs})
 		i += n
 	}
 }
@@ -131,6 +131,9 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 	if err := run.ctx.Err(); err != nil {
 		return fn.Env.fail(run, err)
 	}
+	if run.idle(fn.Stage.ID) {
+		return nil
+	}
 	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, ref.Inputs)
 	if err != nil {
 		return fn.Env.fail(run, err)
@@ -159,7 +162,7 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 		case infrastructure(err):
 			return fn.Env.fail(run, err)
 		case err != nil:
-			run.keep(err)
+			run.failed(fn.Stage, index, err)
 			dead(Failure{Stage: ref.Stage, Index: index, Error: err.Error()})
 		default:
 			done(UnitDone{Stage: ref.Stage, Index: index, Inputs: ref.Inputs, Key: keys[i].String()})
@@ -227,9 +230,9 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 	if err != nil {
 		return fn.Env.fail(run, err)
 	}
-	run.events(Event{Stage: fn.Stage.Name, Unit: -1, Key: r.Key(), Hit: hit})
-	run.finished(fn.Stage.Name)
-	emit(StageDone{Stage: fn.Stage.Name, Key: r.Key().String()})
+	run.events(Event{Stage: fn.Stage.Name, ID: fn.Stage.ID, Unit: -1, Key: r.Key(), Hit: hit})
+	run.finished(fn.Stage.ID)
+	emit(StageDone{Stage: fn.Stage.ID, Key: r.Key().String()})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type toy struct {
 	Fail  []int  `json:"fail" key:"-"`  // with an error of the unit's own
 	Panic []int  `json:"panic" key:"-"` // with a bug
 	Break []int  `json:"break" key:"-"` // with damage in the store, which the next unit would meet too
+	Never []int  `json:"never" key:"-"` // with what follows from the settings
 
 	Matrices float64 `json:"matrices" key:"-"` // bytes, of a stage of matrices
 	Stored   float64 `json:"stored" key:"-"`   // bytes that a unit says that it writes
@@ -60,6 +62,8 @@ func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
 			panic("a bug")
 		case slices.Contains(s.Break, u.Index):
 			return nil, fmt.Errorf("read something: %w", cache.ErrCorrupt)
+		case slices.Contains(s.Never, u.Index):
+			return nil, fmt.Errorf("%w: too few", ErrTexts)
 		}
 		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 		metrics.Read(sample)
@@ -73,7 +77,8 @@ func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
 type trialRun struct {
 	ran, found []string // "stage/unit"
 	committed  []string
-	err        error // the first typed one
+	failed     []string // "stage/unit"
+	err        error    // the first typed one
 }
 
 // onRunners tests on both runners of this process. run runs stages, each reading those before it that
@@ -93,10 +98,15 @@ func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...
 	var r trialRun
 	var mu sync.Mutex
 	env := Env{Run: t.Name(), Cache: dir}
+	if len(stages) > 0 && stages[0].ID == "" {
+		Link(stages)
+	}
 	end := Begin(ctx, env.Run, func(ev Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
+		case ev.Err != nil:
+			r.failed = append(r.failed, fmt.Sprintf("%s/%d", ev.Stage, ev.Unit))
 		case !ev.Ends():
 		case ev.Unit < 0:
 			r.committed = append(r.committed, ev.Stage)
@@ -113,10 +123,10 @@ func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...
 		for _, in := range stage.Before() {
 			open = append(open, built[in])
 		}
-		built[stage.Name] = Apply(s, env, stage, nil, open)
+		built[stage.ID] = Apply(s, env, stage, nil, open)
 	}
 	_, beamErr := beam.Run(ctx, runner, p)
-	err := end()
+	err := cmp.Or(end())
 	mu.Lock()
 	defer mu.Unlock()
 	if r.err = err; err == nil && beamErr != nil && ctx.Err() == nil {
@@ -131,6 +141,15 @@ func runStages(t *testing.T, ctx context.Context, runner, dir string, stages ...
 func toyStage(name string, units int, s toy, inputs ...string) Stage {
 	s.Text = name
 	return NewStage(name, "test", s, units, inputs...)
+}
+
+// byName identifies a stage by its name, for tests that have only some stages of an experiment.
+func byName(s Stage) Stage {
+	s.ID, s.Reads = s.Name, s.Inputs
+	if s.After != "" {
+		s.Gates = []string{s.After}
+	}
+	return s
 }
 
 func (r trialRun) check(t *testing.T, what string, ran, found, committed []string) {
@@ -231,7 +250,7 @@ func TestApplyWaitsForWhatAStageComesAfter(t *testing.T) {
 	onRunners(t, func(t *testing.T, run func(context.Context, string, ...Stage) trialRun) {
 		after := func(gate string, bad toy) []Stage {
 			c := toyStage("c", 2, toy{}, "a")
-			c.After = []string{"gate"}
+			c.After = "gate"
 			g := toyStage("gate", 1, bad)
 			if gate != "" {
 				bad.Text = gate
@@ -275,7 +294,7 @@ func TestApplyStopsWhenTheRunIsCancelled(t *testing.T) {
 
 // TestReadyWaitsForEveryInput asks for the units of a stage with one, and with both of its inputs.
 func TestReadyWaitsForEveryInput(t *testing.T) {
-	fn := &readyFn{Stage: toyStage("c", 6, toy{}, "a", "b"), Known: map[string]string{"a": "1"}}
+	fn := &readyFn{Stage: byName(toyStage("c", 6, toy{}, "a", "b")), Known: map[string]string{"a": "1"}}
 	ask := func(done ...StageDone) (refs []UnitRef) {
 		fn.ProcessElement(nil, func(d *StageDone) bool {
 			if len(done) == 0 {

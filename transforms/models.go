@@ -132,8 +132,11 @@ func openTokenizer(c *checkpoint.Checkpoint, date string) (*tokenizer.Tokenizer,
 func infrastructure(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
-		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, gpu.ErrMemory) || errors.Is(err, ErrRoom) || errors.Is(err, gpu.ErrNoDevice) || errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale) || stopped(err)
+		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, gpu.ErrMemory) || errors.Is(err, ErrRoom) || errors.Is(err, gpu.ErrNoDevice) || stopped(err)
 }
+
+// hopeless reports an error that follows from the settings: the same stage will have it again, others need not.
+func hopeless(err error) bool { return errors.Is(err, ErrTexts) || errors.Is(err, ErrNoScale) }
 
 // guard turns a panic of a unit, which is a bug, into an error that says where.
 func guard(f func() (cache.ActionKey, error)) (key cache.ActionKey, err error) {

@@ -16,9 +16,14 @@ type Stage struct {
 	Kind     string          // what its units do: "capture"
 	Settings json.RawMessage // the kind's settings struct; fields tagged key:"-" are not part of the recipe
 	Inputs   []string        // names of the stages it reads; their order is part of the key
-	After    []string        // names of stages that must be there before it begins; it reads nothing of them, and its key knows nothing of them
+	After    string          // name of a stage that must be there before it begins, or empty; it reads nothing of it, and its key knows nothing of it
 	Units    int             // how many units it is cut into, fixed before the run
 	Family   string          // of experiments that are alike enough for a plan to say what changed between them
+
+	// What tells the stages of several experiments apart; see [Link].
+	ID    string
+	Reads []string // IDs of the stages in Inputs
+	Gates []string // IDs of the stages that are After in the experiments that share this one: it begins when one of them is there
 }
 
 // Memory is the name under which the stage's last recipe is remembered.
@@ -29,8 +34,39 @@ func (s Stage) Memory() string {
 	return s.Name + " of " + s.Family
 }
 
-// Before names the stages that must be there before this one begins.
-func (s Stage) Before() []string { return slices.Concat(s.Inputs, s.After) }
+// Before gives the IDs of the stages that this one waits for.
+func (s Stage) Before() []string { return slices.Concat(s.Reads, s.Gates) }
+
+// Link identifies the stages of one experiment, which come in the order of the data. A stage's ID says everything that
+// its result follows from: its kind and version, its settings, its units and the IDs of what it reads, since the bytes
+// of these are not known before they are made. Stages of other experiments that have the same one are the same stage.
+// The name is in it as well: what a stage is to its experiment decides what people read of it. What it comes after is
+// not: an experiment that may not begin keeps no other one from it. It panics on a stage that is not among those before.
+func Link(stages []Stage) {
+	ids := map[string]string{}
+	for i := range stages {
+		s := &stages[i]
+		r := cache.NewRecipe("stage "+s.Kind, kinds[s.Kind].version).Text("name", s.Name).Text("settings", string(s.Settings)).Int("units", int64(s.Units))
+		s.Reads, s.Gates = nil, nil
+		for _, name := range s.Inputs {
+			s.Reads = append(s.Reads, earlier(ids, s, name))
+			r.Text(name, ids[name])
+		}
+		if s.After != "" {
+			s.Gates = []string{earlier(ids, s, s.After)}
+		}
+		s.ID = r.Key().String()
+		ids[s.Name] = s.ID
+	}
+}
+
+func earlier(ids map[string]string, s *Stage, name string) string {
+	id, ok := ids[name]
+	if !ok {
+		panic(fmt.Sprintf("transforms: stage %q waits for %q, which is not before it", s.Name, name))
+	}
+	return id
+}
 
 // NewStage makes a stage of a registered kind. It panics on an unknown kind or on settings of
 // another type than the kind's, which only a mistake in the caller can cause.

@@ -1,11 +1,11 @@
 package transforms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,13 +108,13 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 		return key, err
 	}
 	if ok {
-		u.ended(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Hit: true})
+		u.ended(Event{Stage: u.Stage.Name, ID: u.Stage.ID, Unit: u.Index, Key: key, Hit: true})
 		return key, nil
 	}
 	if err := u.room(ctx); err != nil {
 		return key, err
 	}
-	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Begins: true})
+	u.event(Event{Stage: u.Stage.Name, ID: u.Stage.ID, Unit: u.Index, Key: key, Begins: true})
 	var waited time.Duration
 	products, err := compute(gpu.WithWaited(gpu.WithProgress(ctx, u.share), &waited))
 	if err != nil {
@@ -132,7 +132,7 @@ func (u *Unit) Do(ctx context.Context, r *cache.Recipe, compute func(context.Con
 	if err := u.Store.Commit(ctx, r, outputs); err != nil {
 		return key, err
 	}
-	u.ended(Event{Stage: u.Stage.Name, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun) - waited})
+	u.ended(Event{Stage: u.Stage.Name, ID: u.Stage.ID, Unit: u.Index, Key: key, Bytes: bytes, Took: time.Since(begun) - waited})
 	return key, nil
 }
 
@@ -153,7 +153,8 @@ func load[T any](ctx context.Context, s cache.Store, o cache.Output, kind string
 // was found or committed; or, before that, that a unit was not found and begins to be computed, or how far
 // it is.
 type Event struct {
-	Stage  string
+	Stage  string // its name
+	ID     string // the stage's, of all that have that name
 	Unit   int
 	Key    cache.ActionKey
 	Hit    bool
@@ -164,10 +165,13 @@ type Event struct {
 	Note   string        // a message without a unit's end: "loading gemma-3-270m"
 
 	Warning bool // the note is one that even whoever asked for quiet must see
+
+	Err error // why the unit could not be computed, with its type; the others go on
 }
 
-// Ends reports an event that tells of the end of a unit or a stage, not of one that is at work.
-func (e Event) Ends() bool { return e.Note == "" && e.Part == 0 && !e.Begins }
+// Ends reports an event that tells of the end of a unit or a stage that is stored then, not of one that is at work or
+// failed.
+func (e Event) Ends() bool { return e.Note == "" && e.Part == 0 && !e.Begins && e.Err == nil }
 
 // A run is what the units of one run share within a process.
 type run struct {
@@ -178,36 +182,41 @@ type run struct {
 
 	elsewhere bool // it was begun by another process
 
-	mu    sync.Mutex
-	ended map[string]int   // units that this process has finished, by stage
-	err   error            // the first failure, typed: Beam carries errors between its parts as text
-	needs map[string]Stage // the stages that are not finished, by name
+	mu      sync.Mutex
+	ended   map[string]int   // units that this process has finished, by stage
+	stopped error            // what ended the run, typed: Beam carries errors between its parts as text
+	dead    error            // the first failure of a unit
+	needs   map[string]Stage // the stages that are not finished, by ID
+	users   map[Model]int    // how many of them run a model
+	graph   *graph
 }
 
 var runs sync.Map // run name → *run
 
 // Begin makes a run known to the units of this process: they stop when ctx is cancelled and report
-// to events, which may be called from several goroutines. Models that none of the run's stages needs any
-// more are closed, at the latest at its end. The returned function ends the run and gives the first typed error that a unit met.
-func Begin(ctx context.Context, name string, events func(Event), stages ...Stage) (end func() error) {
-	r := &run{name: name, events: events, needs: map[string]Stage{}}
+// to events, which may be called from several goroutines. The stages come in the order of the data. Models that none of
+// them needs any more are closed, at the latest at the run's end. The returned function ends the run and gives the
+// first typed errors: what stopped it, and what a unit alone failed with, which events were told of.
+func Begin(ctx context.Context, name string, events func(Event), stages ...Stage) (end func() (stopped, failed error)) {
+	r := &run{name: name, events: events, needs: map[string]Stage{}, users: map[Model]int{}, graph: newGraph(stages)}
 	for _, s := range stages {
-		r.needs[s.Name] = s
+		r.needs[s.ID] = s
+		for _, m := range s.Models() {
+			r.users[m]++
+		}
 	}
 	r.ctx, r.stop = context.WithCancel(ctx)
 	runs.Store(name, r)
-	return func() error {
+	return func() (stopped, failed error) {
 		runs.Delete(name)
 		closePanels(name)
 		r.stop()
-		for _, s := range stages { // of stages that were not finished
-			for _, m := range s.Models() {
-				closeModel(m)
-			}
-		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return r.err
+		for m := range r.users { // of stages that were not finished
+			closeModel(m)
+		}
+		return r.stopped, r.dead
 	}
 }
 
@@ -216,7 +225,7 @@ func lookupRun(ctx context.Context, name string) *run {
 	if r, ok := runs.Load(name); ok {
 		return r.(*run)
 	}
-	return &run{name: name, elsewhere: true, ctx: ctx, stop: func() {}, events: func(Event) {}}
+	return &run{name: name, elsewhere: true, ctx: ctx, stop: func() {}, events: func(Event) {}, graph: newGraph(nil)}
 }
 
 func (u *Unit) event(e Event) { u.run.events(e) }
@@ -227,7 +236,7 @@ func (u *Unit) ended(e Event) {
 	if u.run.ended == nil {
 		u.run.ended = map[string]int{}
 	}
-	u.run.ended[u.Stage.Name]++
+	u.run.ended[u.Stage.ID]++
 	u.run.mu.Unlock()
 	u.event(e)
 }
@@ -242,43 +251,61 @@ func (u *Unit) share(part float64) {
 		return
 	}
 	u.told = now
-	u.event(Event{Stage: u.Stage.Name, Unit: u.Index, Part: part})
+	u.event(Event{Stage: u.Stage.Name, ID: u.Stage.ID, Unit: u.Index, Part: part})
 }
 
 // note reports something worth a line while a unit is at work.
 func (u *Unit) note(format string, args ...any) {
-	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: fmt.Sprintf(format, args...)})
+	u.run.events(Event{Stage: u.Stage.Name, ID: u.Stage.ID, Unit: u.Index, Note: fmt.Sprintf(format, args...)})
 }
 
 // warn reports something that changes what the run can find.
 func (u *Unit) warn(text string) {
-	u.run.events(Event{Stage: u.Stage.Name, Unit: u.Index, Note: text, Warning: true})
+	u.run.events(Event{Stage: u.Stage.Name, ID: u.Stage.ID, Unit: u.Index, Note: text, Warning: true})
 }
 
 // finished closes the models that were opened for a stage and that no other one of the run needs.
-func (r *run) finished(stage string) {
+func (r *run) finished(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	done, ok := r.needs[stage]
+	done, ok := r.needs[id]
 	if !ok {
 		return
 	}
-	delete(r.needs, stage)
+	delete(r.needs, id)
 	for _, m := range done.Models() {
-		if !slices.ContainsFunc(slices.Collect(maps.Values(r.needs)), func(s Stage) bool { return slices.Contains(s.Models(), m) }) {
+		if r.users[m]--; r.users[m] == 0 {
+			delete(r.users, m)
 			closeModel(m)
 		}
 	}
 }
 
-// keep remembers the first error of the run that is not its own interruption.
+// keep remembers the first error that ended the run and is not its own interruption.
 func (r *run) keep(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err == nil {
-		r.err = err
+	r.stopped = cmp.Or(r.stopped, err)
+}
+
+// failed tells of a unit that could not be computed. If none could with the stage's settings, what only experiments
+// with these settings need is not computed either.
+func (r *run) failed(s Stage, unit int, err error) {
+	r.mu.Lock()
+	r.dead = cmp.Or(r.dead, err)
+	if hopeless(err) {
+		r.graph.giveUp(s.ID)
 	}
+	r.mu.Unlock()
+	r.events(Event{Stage: s.Name, ID: s.ID, Unit: unit, Err: err})
+}
+
+// idle reports a stage that would be computed for nothing.
+func (r *run) idle(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.graph.idle[id]
 }

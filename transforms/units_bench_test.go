@@ -26,17 +26,17 @@ func BenchmarkUnits(b *testing.B) {
 				if place == "memory" {
 					at, benchStore = "bench://"+b.Name(), cache.NewMemory()
 				}
-				stages := 0
 				run := func(text string) {
-					stages++
-					end := Begin(b.Context(), text, func(Event) {})
+					stages := []Stage{toyStage(text, units, toy{})}
+					Link(stages)
+					end := Begin(b.Context(), text, func(Event) {}, stages...)
 					p, s := beam.NewPipelineWithRoot()
-					Apply(s, Env{Run: text, Cache: at}, toyStage(text, units, toy{}), nil, nil)
+					Apply(s, Env{Run: text, Cache: at}, stages[0], nil, nil)
 					if _, err := beam.Run(b.Context(), runner, p); err != nil {
 						b.Fatal(err)
 					}
-					if err := end(); err != nil {
-						b.Fatal(err)
+					if stopped, failed := end(); stopped != nil || failed != nil {
+						b.Fatal(stopped, failed)
 					}
 				}
 				text := ""

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -259,7 +260,7 @@ func plantedStages(width, pairs int, personas []string) []Stage {
 		NewStage("cosines", "cosines", Cosines{Conditions: carried, Personas: personas, Seed: 1, Widths: widths}, 1,
 			"fit", "personas.source", "personas.target", "fit.held_out"),
 	}
-	stages[len(stages)-1].After = []string{"vectors"} // one at a time, to see what each takes
+	stages[len(stages)-1].After = "vectors" // one at a time, to see what each takes
 	return stages
 }
 
@@ -310,10 +311,11 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 		}
 		m.stages = append(m.stages, s)
 		clock, cpu, disk, written = time.Now(), cputime.Now(), now, 0
-	}, stages...)
+	})
 	p, s := beam.NewPipelineWithRoot()
 	built := map[string]beam.PCollection{}
 	for _, stage := range stages {
+		stage = byName(stage)
 		var open []beam.PCollection
 		for _, in := range stage.Before() {
 			if of, ok := built[in]; ok {
@@ -323,7 +325,7 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 		built[stage.Name] = Apply(s, env, stage, known, open)
 	}
 	_, err = beam.Run(t.Context(), "direct", p)
-	if ended := end(); ended != nil || err != nil || len(m.stages) != len(stages) {
+	if ended := cmp.Or(end()); ended != nil || err != nil || len(m.stages) != len(stages) {
 		t.Fatalf("%d of %d stages were committed: %v, %v", len(m.stages), len(stages), ended, err)
 	}
 	return m

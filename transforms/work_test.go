@@ -184,6 +184,9 @@ func TestModelsThatNobodyNeedsAreClosed(t *testing.T) {
 	}
 	capture := Capture{Model: m, Layer: 1, Positions: "last"}
 	stages := []Stage{NewStage("capture.target", "capture", capture, 1, "pairs"), NewStage("personas.target", "personas", Personas{Capture: capture}, 1), NewStage("fit", "fit", Fit{}, 1, "gram")}
+	for i, s := range stages {
+		stages[i] = byName(s)
+	}
 	end := Begin(t.Context(), t.Name(), func(Event) {}, stages...)
 	defer end()
 	r := lookupRun(t.Context(), t.Name())

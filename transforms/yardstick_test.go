@@ -94,7 +94,7 @@ func TestTheGateStopsWhatCanShowNothing(t *testing.T) {
 			_, err := gate(t.Context(), u, s)
 			if refused := c.refuses && measure == trial.MeasureTrait; refused != errors.Is(err, ErrNoScale) || !refused && err != nil {
 				t.Errorf("%s, %s: %v; want it refused: %t", c.name, measure, err, refused)
-			} else if refused && (!strings.Contains(err.Error(), "\n  a: no trait scorer") || !strings.Contains(err.Error(), "\n  b: the model's unsteered texts score 0.00, ") || !infrastructure(err)) {
+			} else if refused && (!strings.Contains(err.Error(), "\n  a: no trait scorer") || !strings.Contains(err.Error(), "\n  b: the model's unsteered texts score 0.00, ") || !hopeless(err)) {
 				t.Errorf("%s, %s: %v; want each persona's reason, and the run stopped", c.name, measure, err)
 			} else if warned := slices.DeleteFunc(slices.Clone(said), func(ev Event) bool { return !ev.Warning }); !refused && len(warned) != c.warns {
 				t.Errorf("%s, %s: %v, want %d warnings", c.name, measure, warned, c.warns)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,8 +29,9 @@ type progress struct {
 	live  bool
 
 	mu    sync.Mutex
-	steps []pipelines.Step
-	done  map[string]int // units finished, by stage
+	all   *pipelines.Plan
+	steps map[string]pipelines.Step // by the stage's ID, as all that follows
+	done  map[string]int            // units finished
 	began map[string]time.Time
 	rest  *remaining
 	note  string    // the stage that is at work
@@ -39,11 +41,11 @@ type progress struct {
 }
 
 // newBar measures how fast the machine is, if there is anything to be done and to be shown of it.
-func (a *app) newBar(ctx context.Context, quiet bool, e *pipelines.Experiment, plan *pipelines.Plan) (*progress, error) {
+func (a *app) newBar(ctx context.Context, quiet bool, s *pipelines.Sweep, plan *pipelines.Plan) (*progress, error) {
 	var costs pipelines.Costs
 	if !quiet {
 		var err error
-		if costs, err = e.Costs(ctx, plan); err != nil {
+		if costs, err = s.Costs(ctx, plan); err != nil {
 			return nil, err
 		}
 	}
@@ -51,7 +53,11 @@ func (a *app) newBar(ctx context.Context, quiet bool, e *pipelines.Experiment, p
 }
 
 func newProgress(w *screen, quiet bool, plan *pipelines.Plan, rest *remaining) *progress {
-	return &progress{w: w, quiet: quiet, steps: plan.Steps, done: map[string]int{}, began: map[string]time.Time{}, rest: rest, said: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
+	steps := map[string]pipelines.Step{}
+	for _, s := range plan.Steps {
+		steps[s.Stage.ID] = s
+	}
+	return &progress{w: w, quiet: quiet, all: plan, steps: steps, done: map[string]int{}, began: map[string]time.Time{}, rest: rest, said: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
 }
 
 // plan says what will be done and why, one line a stage.
@@ -59,14 +65,18 @@ func (p *progress) plan() {
 	if p.quiet {
 		return
 	}
-	hits, todo := 0, 0
-	for _, s := range p.steps {
-		switch s.State {
-		case pipelines.Hit:
-			hits++
+	todo := 0
+	for _, steps := range p.all.ByName() {
+		left := slices.DeleteFunc(slices.Clone(steps), func(s pipelines.Step) bool {
+			return s.State != pipelines.Run && s.State != pipelines.Open
+		})
+		todo += len(left)
+		switch s := steps[0]; {
+		case len(steps) > 1:
+			p.w.line("%-16s %s", s.Stage.Name, strings.TrimSuffix(report.States(steps)+"; "+report.Reasons(left), "; "))
+		case s.State == pipelines.Hit:
 			p.w.line("%-16s hit   %s", s.Stage.Name, s.Key.Short())
-		case pipelines.Run, pipelines.Open:
-			todo++
+		case len(left) > 0:
 			p.w.line("%-16s %-5s %d unit%s; %s", s.Stage.Name, s.State, s.Stage.Units, plural(s.Stage.Units), strings.Join(s.Why, "; "))
 		}
 	}
@@ -93,24 +103,28 @@ func (p *progress) event(ev pipelines.Event) {
 		p.line("warning: %s", ev.Note)
 		return
 	}
-	step, ok := p.step(ev.Stage)
+	step, ok := p.steps[ev.ID]
 	if !ok || p.quiet {
 		return
 	}
 	now := time.Now()
-	if _, ok := p.began[ev.Stage]; !ok {
-		p.began[ev.Stage] = now.Add(-ev.Took)
+	if _, ok := p.began[ev.ID]; !ok {
+		p.began[ev.ID] = now.Add(-ev.Took)
 	}
 	p.rest.event(ev, now)
 	switch {
+	case ev.Err != nil:
+		if at := p.where(ev.ID); at != "" { // else the run ends with it
+			p.line("%-16s failed%s: %v", ev.Stage, at, ev.Err)
+		}
 	case ev.Note != "":
-		p.line("%-16s %s", ev.Stage, ev.Note)
+		p.line("%-16s %s%s", ev.Stage, ev.Note, p.where(ev.ID))
 	case ev.Unit < 0:
-		p.line("%-16s done  %s  %d unit%s, %s", ev.Stage, ev.Key.Short(), step.Stage.Units, plural(step.Stage.Units), time.Since(p.began[ev.Stage]).Round(100*time.Millisecond))
+		p.line("%-16s done  %s  %d unit%s, %s%s", ev.Stage, ev.Key.Short(), step.Stage.Units, plural(step.Stage.Units), time.Since(p.began[ev.ID]).Round(100*time.Millisecond), p.where(ev.ID))
 	default:
-		p.note = ev.Stage
+		p.note = ev.ID
 		if ev.Ends() {
-			p.done[ev.Stage]++
+			p.done[ev.ID]++
 		}
 		if !p.live && now.Sub(p.said) >= sayEvery {
 			p.said = now
@@ -124,7 +138,7 @@ const sayEvery = time.Minute
 
 // count says how many units of a stage are done.
 func (p *progress) count(s pipelines.Step) string {
-	return fmt.Sprintf("%d/%d", p.done[s.Stage.Name], s.Stage.Units)
+	return fmt.Sprintf("%d/%d", p.done[s.Stage.ID], s.Stage.Units)
 }
 
 // left says how long the run still takes.
@@ -132,13 +146,12 @@ func (p *progress) left(now time.Time) string {
 	return ", about " + pipelines.Roughly(p.rest.left(now).Seconds()) + " left"
 }
 
-func (p *progress) step(name string) (pipelines.Step, bool) {
-	for _, s := range p.steps {
-		if s.Stage.Name == name {
-			return s, true
-		}
+// where says of which cells of a sweep a stage is.
+func (p *progress) where(id string) string {
+	if at := p.all.Where(id); at != "" {
+		return " (" + at + ")"
 	}
-	return pipelines.Step{}, false
+	return ""
 }
 
 // line prints a whole line above the live one.
@@ -174,8 +187,8 @@ func (p *progress) redraw() {
 
 func (p *progress) draw() {
 	units := ""
-	if s, ok := p.step(p.note); ok {
-		units = " " + p.note + " " + p.count(s)
+	if s, ok := p.steps[p.note]; ok {
+		units = " " + s.Stage.Name + " " + p.count(s)
 	}
 	p.w.control(eraseLine)
 	p.drawn = true
@@ -204,12 +217,12 @@ func (p *progress) end() {
 }
 
 // summary says what was done in all.
-func (p *progress) summary(r *pipelines.Result, took time.Duration) {
+func (p *progress) summary(stages []pipelines.StageRecord, took time.Duration) {
 	if p.quiet {
 		return
 	}
 	ran, hits, units, found := 0, 0, 0, 0
-	for _, s := range r.Stages {
+	for _, s := range stages {
 		units, found = units+s.Ran, found+s.Hits
 		switch s.State {
 		case pipelines.Hit:
@@ -219,14 +232,14 @@ func (p *progress) summary(r *pipelines.Result, took time.Duration) {
 		}
 	}
 	if ran == 0 {
-		p.w.line("%d stages: %d hits; nothing had to be done (%s)", len(r.Stages), hits, took.Round(time.Millisecond))
+		p.w.line("%d stages: %d hits; nothing had to be done (%s)", len(stages), hits, took.Round(time.Millisecond))
 		return
 	}
-	p.w.line("%d stages: %d hits, %d ran in %s; units: %d computed, %d found", len(r.Stages), hits, ran, took.Round(100*time.Millisecond), units, found)
+	p.w.line("%d stages: %d hits, %d ran in %s; units: %d computed, %d found", len(stages), hits, ran, took.Round(100*time.Millisecond), units, found)
 }
 
-// place says where the results are, and which run run.json tells of if it is not this one.
-func (p *progress) place(dir string, kept bool) {
+// place says where the results are, which page shows them, and which run run.json tells of if it is not this one.
+func (p *progress) place(what, dir, page string, kept bool) {
 	if p.quiet {
 		return
 	}
@@ -234,8 +247,8 @@ func (p *progress) place(dir string, kept bool) {
 		dir = full
 	}
 	// A folder is not broken, so that it can be copied.
-	fmt.Fprintf(p.w, "results: report.json, rows.jsonl and run.json in %s\n", dir)
-	fmt.Fprintf(p.w, "report: open %s in a browser\n", filepath.Join(dir, report.Page))
+	fmt.Fprintf(p.w, "results: %s in %s\n", what, dir)
+	fmt.Fprintf(p.w, "report: open %s in a browser\n", filepath.Join(dir, page))
 	if kept {
 		p.w.line("run.json is left as it was: it tells of the run that made these results")
 	}

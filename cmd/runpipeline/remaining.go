@@ -29,7 +29,7 @@ type remaining struct {
 }
 
 type unitName struct {
-	stage string
+	stage string // its ID
 	unit  int
 }
 
@@ -69,7 +69,7 @@ func newRemaining(costs pipelines.Costs, now time.Time) *remaining {
 
 // event takes note of how much of a unit is done.
 func (r *remaining) event(ev pipelines.Event, now time.Time) {
-	u := r.units[unitName{ev.Stage, ev.Unit}]
+	u := r.units[unitName{ev.ID, ev.Unit}]
 	if u == nil || ev.Note != "" || ev.Begins {
 		return
 	}

@@ -84,23 +84,23 @@ func play(t *testing.T, stages []played, rise float64) {
 	for _, s := range stages {
 		for unit := range s.units {
 			if unit < s.found {
-				r.event(pipelines.Event{Stage: s.stage, Unit: unit, Hit: true}, at(now))
+				r.event(pipelines.Event{ID: s.stage, Unit: unit, Hit: true}, at(now))
 				continue
 			}
 			end := now + s.took
-			r.event(pipelines.Event{Stage: s.stage, Unit: unit, Begins: true}, at(now))
+			r.event(pipelines.Event{ID: s.stage, Unit: unit, Begins: true}, at(now))
 			look()
 			for part := .1; part < .95; part += .1 {
 				for ; now+1 < end-s.took*(1-part); now++ {
 					look()
 				}
-				r.event(pipelines.Event{Stage: s.stage, Unit: unit, Part: part}, at(end-s.took*(1-part)))
+				r.event(pipelines.Event{ID: s.stage, Unit: unit, Part: part}, at(end-s.took*(1-part)))
 			}
 			for ; now+1 < end; now++ {
 				look()
 			}
 			now = end
-			r.event(pipelines.Event{Stage: s.stage, Unit: unit}, at(now))
+			r.event(pipelines.Event{ID: s.stage, Unit: unit}, at(now))
 			look()
 		}
 	}

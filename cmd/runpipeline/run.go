@@ -66,13 +66,32 @@ func (x *experimentFlags) load(ctx context.Context, metadataOnly bool) (*pipelin
 	return experiment(ctx, c, metadataOnly)
 }
 
+// sweep reads the configurations and finds the models of all of them.
+func (x *experimentFlags) sweep(ctx context.Context, metadataOnly bool) (*pipelines.Sweep, error) {
+	set, err := x.device.settings()
+	if err != nil {
+		return nil, err
+	}
+	cells, err := pipelines.LoadSweep(ctx, x.config, append(slices.Clone(x.set), set...))
+	if err != nil {
+		return nil, err
+	}
+	s, err := pipelines.NewSweep(ctx, cells, metadataOnly)
+	return s, noDevice(err, cells[0].Config)
+}
+
 // experiment finds a configuration's device and models.
 func experiment(ctx context.Context, c pipelines.Config, metadataOnly bool) (*pipelines.Experiment, error) {
 	e, err := pipelines.NewExperiment(ctx, c, metadataOnly)
+	return e, noDevice(err, c)
+}
+
+// noDevice says what helps without a device.
+func noDevice(err error, c pipelines.Config) error {
 	if errors.Is(err, pipelines.ErrNoDevice) && !errors.Is(err, pipelines.ErrConfig) {
-		err = hinted{err, "what is stored of a run on it is found without it by -device TEXT, where TEXT is what its recipes have: " + deviceTexts(c)}
+		return hinted{err, "what is stored of a run on it is found without it by -device TEXT, where TEXT is what its recipes have: " + deviceTexts(c)}
 	}
-	return e, err
+	return err
 }
 
 // deviceTexts says what to write for a device that is not here.
@@ -134,11 +153,12 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := x.load(ctx, false)
+	s, err := x.sweep(ctx, false)
 	if err != nil {
 		return err
 	}
-	if err := writable(e.OutputDir); err != nil {
+	dir := s.Cells[0].Config.OutputDir // no cell has another
+	if err := writable(dir); err != nil {
 		return err
 	}
 	store, err := cache.Open(ctx, o.Cache)
@@ -146,13 +166,15 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		return storeProblem(err)
 	}
 	if !x.quiet {
-		a.deviceLine(e.DeviceLine())
+		for _, text := range s.DeviceLines() {
+			a.deviceLine(text)
+		}
 	}
-	plan, err := e.Plan(ctx, store)
+	plan, err := s.Plan(ctx, store)
 	if err != nil {
 		return err
 	}
-	if err := e.CanRun(plan); err != nil {
+	if err := s.CanRun(plan); err != nil {
 		return err
 	}
 	trace, err := openTrace(x.trace)
@@ -160,11 +182,39 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	defer trace.close()
-	if !plan.Done() {
-		a.warn(e.Warning())
-		a.warn(pipelines.RunnerWarning(x.runner))
+	if err := a.remarks(ctx, s, plan, x.runner); err != nil {
+		return err
 	}
-	vocabularies, err := e.VocabularyWarnings(ctx)
+	bar, err := a.newBar(ctx, x.quiet, s, plan)
+	if err != nil {
+		return err
+	}
+	bar.plan()
+	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
+	begun := time.Now()
+	done, err := s.Run(ctx, o)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	if s.Named() {
+		err = a.finishSweep(ctx, &x, s, done, bar, took)
+	} else {
+		err = a.finishRun(ctx, &x, s, done, bar, took)
+	}
+	return cmp.Or(err, trace.close())
+}
+
+// remarks says what there is to know before a run.
+func (a *app) remarks(ctx context.Context, s *pipelines.Sweep, plan *pipelines.Plan, runner string) error {
+	if !plan.Done() {
+		for _, text := range s.Warnings() {
+			a.warn(text)
+		}
+		a.warn(pipelines.RunnerWarning(runner))
+	}
+	vocabularies, err := s.VocabularyWarnings(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,40 +222,40 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		a.warn(text)
 	}
 	if !plan.Done() {
-		a.notes(e.Notes())
-		if text := e.JudgeNote(plan); text != "" {
-			a.notes([]string{text})
-		}
-		for _, text := range e.Doubts() {
+		a.notes(s.Notes())
+		a.notes(s.JudgeNotes(plan))
+		for _, text := range s.Doubts() {
 			a.stderr.line("warning: %s", text)
 		}
 	}
-	bar, err := a.newBar(ctx, x.quiet, e, plan)
+	return nil
+}
+
+// finishRun writes and prints the results of an experiment alone.
+func (a *app) finishRun(ctx context.Context, x *runFlags, s *pipelines.Sweep, done *pipelines.SweepResult, bar *progress, took time.Duration) error {
+	result, err := done.Cells[0].Load(ctx)
 	if err != nil {
 		return err
 	}
-	bar.plan()
-	o.Progress = func(ev pipelines.Event) { bar.event(ev); trace.event(ev) }
-	begun := time.Now()
-	result, err := e.Run(ctx, o)
-	bar.end()
+	dir := s.Cells[0].Config.OutputDir
+	kept, err := writeResults(dir, result, recordOf(s.Experiments[0], result, took))
 	if err != nil {
 		return err
 	}
-	took := time.Since(begun)
-	kept, err := writeResults(e.OutputDir, result, runRecord{Version: builtFrom(), Experiment: result.Plan.Last().Key.String(),
-		Seconds: took.Round(time.Millisecond).Seconds(), Device: e.DeviceText(), Config: e.Config, Stages: result.Stages})
-	if err != nil {
-		return err
-	}
-	bar.summary(result, took)
+	bar.summary(result.Stages, took)
 	if x.json {
 		_, err = a.stdout.Write(result.Report)
 	} else {
 		err = report.Table(a.stdout, result.Report, result.Texts, a.stdout.width())
 	}
-	bar.place(e.OutputDir, kept)
-	return cmp.Or(err, trace.close())
+	bar.place("report.json, rows.jsonl and run.json", dir, report.Page, kept)
+	return err
+}
+
+// recordOf is what a run did for an experiment.
+func recordOf(e *pipelines.Experiment, r *pipelines.Result, took time.Duration) runRecord {
+	return runRecord{Version: builtFrom(), Experiment: r.Plan.Last().Key.String(),
+		Seconds: took.Round(time.Millisecond).Seconds(), Device: e.DeviceText(), Config: e.Config, Stages: r.Stages}
 }
 
 // notes tells what was passed over.
@@ -295,26 +345,28 @@ func planCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := x.load(ctx, true)
+	s, err := x.sweep(ctx, true)
 	if err != nil {
 		return err
 	}
 	if !x.quiet {
-		a.deviceLine(e.DeviceLine())
+		for _, text := range s.DeviceLines() {
+			a.deviceLine(text)
+		}
 	}
 	store, err := openForPlan(ctx, o.Cache)
 	if err != nil {
 		return storeProblem(err)
 	}
-	plan, err := e.Plan(ctx, store)
+	plan, err := s.Plan(ctx, store)
 	if err != nil {
 		return err
 	}
-	costs, err := e.Costs(ctx, plan)
+	costs, err := s.Costs(ctx, plan)
 	if err != nil {
 		return err
 	}
-	facts, err := e.Facts(ctx, store, plan, costs)
+	facts, err := s.Facts(ctx, store, plan, costs)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
@@ -21,8 +22,8 @@ func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs pipel
 	p.columns(rows)
 	p.line("")
 	rows = [][]string{{"stage", "state", "units", "time", "why"}}
-	for _, s := range plan.Steps {
-		rows = append(rows, []string{s.Stage.Name, string(s.State), fmt.Sprint(s.Stage.Units), took(costs, s.Stage.Name), strings.Join(s.Why, "; ")})
+	for _, steps := range plan.ByName() {
+		rows = append(rows, planned(steps, costs))
 	}
 	p.columns(rows)
 	p.line("")
@@ -34,12 +35,58 @@ func Plan(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs pipel
 	return p.err
 }
 
-// took is what the units of a stage are expected to take, or nothing.
-func took(costs pipelines.Costs, stage string) string {
-	if _, ok := costs[stage]; !ok {
+// planned is the line of a stage, or of all stages of a sweep that have its name.
+func planned(steps []pipelines.Step, costs pipelines.Costs) []string {
+	one := steps[0]
+	if len(steps) == 1 {
+		return []string{one.Stage.Name, string(one.State), fmt.Sprint(one.Stage.Units), took(costs, one), strings.Join(one.Why, "; ")}
+	}
+	units := 0
+	for _, s := range steps {
+		units += s.Stage.Units
+	}
+	return []string{one.Stage.Name, States(steps), fmt.Sprint(units), took(costs, steps...), Reasons(steps)}
+}
+
+// States counts the states of stages: "3 hit, 2 run".
+func States(steps []pipelines.Step) string {
+	plan := pipelines.Plan{Steps: steps}
+	var parts []string
+	for _, state := range []pipelines.State{pipelines.Hit, pipelines.Run, pipelines.Open, pipelines.Unneeded} {
+		if n := plan.Count(state); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Reasons says why stages are in their states, each reason once and only the first ones.
+func Reasons(steps []pipelines.Step) string {
+	const most = 2
+	var all []string
+	for _, s := range steps {
+		if text := strings.Join(s.Why, "; "); text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	if more := len(all) - most; more > 0 {
+		all = append(all[:most], fmt.Sprintf("%d more reasons", more))
+	}
+	return strings.Join(all, "; or ")
+}
+
+// took is what the units of stages are expected to take, or nothing.
+func took(costs pipelines.Costs, steps ...pipelines.Step) string {
+	seconds, any := 0., false
+	for _, s := range steps {
+		if _, ok := costs[s.Stage.ID]; ok {
+			seconds, any = seconds+costs.Of(s.Stage.ID), true
+		}
+	}
+	if !any {
 		return ""
 	}
-	return pipelines.Roughly(costs.Of(stage))
+	return pipelines.Roughly(seconds)
 }
 
 // PlanJSON writes the same for machines: "facts" by name, several of one name as lines of one text, and
@@ -51,6 +98,7 @@ func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs p
 		Units int             `json:"units"`
 		Key   string          `json:"key,omitempty"` // of a hit or a run; that of an open stage is not known yet
 		Why   []string        `json:"why,omitempty"`
+		Cells string          `json:"cells,omitempty"` // of a sweep that have the stage, if not all have
 
 		Seconds float64 `json:"seconds,omitempty"` // that it is expected to take, if it has to be computed
 	}
@@ -66,7 +114,7 @@ func PlanJSON(w io.Writer, facts []pipelines.Fact, plan *pipelines.Plan, costs p
 		out.Facts[f.Name] = f.Value
 	}
 	for _, s := range plan.Steps {
-		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why, Seconds: math.Round(1000*costs.Of(s.Stage.Name)) / 1000}
+		one := step{Stage: s.Stage.Name, State: s.State, Units: s.Stage.Units, Why: s.Why, Cells: plan.Where(s.Stage.ID), Seconds: math.Round(1000*costs.Of(s.Stage.ID)) / 1000}
 		if s.State == pipelines.Hit || s.State == pipelines.Run {
 			one.Key = s.Key.String()
 		}

@@ -237,7 +237,9 @@ func TestLengthsFollowTheUnit(t *testing.T) {
 
 // TestPlan prints a plan with a stage in every state.
 func TestPlan(t *testing.T) {
-	stage := func(name string, units int) transforms.Stage { return transforms.Stage{Name: name, Units: units} }
+	stage := func(name string, units int) transforms.Stage {
+		return transforms.Stage{Name: name, ID: name, Units: units}
+	}
 	plan := &pipelines.Plan{Steps: []pipelines.Step{
 		{Stage: stage("pairs", 1), State: pipelines.Hit, Key: cache.ActionKey{1}},
 		{Stage: stage("gram", 10), State: pipelines.Unneeded},

@@ -117,7 +117,7 @@ var transformMutants = []Mutant{
 		Old: `at = append(at, p)`, New: `at = append(at, max(0, p-1))`,
 		Wrong: "pairs are of tokens that do not end on the same character", Tests: "TestCaptureReadsTheTokenThatEndsThere"},
 	{Name: "apply/the collector doubles matrices", File: "transforms/apply.go",
-		Old: `if w := k.work(settings, u.Index); w.Pace == Algebra {`, New: `if w := k.work(settings, u.Index); w.Pace == Writing {`,
+		Old: `if u.work = k.work(settings, u.Index); u.work.Pace == Algebra {`, New: `if u.work = k.work(settings, u.Index); u.work.Pace == Writing {`,
 		Wrong: "a fit takes a third more memory than a plan says", Tests: "TestTheCollectorKnowsOfMatrices"},
 	{Name: "refit/what resembles in place of the rest", File: "transforms/refit.go",
 		Old: `g.Complement(total)`, New: `total.Complement(total)`,
