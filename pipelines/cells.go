@@ -8,12 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"io/fs"
 
 	"github.com/persona-transfer/runpipeline/format/strictjson"
 )
