@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"strings"
+
+	"github.com/persona-transfer/runpipeline/cache"
 )
 
 // external tells flags of a runner whose workers come from a pool that somebody started.
@@ -38,11 +40,13 @@ func CheckStore(o Options) (problems Problems) {
 	return Problems{text}
 }
 
-// local tells a store that other machines do not see. A folder's location is an absolute path, in which no
-// scheme can be.
+// local tells a store that other machines do not see.
 func local(location string) bool {
-	scheme, _, ok := strings.Cut(location, "://")
-	return !ok || scheme == "file" || scheme == "mem"
+	switch cache.Scheme(location) {
+	case "", "file", "mem":
+		return true
+	}
+	return false
 }
 
 // onThisMachine tells workers that share this machine's files: those of this process, and those of a job
@@ -70,7 +74,7 @@ func loopback(address string) bool {
 }
 
 // setFlags gives Beam its flags. forget must be called when the job has ended.
-func setFlags(o Options) (forget func(), err error) {
+func setFlags(o Options, run string) (forget func(), err error) {
 	forget = func() {}
 	if inProcess(o.Runner) {
 		return forget, nil
@@ -78,6 +82,11 @@ func setFlags(o Options) (forget func(), err error) {
 	for name, value := range o.Beam {
 		if err := flag.Set(name, value); err != nil {
 			return forget, Problems{fmt.Sprintf("-beam %s=%s: %v", name, value, err)}
+		}
+	}
+	if o.Beam["job_name"] == "" {
+		if err := flag.Set("job_name", jobName(run)); err != nil {
+			return forget, err
 		}
 	}
 	if external(o.Beam) && o.Beam["worker_binary"] == "" {

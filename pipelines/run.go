@@ -33,6 +33,10 @@ type Options struct {
 	Runner   string            // one of Runners
 	Beam     map[string]string // the runner's own flags, such as endpoint
 	Progress func(Event)       // called from one goroutine at a time
+
+	FlinkREST string        // where Flink's own interface is, http://host:port; "": not known
+	Stall     time.Duration // how long a remote run may go on without anything happening; 0: for ever
+	Tell      func(string)  // is told what was done about a remote job, a line at a time; nil: nobody is
 }
 
 // An Event is progress: a unit is under way, was found or computed, or a stage was committed (Unit −1).
@@ -123,11 +127,15 @@ func (s *Sweep) Run(ctx context.Context, o Options) (*SweepResult, error) {
 		if err := s.repeatWarnings(ctx, store, plan, o.Progress); err != nil {
 			return nil, err
 		}
-		if err := s.execute(ctx, store, plan, o, record); err != nil {
-			return nil, err
+		failure := s.execute(ctx, store, plan, o, record)
+		if failure != nil && (inProcess(o.Runner) || ctx.Err() != nil) {
+			return nil, failure
 		}
 		if plan, err = s.Plan(ctx, store); err != nil {
 			return nil, err
+		}
+		if failure != nil && !plan.Done() { // else what failed was tried again
+			return nil, failure
 		}
 	}
 	done := &SweepResult{Plan: plan, Stages: record.list(before, plan)}
@@ -168,13 +176,14 @@ func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Op
 	}
 	running.Lock()
 	defer running.Unlock()
-	forget, err := setFlags(o)
+	name := runName()
+	forget, err := setFlags(o, name)
 	if err != nil {
 		return err
 	}
 	defer forget()
 	initBeam(o.Runner)
-	env := transforms.Env{Run: runName(), Cache: o.Cache, Retries: !inProcess(o.Runner)}
+	env := transforms.Env{Run: name, Cache: o.Cache, Retries: !inProcess(o.Runner)}
 	p, root := beam.NewPipelineWithRoot()
 	build(root, env, plan)
 	if o.Runner == "direct" {
@@ -182,20 +191,27 @@ func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Op
 			return err
 		}
 	}
-	end := transforms.Begin(ctx, env.Run, func(ev Event) { rec.add(ev, o.Progress) }, plan.missing()...)
-	beamCtx := ctx
-	if inProcess(o.Runner) { // an interruption stops the units, and the pipeline runs empty
-		beamCtx = context.WithoutCancel(ctx)
+	tell := func(ev Event) { rec.add(ev, o.Progress) }
+	end := func() (stopped, failed error) { return nil, nil }
+	if inProcess(o.Runner) || strings.EqualFold(o.Beam["environment_type"], "loopback") { // units are computed here
+		end = transforms.Begin(ctx, env.Run, tell, plan.missing()...)
 	}
-	_, beamErr := beam.Run(beamCtx, o.Runner, p)
+	var runnerErr error
+	if inProcess(o.Runner) { // an interruption stops the units, and the pipeline runs empty
+		if _, runnerErr = beam.Run(context.WithoutCancel(ctx), o.Runner, p); runnerErr != nil {
+			runnerErr = fmt.Errorf("%s runner: %w", o.Runner, runnerErr)
+		}
+	} else {
+		runnerErr = typed(follow(ctx, o, store, env.Run, p, tell))
+	}
 	stopped, _ := end() // what failed alone is in rec
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case stopped != nil:
 		return fmt.Errorf("%w: %w", ErrStage, stopped)
-	case beamErr != nil:
-		return fmt.Errorf("%w: %s runner: %w", ErrStage, o.Runner, beamErr)
+	case runnerErr != nil:
+		return fmt.Errorf("%w: %w", ErrStage, runnerErr)
 	}
 	return nil
 }
@@ -254,10 +270,11 @@ func build(s beam.Scope, env transforms.Env, plan *Plan) {
 	}
 }
 
+// runName names a run: later ones come later, and no two are alike.
 func runName() string {
-	var b [8]byte
+	var b [4]byte
 	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+	return time.Now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
 }
 
 // checkTexts reports prompts and persona texts that a model reads as nothing, before any work.

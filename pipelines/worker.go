@@ -40,7 +40,7 @@ func Work(args []string) {
 // the next. address is host:port; port 0 takes a free one. Folders are where the models lie that a job
 // names as folders or files of another machine.
 func ListenPool(address string, folders []string, told func(string)) (*pool.Pool, error) {
-	initBeam("flink")
+	initBeam("direct") // whose log is kept as short: what fails is written down for the run that it is of
 	transforms.FindModelsIn(folders)
 	return pool.Listen(address, pool.Goroutines, told)
 }

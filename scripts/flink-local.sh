@@ -15,7 +15,8 @@
 # a second apart; lines "key: value" in FLINK_OPTS, separated by ";", are added to Flink's configuration or
 # replace lines of it. Jars are kept in FLINK_CACHE (default: the user's cache folder).
 set -euo pipefail
-pom=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/flink/pom.xml
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+pom=$here/flink/pom.xml
 mode=local tms=1 slots=2 work='' cache=${FLINK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/runpipeline-flink}
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64; }
 while getopts m:t:s:w: o; do case $o in
@@ -106,13 +107,13 @@ await() {
 	return 1
 }
 
-master='[local]' classpath="$jars/*"
+master='[local]' classpath="$jars/*" server=org.apache.beam.runners.flink.FlinkJobServerDriver
 # taskmanager NAME starts one, also again under the name of one that was killed.
 taskmanager() {
-	jvm "$1" 1g org.apache.flink.runtime.taskexecutor.TaskManagerRunner --configDir "$work/conf" \
+	jvm "$1" 1300m org.apache.flink.runtime.taskexecutor.TaskManagerRunner --configDir "$work/conf" \
 		-Djobmanager.rpc.port="$(cat "$work/rpc")" -Dtaskmanager.resource-id="$1" -Dtaskmanager.cpu.cores="$slots" \
 		-Dtaskmanager.memory.task.heap.size=384m -Dtaskmanager.memory.task.off-heap.size=0m \
-		-Dtaskmanager.memory.network.min=64m -Dtaskmanager.memory.network.max=64m -Dtaskmanager.memory.managed.size=64m \
+		-Dtaskmanager.memory.network.min=512m -Dtaskmanager.memory.network.max=512m -Dtaskmanager.memory.managed.size=64m \
 		-Dtaskmanager.memory.framework.heap.size=128m -Dtaskmanager.memory.framework.off-heap.size=128m \
 		-Dtaskmanager.memory.jvm-metaspace.size=256m -Dtaskmanager.memory.jvm-overhead.min=128m -Dtaskmanager.memory.jvm-overhead.max=128m
 }
@@ -124,8 +125,13 @@ if [ "$mode" = cluster ]; then
 	for i in $(seq "$tms"); do await "tm$i" '(Successful registration at resource manager)' >/dev/null; done
 	master=$FLINK_REST FLINK_REST=http://$FLINK_REST
 	export FLINK_REST
+	# The job server would send every jar on its class path with each job, which takes longer than the jobs here.
+	if command -v javac >/dev/null; then
+		javac -cp "$jars/*" -d "$work/classes" "$here/flink/Unstaged.java"
+		classpath="$work/classes:$classpath" server=Unstaged
+	fi
 fi
-jvm js 512m org.apache.beam.runners.flink.FlinkJobServerDriver --flink-master "$master" --job-host localhost --job-port 0 \
+jvm js 512m "$server" --flink-master "$master" --job-host localhost --job-port 0 \
 	--artifact-port 0 --expansion-port -1 --artifacts-dir "$work/artifacts" --flink-conf-dir "$work/conf"
 BEAM_ENDPOINT=$(await js 'JobService started on ([^ ]+)')
 export BEAM_ENDPOINT FLINK_WORK=$work

@@ -127,16 +127,20 @@ type unitFn struct {
 // ProcessElement looks units up or computes them. A failure of a unit itself goes to the dead
 // letters, so that the others go on; an interruption or a store that fails ends the run.
 func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(UnitDone), dead func(Failure)) error {
-	run := lookupRun(ctx, fn.Env.Run)
-	if err := run.ctx.Err(); err != nil {
-		return fn.Env.fail(run, err)
+	run := lookupRun(ctx, fn.Env)
+	defer run.watch()()
+	if run.over() {
+		return nil // the pipeline runs empty
+	}
+	if err := run.ctx.Err(); err != nil { // of another run's bundle, which its runner gave up
+		return err
 	}
 	if run.idle(fn.Stage.ID) {
 		return nil
 	}
 	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, ref.Inputs)
 	if err != nil {
-		return fn.Env.fail(run, err)
+		return fn.Env.fail(run, fn.Stage.Name, -1, err)
 	}
 	keys, errs := make([]cache.ActionKey, ref.Count), make([]error, ref.Count)
 	group, going := errgroup.WithContext(run.ctx)
@@ -158,9 +162,9 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 		index := ref.Index + i
 		switch {
 		case run.ctx.Err() != nil:
-			return fn.Env.fail(run, cmp.Or(err, run.ctx.Err()))
+			return fn.Env.fail(run, fn.Stage.Name, index, cmp.Or(err, run.ctx.Err()))
 		case infrastructure(err):
-			return fn.Env.fail(run, err)
+			return fn.Env.fail(run, fn.Stage.Name, index, err)
 		case err != nil:
 			run.failed(fn.Stage, index, err)
 			dead(Failure{Stage: ref.Stage, Index: index, Error: err.Error()})
@@ -193,7 +197,8 @@ type manifestFn struct {
 
 // ProcessElement gathers a stage's units. Duplicate bundles may report a unit twice, in any order.
 func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*UnitDone) bool, emit func(StageDone)) error {
-	run := lookupRun(ctx, fn.Env.Run)
+	run := lookupRun(ctx, fn.Env)
+	defer run.watch()()
 	keys := map[int]string{}
 	var read []string
 	for u := (UnitDone{}); units(&u); {
@@ -204,13 +209,13 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 	}
 	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, read)
 	if err != nil {
-		return fn.Env.fail(run, err)
+		return fn.Env.fail(run, fn.Stage.Name, -1, err)
 	}
 	var manifest Manifest
 	for i := range fn.Stage.Units {
 		outputs, err := outputsOf(run.ctx, store, keys[i])
 		if err != nil {
-			return fn.Env.fail(run, err)
+			return fn.Env.fail(run, fn.Stage.Name, -1, err)
 		}
 		for _, o := range outputs {
 			if kinds[fn.Stage.Kind].many {
@@ -228,7 +233,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 		err = cache.Remember(run.ctx, store, fn.Stage.Memory(), r.Key())
 	}
 	if err != nil {
-		return fn.Env.fail(run, err)
+		return fn.Env.fail(run, fn.Stage.Name, -1, err)
 	}
 	run.events(Event{Stage: fn.Stage.Name, ID: fn.Stage.ID, Unit: -1, Key: r.Key(), Hit: hit})
 	run.finished(fn.Stage.ID)
@@ -238,7 +243,7 @@ func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*
 
 // resolve opens the store and reads the manifests of the stage's inputs.
 func resolve(ctx context.Context, env Env, stage Stage, keys []string) (cache.Store, []Manifest, error) {
-	store, err := stores.get(env.Cache, func() (cache.Store, error) { return cache.Open(ctx, env.Cache) })
+	store, err := env.store(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

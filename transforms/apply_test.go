@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime/metrics"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type toy struct {
 	Panic []int  `json:"panic" key:"-"` // with a bug
 	Break []int  `json:"break" key:"-"` // with damage in the store, which the next unit would meet too
 	Never []int  `json:"never" key:"-"` // with what follows from the settings
+	Lose  []int  `json:"lose" key:"-"`  // with a store that does not answer now
 
 	Matrices float64 `json:"matrices" key:"-"` // bytes, of a stage of matrices
 	Stored   float64 `json:"stored" key:"-"`   // bytes that a unit says that it writes
@@ -60,6 +62,8 @@ func toyUnit(ctx context.Context, u *Unit, s toy) (cache.ActionKey, error) {
 			return nil, errToy
 		case slices.Contains(s.Panic, u.Index):
 			panic("a bug")
+		case slices.Contains(s.Lose, u.Index):
+			return nil, &fs.PathError{Op: "read", Path: "something", Err: errToy}
 		case slices.Contains(s.Break, u.Index):
 			return nil, fmt.Errorf("read something: %w", cache.ErrCorrupt)
 		case slices.Contains(s.Never, u.Index):

@@ -20,9 +20,7 @@ func (u *Unit) room(ctx context.Context) error {
 	if err != nil || !known {
 		return err
 	}
-	u.run.mu.Lock()
-	rest := max(1, u.Stage.Units-u.run.ended[u.Stage.ID])
-	u.run.mu.Unlock()
+	rest := max(1, u.Stage.Units-u.run.ended.of(u.Stage.ID))
 	if need := slack + float64(rest)*u.work.Stored; float64(free) < need {
 		return fmt.Errorf("%w: %.1f MiB are left where %s may take %.1f MiB; make room or name another store with -cache; what is finished is kept",
 			ErrRoom, float64(free)/(1<<20), u.Stage.Name, need/(1<<20))

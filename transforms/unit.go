@@ -26,12 +26,12 @@ type Env struct {
 }
 
 // fail ends the run with an error and gives what the runner is told of it. A runner that does not
-// try again is told nothing: all further units return at once, the pipeline runs empty, and the
+// try again, or would try in vain, is told nothing: all further units return at once, the pipeline runs empty, and the
 // stage is not committed. Prism, told of a failed bundle, closes the channels of the others while
 // they are being written to, which can crash the process.
-func (e Env) fail(r *run, err error) error {
-	r.keep(err)
-	if e.Retries {
+func (e Env) fail(r *run, stage string, unit int, err error) error {
+	r.keep(stage, unit, err)
+	if e.Retries && !final(err) && !r.over() {
 		return err
 	}
 	r.stop()
@@ -180,10 +180,12 @@ type run struct {
 	stop   context.CancelFunc
 	events func(Event)
 
-	elsewhere bool // it was begun by another process
+	ended     *tally  // units that this process has finished, by stage's ID
+	elsewhere bool    // it was begun by another process
+	remote    *remote // then: what its units share on this worker
+	env       Env     // and where it is
 
 	mu      sync.Mutex
-	ended   map[string]int   // units that this process has finished, by stage
 	stopped error            // what ended the run, typed: Beam carries errors between its parts as text
 	dead    error            // the first failure of a unit
 	needs   map[string]Stage // the stages that are not finished, by ID
@@ -198,7 +200,7 @@ var runs sync.Map // run name → *run
 // them needs any more are closed, at the latest at the run's end. The returned function ends the run and gives the
 // first typed errors: what stopped it, and what a unit alone failed with, which events were told of.
 func Begin(ctx context.Context, name string, events func(Event), stages ...Stage) (end func() (stopped, failed error)) {
-	r := &run{name: name, events: events, needs: map[string]Stage{}, users: map[Model]int{}, graph: newGraph(stages)}
+	r := &run{name: name, events: events, ended: new(tally), needs: map[string]Stage{}, users: map[Model]int{}, graph: newGraph(stages)}
 	for _, s := range stages {
 		r.needs[s.ID] = s
 		for _, m := range s.Models() {
@@ -220,24 +222,54 @@ func Begin(ctx context.Context, name string, events func(Event), stages ...Stage
 	}
 }
 
-// lookupRun finds the run; on a remote worker, where nobody began it, a silent one.
-func lookupRun(ctx context.Context, name string) *run {
-	if r, ok := runs.Load(name); ok {
+// lookupRun finds the run: one that this process began, or else another's.
+func lookupRun(ctx context.Context, env Env) *run {
+	if r, ok := runs.Load(env.Run); ok {
 		return r.(*run)
 	}
-	return &run{name: name, elsewhere: true, ctx: ctx, stop: func() {}, events: func(Event) {}, graph: newGraph(nil)}
+	return elsewhere(ctx, env)
+}
+
+// over tells whether the run was stopped on purpose, so that nothing is to be tried again.
+func (r *run) over() bool {
+	if r.remote != nil {
+		return r.remote.asked(r.ctx, r.env)
+	}
+	return r.ctx.Err() != nil
 }
 
 func (u *Unit) event(e Event) { u.run.events(e) }
 
+// A tally counts by name. The empty one, nil, counts nothing.
+type tally struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (t *tally) add(name string) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == nil {
+		t.n = map[string]int{}
+	}
+	t.n[name]++
+}
+
+func (t *tally) of(name string) int {
+	if t == nil {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n[name]
+}
+
 // ended tells of the unit's end.
 func (u *Unit) ended(e Event) {
-	u.run.mu.Lock()
-	if u.run.ended == nil {
-		u.run.ended = map[string]int{}
-	}
-	u.run.ended[u.Stage.ID]++
-	u.run.mu.Unlock()
+	u.run.ended.add(u.Stage.ID)
 	u.event(e)
 }
 
@@ -281,9 +313,14 @@ func (r *run) finished(id string) {
 	}
 }
 
-// keep remembers the first error that ended the run and is not its own interruption.
-func (r *run) keep(err error) {
+// keep remembers the first error that ended the run and is not its own interruption. Where another process began the
+// run, it is written down for it.
+func (r *run) keep(stage string, unit int, err error) {
 	if errors.Is(err, context.Canceled) {
+		return
+	}
+	if r.remote != nil {
+		r.remote.failed(r.ctx, r.env, failed(stage, unit, err), final(err))
 		return
 	}
 	r.mu.Lock()

@@ -189,7 +189,7 @@ func TestModelsThatNobodyNeedsAreClosed(t *testing.T) {
 	}
 	end := Begin(t.Context(), t.Name(), func(Event) {}, stages...)
 	defer end()
-	r := lookupRun(t.Context(), t.Name())
+	r := lookupRun(t.Context(), Env{Run: t.Name()})
 	decoderOf(t, m)
 	for _, c := range []struct {
 		stage string

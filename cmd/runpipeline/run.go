@@ -119,7 +119,7 @@ func (x *experimentFlags) folder() (string, error) {
 }
 
 func (x *runFlags) options() (pipelines.Options, error) {
-	o := pipelines.Options{Runner: x.runner}
+	o := pipelines.Options{Runner: x.runner, FlinkREST: x.remote.flinkREST, Stall: x.remote.stall}
 	var problems pipelines.Problems
 	o.Beam, problems = x.remote.flags()
 	if !slices.Contains(pipelines.Runners, x.runner) {
@@ -153,6 +153,7 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
+	o.Tell = func(line string) { a.stderr.line("note: %s", line) }
 	s, err := x.sweep(ctx, false)
 	if err != nil {
 		return err
@@ -182,6 +183,15 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	defer trace.close()
+	if !plan.Done() {
+		note, err := pipelines.CheckCluster(ctx, o)
+		if err != nil {
+			return err
+		}
+		if note != "" && !x.quiet {
+			a.notes([]string{note})
+		}
+	}
 	if err := a.remarks(ctx, s, plan, x.runner); err != nil {
 		return err
 	}
