@@ -25,6 +25,7 @@ type worked struct {
 // onWorker computes the stage's units as a worker does, and commits it if they are all there.
 func onWorker(t *testing.T, env Env, s Stage) (w worked) {
 	t.Helper()
+	s.ID = s.Name
 	fn := &unitFn{Env: env, Stage: s}
 	w.err = fn.ProcessElement(t.Context(), UnitRef{Stage: s.Name, Count: s.Units},
 		func(d UnitDone) { w.done = append(w.done, d) }, func(f Failure) { w.dead = append(w.dead, f) })
