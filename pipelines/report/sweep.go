@@ -108,7 +108,11 @@ func (s *Sweep) table() tabular {
 		for _, setting := range c.Settings {
 			row = append(row, words(setting.Text()))
 		}
-		for _, column := range columns {
+		for k, column := range columns {
+			if c.Failed != "" && k < len(columns)-1 { // all but the verdict
+				row = append(row, words(""))
+				continue
+			}
 			row = append(row, column.of(c))
 		}
 		t.Rows = append(t.Rows, row)
@@ -146,7 +150,10 @@ func (s *Sweep) failures() (lines []string) {
 func (s *Sweep) Print(w io.Writer, columns int) error {
 	p := &printer{w: w, width: columns}
 	t := s.table()
-	rows := [][]string{t.Columns}
+	rows := [][]string{nil}
+	for _, name := range t.Columns {
+		rows[0] = append(rows[0], visible(name))
+	}
 	for _, row := range t.Rows {
 		var line []string
 		for _, c := range row {
