@@ -426,12 +426,18 @@ func TestConfigurationFileOfNoUse(t *testing.T) {
 // TestConfigurationsOfTheRepository parses the files that are shipped. Whether their models have been
 // fetched is another matter: what is missing is told only if nothing else is wrong.
 func TestConfigurationsOfTheRepository(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join("..", "configs", "*-to-*.json"))
+	paths, err := filepath.Glob(filepath.Join("..", "configs", "*-*.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("configurations: %v %v", paths, err)
 	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { return strings.HasPrefix(filepath.Base(path), "personas-") })
+	cells := map[string]int{"sweep-layers.json": 9, "sweep-samples.json": 5}
 	for _, path := range paths {
-		c, err := LoadConfig(t.Context(), path, nil)
+		all, err := LoadSweep(t.Context(), path, nil)
+		if want := max(1, cells[filepath.Base(path)]); len(all) != want {
+			t.Errorf("%s has %d experiments, want %d", path, len(all), want)
+		}
+		delete(cells, filepath.Base(path))
 		if errors.Is(err, ErrMissing) {
 			for line := range strings.Lines(err.Error()) {
 				if !strings.Contains(line, ".gguf") {
@@ -442,9 +448,14 @@ func TestConfigurationsOfTheRepository(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 			continue
 		}
-		if b, err := json.Marshal(c); err != nil || len(b) == 0 {
-			t.Errorf("%s: written again: %v", path, err)
+		for _, c := range all {
+			if b, err := json.Marshal(c.Config); err != nil || len(b) == 0 {
+				t.Errorf("%s: written again: %v", path, err)
+			}
 		}
+	}
+	if len(cells) > 0 {
+		t.Errorf("no file for %v", cells)
 	}
 }
 

@@ -1,13 +1,15 @@
 // Package pipelines is the experiment: its configuration, the list of its stages, and what it takes
 // to plan and run them.
 //
-//	Config ──LoadConfig──► Experiment ──Plan──► Plan ──Run──► Result
+//	file ──LoadSweep──► Cells ──NewSweep──► Sweep ──Plan──► Plan ──Run──► SweepResult
 //
-// A [Config] is what a person writes. [NewExperiment] finds its models and lays the stages out
+// A [Config] is what a person writes; with a sweep in its file there is one for each [Cell], else
+// there is one. [NewSweep] finds the models of all cells and lays their stages out
 // (stages.go): data that name what they read, with settings whose every field is in the recipe
-// unless it says otherwise. [Experiment.Plan] looks each stage up in the store without changing
-// anything. [Experiment.Run] builds one Beam pipeline of the stages that are missing and judges its
-// success by the manifests that are there afterwards, not by what the runner says.
+// unless it says otherwise. Stages of several cells that would compute the same are one. [Sweep.Plan] looks each stage up
+// in the store without changing anything. [Sweep.Run] builds one Beam pipeline of the stages that are missing and judges
+// its success by the manifests that are there afterwards, not by what the runner says. An [Experiment] alone is a
+// sweep of one cell.
 //
 // # The stages
 //
