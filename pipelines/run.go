@@ -2,8 +2,6 @@ package pipelines
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +31,7 @@ type Options struct {
 	Runner   string            // one of Runners
 	Beam     map[string]string // the runner's own flags, such as endpoint
 	Progress func(Event)       // called from one goroutine at a time
+	Program  string            // what runs it, for the record
 
 	FlinkREST string        // where Flink's own interface is, http://host:port; "": not known
 	Stall     time.Duration // how long a remote run may go on without anything happening; 0: for ever
@@ -110,7 +109,7 @@ type CellResult struct {
 
 // Run computes what is missing, for all cells in one pipeline, and returns what each of them came to. A cell that
 // cannot be finished keeps no other one from it; an error is of what ended the run for all of them.
-func (s *Sweep) Run(ctx context.Context, o Options) (*SweepResult, error) {
+func (s *Sweep) Run(ctx context.Context, o Options) (done *SweepResult, err error) {
 	store, err := cache.Open(ctx, o.Cache)
 	if err != nil {
 		return nil, err
@@ -120,6 +119,10 @@ func (s *Sweep) Run(ctx context.Context, o Options) (*SweepResult, error) {
 		return nil, err
 	}
 	before, record := plan, newRecord(plan)
+	if record.log, err = newRunLog(store, o, plan, record, s); err != nil {
+		return nil, err
+	}
+	defer func() { record.log.end(ctx, done, err, o.Progress) }()
 	if !plan.Done() {
 		if err := s.check(ctx, plan, o); err != nil {
 			return nil, err
@@ -138,7 +141,7 @@ func (s *Sweep) Run(ctx context.Context, o Options) (*SweepResult, error) {
 			return nil, failure
 		}
 	}
-	done := &SweepResult{Plan: plan, Stages: record.list(before, plan)}
+	done = &SweepResult{Plan: plan, Stages: record.list(before, plan)}
 	for _, e := range s.Experiments {
 		own := plan.Of(e)
 		c := CellResult{Plan: own, Stages: record.list(before.Of(e), own), store: store}
@@ -176,7 +179,7 @@ func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Op
 	}
 	running.Lock()
 	defer running.Unlock()
-	name := runName()
+	name := rec.log.begin(ctx)
 	forget, err := setFlags(o, name)
 	if err != nil {
 		return err
@@ -270,13 +273,6 @@ func build(s beam.Scope, env transforms.Env, plan *Plan) {
 	}
 }
 
-// runName names a run: later ones come later, and no two are alike.
-func runName() string {
-	var b [4]byte
-	rand.Read(b[:])
-	return time.Now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
-}
-
 // checkTexts reports prompts and persona texts that a model reads as nothing, before any work.
 func (e *Experiment) checkTexts(ctx context.Context) error {
 	var problems Problems
@@ -357,6 +353,7 @@ type record struct {
 	stages map[string]*StageRecord // by the stage's ID
 	begun  map[string]time.Time
 	failed []Event // units, in the order of time
+	log    *runLog
 }
 
 func newRecord(p *Plan) *record {
@@ -371,6 +368,7 @@ func (r *record) add(ev Event, progress func(Event)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock(ev)
+	r.log.event(ev)
 	if s := r.stages[ev.ID]; s != nil && ev.Unit >= 0 && ev.Ends() {
 		if ev.Hit {
 			s.Hits++

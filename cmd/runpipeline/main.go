@@ -13,6 +13,7 @@
 //	runpipeline fit     fit a map to paired activations of your own
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
+//	runpipeline runs    what runs did, with their configurations, times and machines
 //	runpipeline fsck    read every stored byte and list what is damaged; -repair removes it
 //	runpipeline device  list what can run models here, or install a plugin for XLA
 //	runpipeline worker  a pool of workers for runs on Flink and other remote runners
@@ -95,6 +96,7 @@ var commands = []command{
 	{"fit", "fit a map to paired activations of your own", fitCommand},
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
+	{"runs", "what runs did, with their configurations, times and machines", runsCommand},
 	{"fsck", "read every stored byte and list what is damaged; -repair removes it", fsckCommand},
 	{"device", "list what can run models here, or install a plugin for XLA", deviceCommand},
 	{"worker", "a pool of workers for runs on Flink and other remote runners", workerCommand},

@@ -119,7 +119,7 @@ func (x *experimentFlags) folder() (string, error) {
 }
 
 func (x *runFlags) options() (pipelines.Options, error) {
-	o := pipelines.Options{Runner: x.runner, FlinkREST: x.remote.flinkREST, Stall: x.remote.stall}
+	o := pipelines.Options{Runner: x.runner, FlinkREST: x.remote.flinkREST, Stall: x.remote.stall, Program: builtFrom()}
 	var problems pipelines.Problems
 	o.Beam, problems = x.remote.flags()
 	if !slices.Contains(pipelines.Runners, x.runner) {
