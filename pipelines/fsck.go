@@ -2,6 +2,8 @@ package pipelines
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/persona-transfer/runpipeline/cache"
 )
@@ -37,6 +39,10 @@ const maxUsers = 3
 func Fsck(ctx context.Context, store cache.Store) (FsckReport, error) {
 	found, totals, err := cache.Check(ctx, store)
 	r := FsckReport{Findings: []Finding{}, Totals: totals, found: found}
+	if err != nil {
+		return r, err
+	}
+	users, err := stageUsers(ctx, store)
 	for _, f := range found {
 		line := Finding{What: f.What, Damage: f.Damage(), File: f.File}
 		if f.Damage() {
@@ -47,11 +53,25 @@ func Fsck(ctx context.Context, store cache.Store) (FsckReport, error) {
 				line.Users = append(line.Users, "…")
 				break
 			}
-			line.Users = append(line.Users, u.String())
+			line.Users = append(line.Users, u.String()+users[u.Key])
 		}
 		r.Findings = append(r.Findings, line)
 	}
 	return r, err
+}
+
+// stageUsers says of stages' keys which stage of which run they are, the latest one's.
+func stageUsers(ctx context.Context, store cache.Store) (map[cache.ActionKey]string, error) {
+	users := map[cache.ActionKey]string{}
+	runs, err := Runs(ctx, store, func(string, error) {}) // what is damaged is found already
+	for _, run := range slices.Backward(runs) {
+		for _, s := range run.Stages {
+			if k, err := cache.ParseActionKey(s.Key); err == nil {
+				users[k] = fmt.Sprintf(", %s of run %s", s.Stage, run.Run)
+			}
+		}
+	}
+	return users, err
 }
 
 // Repair removes the damage that [Fsck] found.

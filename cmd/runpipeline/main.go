@@ -14,6 +14,7 @@
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
 //	runpipeline runs    what runs did, with their configurations, times and machines
+//	runpipeline gc      remove what neither the last runs nor those that are named refer to
 //	runpipeline fsck    read every stored byte and list what is damaged; -repair removes it
 //	runpipeline device  list what can run models here, or install a plugin for XLA
 //	runpipeline worker  a pool of workers for runs on Flink and other remote runners
@@ -97,6 +98,7 @@ var commands = []command{
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
 	{"runs", "what runs did, with their configurations, times and machines", runsCommand},
+	{"gc", "remove what neither the last runs nor those that are named refer to", gcCommand},
 	{"fsck", "read every stored byte and list what is damaged; -repair removes it", fsckCommand},
 	{"device", "list what can run models here, or install a plugin for XLA", deviceCommand},
 	{"worker", "a pool of workers for runs on Flink and other remote runners", workerCommand},

@@ -124,13 +124,16 @@ func (p *Panel) unanswered(f *failure) Answer {
 	return a
 }
 
+// KindReply is the kind of what a judge answered, word for word.
+const KindReply = "reply"
+
 // keep stores a reply. One that another process stored first stays.
 func (p *Panel) keep(ctx context.Context, store cache.Store, r *cache.Recipe, raw []byte) (Answer, error) {
 	digest, n, err := store.Create(ctx, func(w io.Writer) error { _, err := w.Write(raw); return err })
 	if err != nil {
 		return Answer{}, err
 	}
-	err = store.Commit(ctx, r, []cache.Output{{Name: "reply", Kind: "reply", Digest: digest, Bytes: n}})
+	err = store.Commit(ctx, r, []cache.Output{{Name: "reply", Kind: KindReply, Digest: digest, Bytes: n}})
 	if err != nil && !errors.Is(err, cache.ErrMismatch) {
 		return Answer{}, err
 	}
