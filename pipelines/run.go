@@ -171,6 +171,9 @@ func (s *Sweep) check(ctx context.Context, plan *Plan, o Options) error {
 
 // execute stores the configuration's texts, builds the stages that are missing and runs them.
 func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Options, rec *record) error {
+	if isDryRun(o) {
+		return dryRun(ctx, plan, o)
+	}
 	if err := s.storeInputs(ctx, store); err != nil {
 		return err
 	}

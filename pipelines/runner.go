@@ -10,7 +10,6 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/graph"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/graph/window"
 	beamlog "github.com/apache/beam/sdks/v2/go/pkg/beam/log"
-	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/dataflow" // -runner dataflow
 	//lint:ignore SA1019 deprecated because it is not portable; why it is the default is in pipelines/DECISIONS.md
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/direct"    // -runner direct
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/flink"     // -runner flink

@@ -41,6 +41,9 @@ func CheckRunner(runner string, flags map[string]string) (problems Problems) {
 	if runner != "dataflow" && flags["endpoint"] == "" {
 		problems = append(problems, fmt.Sprintf("-runner %s: no job service; name it with -endpoint HOST:PORT", runner))
 	}
+	if runner == "dataflow" {
+		problems = append(problems, checkDataflow(flags)...)
+	}
 	return append(problems, checkWorker(runner, flags)...)
 }
 

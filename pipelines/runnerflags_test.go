@@ -32,7 +32,8 @@ func TestRunnerFlagsAreChecked(t *testing.T) {
 		{"flink", flags{"endpoint": "localhost:8099", "environment_type": "EXTERNAL"}, []string{"-runner flink: no pool of workers; name it with -workers HOST:PORT"}},
 		{"flink", flags{"endpoint": "localhost:8099", "environment_type": "external", "environment_config": "localhost:50000"}, nil},
 		{"universal", flags{"endpoint": "localhost:8099"}, []string{"-runner universal: no workers"}},
-		{"dataflow", flags{"project": "p"}, []string{"-runner dataflow: its workers need"}},
+		{"dataflow", flags{"project": "p"}, []string{"-runner dataflow: name the region of the machines", "-runner dataflow: name a place for the workers' program", "-runner dataflow: its workers need"}},
+		{"dataflow", flags{"project": "p", "region": "r", "staging_location": "s3://b", "async": "true", "worker_binary": binary}, []string{"-beam staging_location=s3://b: want gs://", "-beam async: a run waits"}},
 		{"flink", flags{"endpoint": "localhost:8099", "worker_binary": binary + ".not"}, []string{"no such file"}},
 		{"flink", flags{"endpoint": "localhost:8099", "worker_binary": filepath.Dir(binary)}, []string{"no such file"}},
 		{"flink", flags{"endpoint": "localhost:8099", "worker_binary": binary, "paralelism": "2"}, []string{`-beam paralelism: Beam has no such flag; the nearest one is "parallelism"`}},
@@ -41,7 +42,7 @@ func TestRunnerFlagsAreChecked(t *testing.T) {
 		{"flink", flags{"endpoint": "localhost:8099", "worker_binary": binary, "test.v": "true"}, []string{"-beam test.v: Beam has no such flag"}},
 		{"flink", flags{"endpoint": "localhost:8099", "worker_binary": binary, "parallelism": "2", "resource_hints": "min_ram=12GB"}, nil},
 		{"universal", flags{"endpoint": "localhost:8099", "environment_type": "LOOPBACK"}, nil},
-		{"dataflow", flags{"project": "p", "worker_binary": binary}, nil},
+		{"dataflow", flags{"project": "p", "region": "r", "staging_location": "gs://b/s", "worker_binary": binary}, nil},
 	} {
 		got := CheckRunner(c.runner, c.flags)
 		if len(got) != len(c.want) {

@@ -125,6 +125,9 @@ func (x *runFlags) options() (pipelines.Options, error) {
 	if !slices.Contains(pipelines.Runners, x.runner) {
 		problems = append(problems, fmt.Sprintf("-runner %s: want one of %s", x.runner, strings.Join(pipelines.Runners, ", ")))
 	}
+	if x.runner == "dataflow" {
+		o.Beam = pipelines.DataflowFlags(o.Beam)
+	}
 	if len(problems) == 0 {
 		problems = pipelines.CheckRunner(x.runner, o.Beam)
 	}
@@ -204,6 +207,9 @@ func runCommand(ctx context.Context, a *app, args []string) error {
 	begun := time.Now()
 	done, err := s.Run(ctx, o)
 	bar.end()
+	if dry := (*pipelines.NotSubmitted)(nil); errors.As(err, &dry) {
+		return a.notSubmitted(dry)
+	}
 	if err != nil {
 		return err
 	}
@@ -266,6 +272,13 @@ func (a *app) finishRun(ctx context.Context, x *runFlags, s *pipelines.Sweep, do
 func recordOf(e *pipelines.Experiment, r *pipelines.Result, took time.Duration) runRecord {
 	return runRecord{Version: builtFrom(), Experiment: r.Plan.Last().Key.String(),
 		Seconds: took.Round(time.Millisecond).Seconds(), Device: e.DeviceText(), Config: e.Config, Stages: r.Stages}
+}
+
+// notSubmitted prints the job of a dry run.
+func (a *app) notSubmitted(dry *pipelines.NotSubmitted) error {
+	a.stderr.line("dry run: nothing was submitted and nothing stored; the job that Dataflow would get is on standard output")
+	_, err := fmt.Fprintln(a.stdout, dry.Job)
+	return err
 }
 
 // notes tells what was passed over.
