@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	beamlog "github.com/apache/beam/sdks/v2/go/pkg/beam/log"
@@ -27,9 +26,9 @@ func init() {
 
 // DataflowFlags adds to the flags of a run on Dataflow what this program knows better than Beam: a worker
 // computes one unit at a time, because a unit uses all cores or the whole card; the workers' program is this one,
-// if it is built for them; a job has a name that no other has.
+// if it is built for them.
 func DataflowFlags(flags map[string]string) map[string]string {
-	all := map[string]string{"number_of_worker_harness_threads": "1", "job_name": "runpipeline-" + time.Now().UTC().Format("20060102-150405-") + runName()}
+	all := map[string]string{"number_of_worker_harness_threads": "1"}
 	if program := ownProgram(); program != "" {
 		all["worker_binary"] = program
 	}
@@ -86,7 +85,8 @@ func isDryRun(o Options) bool {
 func dryRun(ctx context.Context, plan *Plan, o Options) error {
 	running.Lock()
 	defer running.Unlock()
-	forget, err := setFlags(o)
+	name := runNameAt(wallClock().UTC())
+	forget, err := setFlags(o, name)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func dryRun(ctx context.Context, plan *Plan, o Options) error {
 	defer flag.Set("dry_run", "false") // another run of this process is none
 	initBeam(o.Runner)
 	p, s := beam.NewPipelineWithRoot()
-	build(s, transforms.Env{Run: runName(), Cache: o.Cache, Retries: true}, plan)
+	build(s, transforms.Env{Run: name, Cache: o.Cache, Retries: true}, plan)
 	heard := &listener{}
 	beamlog.SetLogger(heard) // Beam gives the job to its log only
 	defer beamlog.SetLogger(&beamlog.Structural{})

@@ -88,11 +88,16 @@ func (l *runLog) name(ctx context.Context) {
 			at = t.Add(time.Second)
 		}
 	}
-	var tail [4]byte
-	rand.Read(tail[:])
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.r.Run = at.Format(runTime) + "-" + hex.EncodeToString(tail[:])
+	l.r.Run = runNameAt(at)
+}
+
+// runNameAt names a run: later ones come later, and no two are alike.
+func runNameAt(at time.Time) string {
+	var tail [4]byte
+	rand.Read(tail[:])
+	return at.Format(runTime) + "-" + hex.EncodeToString(tail[:])
 }
 
 // runTime is how a run's name begins.

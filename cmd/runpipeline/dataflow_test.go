@@ -55,7 +55,7 @@ func TestDataflowDryRun(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatalf("%v\n%s", err, stdout)
 	}
-	if !strings.HasPrefix(got.Name, "runpipeline-") || got.ProjectID != "a-project" || len(got.Environment.WorkerPools) != 1 || got.Environment.WorkerPools[0].NumThreadsPerWorker != 1 {
+	if !strings.HasPrefix(got.Name, "runpipeline2") || got.ProjectID != "a-project" || len(got.Environment.WorkerPools) != 1 || got.Environment.WorkerPools[0].NumThreadsPerWorker != 1 {
 		t.Errorf("the job is %+v", got)
 	}
 	if strings.Contains(stdout, "none.json") || strings.Contains(stdout, "runpipeline.test") {
