@@ -17,9 +17,9 @@
 // Opening a store leaves nothing in the bucket: README and VERSION are written with the first thing that is
 // stored. A bucket is never made.
 //
-// Requests that fail in passing are repeated by the provider's own library, three times for S3, with the
-// pauses it thinks right; there is no further layer of repetition here. Nor is there a limit of time on a
-// request: the context has to end one that hangs.
+// Requests that fail in passing are repeated by the provider's own library, three times for S3, four for the
+// others, with the pauses it thinks right; there is no further layer of repetition here. Nor is there a
+// limit of time on a request: the context has to end one that hangs.
 //
 // Credentials come from where the provider's library looks for them: environment, profile, the machine's
 // role. A location that holds any is refused. Messages name places without what may hold a secret, and

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/persona-transfer/runpipeline/cache"
@@ -338,6 +341,46 @@ func TestGoogleWithoutCredentials(t *testing.T) {
 	}
 	if text, err := os.ReadFile(out.Name()); err != nil || len(text) > 0 {
 		t.Errorf("standard output has %q, %v", text, err)
+	}
+}
+
+// TestWhatCannotBeReachedIsNotAbsent has Google's storage say first that there is nothing, then that nothing may be
+// seen, then nothing at all. gocloud.dev calls the second "not found".
+func TestWhatCannotBeReachedIsNotAbsent(t *testing.T) {
+	var forbidden atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case forbidden.Load():
+			http.Error(w, `{"error": {"code": 403, "message": "you may not see it"}}`, http.StatusForbidden)
+		case strings.HasSuffix(r.URL.Path, "/o"):
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"kind": "storage#objects"}`)
+		default:
+			http.Error(w, "no such object", http.StatusNotFound)
+		}
+	}))
+	defer server.Close()
+	t.Setenv("STORAGE_EMULATOR_HOST", server.Listener.Addr().String())
+	s := mustOpen(t, "gs://bucket/folder")
+	if ok, err := s.Has(t.Context(), cache.Digest{}); ok || err != nil {
+		t.Errorf("Has = %t, %v", ok, err)
+	}
+	if _, ok, err := s.Lookup(t.Context(), recipe.Key()); ok || err != nil {
+		t.Errorf("Lookup = %t, %v", ok, err)
+	}
+	forbidden.Store(true)
+	if _, err := s.Has(t.Context(), cache.Digest{}); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "gs://bucket/folder/blobs/00/") {
+		t.Errorf("Has of what may not be seen = %v", err)
+	}
+	if _, ok, err := s.Lookup(t.Context(), recipe.Key()); ok || err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "403") {
+		t.Errorf("Lookup of what may not be seen = %t, %v", ok, err)
+	}
+	if _, err := cache.Open(t.Context(), "gs://bucket/folder"); err == nil || !strings.HasPrefix(err.Error(), "open cache gs://bucket/folder: ") {
+		t.Errorf("Open of what may not be seen = %v", err)
+	}
+	server.Close()
+	if _, _, err := s.Lookup(t.Context(), recipe.Key()); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("Lookup without a server = %v", err)
 	}
 }
 

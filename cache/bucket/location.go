@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"cloud.google.com/go/storage"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	"gocloud.dev/blob/gcsblob"
@@ -101,19 +102,29 @@ func (p place) open(ctx context.Context) (*blob.Bucket, error) {
 // openGoogle does what gcsblob does with a location, except that credentials which cannot be had are an error
 // at once and not a line on standard output.
 func (p place) openGoogle(ctx context.Context) (*blob.Bucket, error) {
-	if p.query.Get("anonymous") == "true" || os.Getenv("STORAGE_EMULATOR_HOST") != "" {
-		return gcsblob.OpenBucket(ctx, gcp.NewAnonymousHTTPClient(gcp.DefaultTransport()), p.bucket, nil)
+	client := gcp.NewAnonymousHTTPClient(gcp.DefaultTransport())
+	if p.query.Get("anonymous") != "true" && os.Getenv("STORAGE_EMULATOR_HOST") == "" {
+		c, err := gcp.DefaultCredentials(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if client, err = gcp.NewHTTPClient(gcp.DefaultTransport(), gcp.CredentialsTokenSource(c)); err != nil {
+			return nil, err
+		}
 	}
-	c, err := gcp.DefaultCredentials(ctx)
+	b, err := gcsblob.OpenBucket(ctx, client, p.bucket, nil)
 	if err != nil {
 		return nil, err
 	}
-	client, err := gcp.NewHTTPClient(gcp.DefaultTransport(), gcp.CredentialsTokenSource(c))
-	if err != nil {
-		return nil, err
+	var c *storage.Client
+	if b.As(&c) { // it would try for ever
+		c.SetRetry(storage.WithMaxAttempts(googleAttempts))
 	}
-	return gcsblob.OpenBucket(ctx, client, p.bucket, nil)
+	return b, nil
 }
+
+// googleAttempts is how often a request to Google is tried, with pauses of up to 1, 2 and 4 seconds between.
+const googleAttempts = 4
 
 var (
 	memoryMu sync.Mutex

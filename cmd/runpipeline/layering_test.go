@@ -19,7 +19,7 @@ const module = "github.com/persona-transfer/runpipeline/"
 var layers = map[string][]string{
 	"cache":               {"github.com/klauspost/compress/"},
 	"cache/cachetest":     {"cache"},
-	"cache/bucket":        {"cache", "gocloud.dev/", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "google.golang.org/api/googleapi", "golang.org/x/sync/"},
+	"cache/bucket":        {"cache", "gocloud.dev/", "cloud.google.com/go/storage", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "google.golang.org/api/googleapi", "golang.org/x/sync/"},
 	"cache/bucket/s3test": {},
 	"artifacts":           {"cache", "github.com/apache/arrow/go/v17/"},
 	"artifacts/export":    {"artifacts", "format"},
