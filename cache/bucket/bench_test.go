@@ -16,11 +16,7 @@ import (
 // stores opens a fresh store of each kind: in a folder, in a bucket in memory, on a server that speaks S3.
 func stores(b *testing.B, run func(b *testing.B, s cache.Store)) {
 	b.Run("folder", func(b *testing.B) { run(b, mustOpen(b, b.TempDir())) })
-	b.Run("memory", func(b *testing.B) {
-		at := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(b.Name()))
-		delete(memories, at)
-		run(b, mustOpen(b, "mem://"+at))
-	})
+	b.Run("memory", func(b *testing.B) { run(b, mustOpen(b, memoryAt(""))) })
 	b.Run("s3", func(b *testing.B) {
 		server := s3test.Start(b)
 		for _, e := range server.Environment {

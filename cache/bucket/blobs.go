@@ -145,17 +145,11 @@ func (s *store) Read(ctx context.Context, d cache.Digest) ([]byte, error) {
 
 // Has implements [cache.Store].
 func (s *store) Has(ctx context.Context, d cache.Digest) (bool, error) {
-	name := cache.BlobName(d)
-	_, err := s.bucket.Attributes(ctx, s.prefix+name) // not Exists, to which what cannot be reached is absent
-	switch {
-	case ctx.Err() != nil:
-		return false, ctx.Err()
-	case err != nil && absent(err):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("look for blob %w", s.failed(ctx, name, err))
+	there, err := s.exists(ctx, cache.BlobName(d))
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("look for blob %w", err)
 	}
-	return true, nil
+	return there, err
 }
 
 // Blobs implements [cache.Store]. Objects that are not named like blobs are no blobs.

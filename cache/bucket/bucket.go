@@ -151,11 +151,16 @@ func (s *store) put(ctx context.Context, name string, content io.ReadSeeker, kin
 		case err == nil:
 			return true, nil
 		case !replace && gcerrors.Code(err) == gcerrors.FailedPrecondition:
-			return false, nil
-		case !conflict(err) || pause > 3*time.Second:
+			if there, thereErr := s.exists(ctx, name); there || thereErr != nil {
+				return false, thereErr
+			}
+		case !conflict(err):
 			return false, s.failed(ctx, name, err)
 		}
-		select { // another request for the same name is under way, and the server wants to be asked again
+		if pause > 3*time.Second {
+			return false, s.failed(ctx, name, err)
+		}
+		select { // another request for the same name is under way, or has left what cannot be seen yet
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
@@ -163,6 +168,20 @@ func (s *store) put(ctx context.Context, name string, content io.ReadSeeker, kin
 			return false, err
 		}
 	}
+}
+
+// exists reports whether an object is there.
+func (s *store) exists(ctx context.Context, name string) (bool, error) {
+	_, err := s.bucket.Attributes(ctx, s.prefix+name) // not Exists, to which what cannot be reached is absent
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case err != nil && absent(err):
+		return false, nil
+	case err != nil:
+		return false, s.failed(ctx, name, err)
+	}
+	return true, nil
 }
 
 // get reads a short object.

@@ -22,10 +22,10 @@ import (
 	"github.com/persona-transfer/runpipeline/cache/cachetest"
 )
 
-// place gives a location in memory that no other test has.
-func memoryAt(t *testing.T, folder string) string {
-	return "mem://" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())) + folder
-}
+var places atomic.Int64
+
+// memoryAt gives a location in memory that no other test has.
+func memoryAt(folder string) string { return fmt.Sprintf("mem://place-%d%s", places.Add(1), folder) }
 
 func mustOpen(t testing.TB, location string) cache.Store {
 	t.Helper()
@@ -40,7 +40,7 @@ func mustOpen(t testing.TB, location string) cache.Store {
 func TestBucketIsAStore(t *testing.T) {
 	for _, folder := range []string{"", "/a/folder"} {
 		t.Run("folder="+folder, func(t *testing.T) {
-			cachetest.Run(t, func(t *testing.T) cache.Store { return mustOpen(t, memoryAt(t, folder)) })
+			cachetest.Run(t, func(t *testing.T) cache.Store { return mustOpen(t, memoryAt(folder)) })
 		})
 	}
 }
@@ -110,7 +110,8 @@ func holds(t *testing.T, s cache.Store) {
 func TestFolderAndBucketAreOneLayout(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	fill(t, mustOpen(t, dir))
-	b := memory("copied")
+	copied, made := memoryAt(""), memoryAt("")
+	b := memory(strings.TrimPrefix(copied, "mem://"))
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -126,11 +127,12 @@ func TestFolderAndBucketAreOneLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds(t, mustOpen(t, "mem://copied/x/y"))
+	holds(t, mustOpen(t, copied+"/x/y"))
 
-	fill(t, mustOpen(t, "mem://made"))
-	back, made := t.TempDir(), 0
-	for list := memory("made").List(nil); ; made++ {
+	fill(t, mustOpen(t, made))
+	back, objects := t.TempDir(), 0
+	b = memory(strings.TrimPrefix(made, "mem://"))
+	for list := b.List(nil); ; objects++ {
 		o, err := list.Next(ctx)
 		if err == io.EOF {
 			break
@@ -138,7 +140,7 @@ func TestFolderAndBucketAreOneLayout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := memory("made").ReadAll(ctx, o.Key)
+		content, err := b.ReadAll(ctx, o.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,8 +152,8 @@ func TestFolderAndBucketAreOneLayout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if made != len(files) || made < 6 {
-		t.Errorf("%d objects, %d files", made, len(files))
+	if objects != len(files) || objects < 6 {
+		t.Errorf("%d objects, %d files", objects, len(files))
 	}
 	holds(t, mustOpen(t, back))
 }
@@ -188,7 +190,7 @@ func TestS3FilesAreAFolderStore(t *testing.T) {
 
 // TestOpeningABucketLeavesNothing: a plan only looks.
 func TestOpeningABucketLeavesNothing(t *testing.T) {
-	at := memoryAt(t, "/folder")
+	at := memoryAt("/folder")
 	s := mustOpen(t, at)
 	if _, ok, err := s.Lookup(t.Context(), recipe.Key()); ok || err != nil {
 		t.Errorf("Lookup = %t, %v", ok, err)
@@ -210,7 +212,6 @@ func TestOpeningABucketLeavesNothing(t *testing.T) {
 }
 
 func TestOtherPlacesAreRefused(t *testing.T) {
-	n := 0
 	for want, objects := range map[string]map[string]string{
 		`it holds "holiday.jpg" and is no cache`:      {"folder/holiday.jpg": "x"},
 		`it holds "thesis" and is no cache`:           {"folder/blobs/3f/x": "x", "folder/thesis/chapter.tex": "x"},
@@ -218,8 +219,7 @@ func TestOtherPlacesAreRefused(t *testing.T) {
 		`its version is "1 or so", this program`:      {"folder/VERSION": "1 or so"},
 		"":                                            {"folder/blobs/3f/x": "x", "folders/thesis": "x", "thesis": "x"}, // its VERSION was deleted; the rest is elsewhere
 	} {
-		n++
-		name := fmt.Sprintf("refused-%d", n)
+		name := strings.TrimPrefix(memoryAt(""), "mem://")
 		for key, text := range objects {
 			if err := memory(name).WriteAll(t.Context(), key, []byte(text), nil); err != nil {
 				t.Fatal(err)
@@ -388,7 +388,7 @@ func TestWhatCannotBeReachedIsNotAbsent(t *testing.T) {
 func TestLongBlobsLeaveNoFile(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	s := mustOpen(t, memoryAt(t, ""))
+	s := mustOpen(t, memoryAt(""))
 	spilled := false
 	for _, end := range []error{nil, errors.New("broken off")} {
 		_, _, err := s.Create(t.Context(), func(w io.Writer) error {
