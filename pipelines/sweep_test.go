@@ -337,3 +337,21 @@ func TestSamplesOfASweepAreNested(t *testing.T) {
 		t.Errorf("%d shards of the source are captured, want 6", captured)
 	}
 }
+
+// TestAFinishedCellNeedsNothing of what it shares with one that is not: a gate that is missing is the other's to run.
+func TestAFinishedCellNeedsNothing(t *testing.T) {
+	dir, _ := finished(t)
+	s := sweepOfCells(t, small().with("sweep", settings{"layer_idx": []int{3, 2}}))
+	store := open(t, dir)
+	if err := store.RemoveAction(t.Context(), s.Experiments[0].step(t, dir, "gate").Key); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := s.Plan(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := plan.Of(s.Experiments[0]), plan.Of(s.Experiments[1])
+	if got := []State{first.step("gate").State, second.step("gate").State}; !slices.Equal(got, []State{Unneeded, Run}) || !first.Done() || second.Done() || plan.Done() {
+		t.Errorf("the gate is %v to the finished cell and to the other", got)
+	}
+}

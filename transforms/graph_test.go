@@ -139,3 +139,14 @@ func TestWhatLeadsNowhereIsIdle(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsComputedForALostResult gives up the first stage of one result: what else it needs is left alone, though
+// nothing of it waits for that stage.
+func TestNothingIsComputedForALostResult(t *testing.T) {
+	stages := []Stage{toyStage("few", 1, toy{Never: []int{0}}), toyStage("other", 3, toy{}), toyStage("last", 1, toy{}, "few", "other")}
+	r := runStages(t, t.Context(), "direct", t.TempDir(), stages...)
+	r.check(t, "a lost result", nil, nil, nil)
+	if !errors.Is(r.err, ErrTexts) || !slices.Equal(r.failed, []string{"few/0"}) {
+		t.Errorf("%v, failed %v; want ErrTexts of few", r.err, r.failed)
+	}
+}

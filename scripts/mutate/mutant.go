@@ -33,7 +33,7 @@ func (m Mutant) apply(source string) string { return strings.Replace(source, m.O
 
 // mutants is the whole list.
 func mutants() []Mutant {
-	return slices.Concat(linearMutants, ridgeMutants, kernelMutants, eigenMutants, trialMutants, transformMutants, judgeMutants, recipeMutants, pipelineMutants, gpuMutants, cpuMutants, xlaMutants, storeMutants, growthMutants)
+	return slices.Concat(linearMutants, ridgeMutants, kernelMutants, eigenMutants, trialMutants, transformMutants, judgeMutants, recipeMutants, pipelineMutants, sweepMutants, gpuMutants, cpuMutants, xlaMutants, storeMutants, growthMutants)
 }
 
 // choose gives the mutants whose names match, or n of them: those whose names, hashed with the seed,
