@@ -13,6 +13,7 @@
 //	runpipeline fit     fit a map to paired activations of your own
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
+//	runpipeline verify  compute what is stored again and compare, one PASS or FAIL line for each stage
 //	runpipeline runs    what runs did, with their configurations, times and machines
 //	runpipeline gc      remove what neither the last runs nor those that are named refer to
 //	runpipeline fsck    read every stored byte and list what is damaged; -repair removes it
@@ -28,7 +29,7 @@
 //	3    bad flag or configuration; nothing was run
 //	4    model, data or device missing, or too little memory; nothing was begun
 //	5    stored bytes are damaged
-//	6    check found a difference: a line says FAIL
+//	6    check or verify found a difference: a line says FAIL
 //	130  interrupted; finished work is kept
 //
 // Results go to standard output, progress and errors to standard error. The first interrupt lets the
@@ -97,6 +98,7 @@ var commands = []command{
 	{"fit", "fit a map to paired activations of your own", fitCommand},
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
+	{"verify", "compute what is stored again and compare, one PASS or FAIL line for each stage", verifyCommand},
 	{"runs", "what runs did, with their configurations, times and machines", runsCommand},
 	{"gc", "remove what neither the last runs nor those that are named refer to", gcCommand},
 	{"fsck", "read every stored byte and list what is damaged; -repair removes it", fsckCommand},
@@ -224,7 +226,7 @@ func (a *app) manual(w io.Writer) {
 	new(runFlags).register(f)
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\nexit codes: 0 done; 1 a stage failed; 3 bad flag or configuration (nothing was run);")
-	fmt.Fprintln(w, "4 model, data or device missing, or too little memory; 5 stored bytes damaged; 6 check found a difference; 130 interrupted (finished work is kept)")
+	fmt.Fprintln(w, "4 model, data or device missing, or too little memory; 5 stored bytes damaged; 6 check or verify found a difference; 130 interrupted (finished work is kept)")
 }
 
 // errDiffers is a verification that was carried out and came out wrong.
