@@ -13,6 +13,7 @@
 //	runpipeline fit     fit a map to paired activations of your own
 //	runpipeline transfer carry a vector of your own across a stored, exported or fitted map
 //	runpipeline sheet   texts for a person to rate, blinded; with -score, how far person and scorers agree
+//	runpipeline explain how a stage or an artifact came about, or what changed so that it is not there
 //	runpipeline verify  compute what is stored again and compare, one PASS or FAIL line for each stage
 //	runpipeline runs    what runs did, with their configurations, times and machines
 //	runpipeline gc      remove what neither the last runs nor those that are named refer to
@@ -98,6 +99,7 @@ var commands = []command{
 	{"fit", "fit a map to paired activations of your own", fitCommand},
 	{"transfer", "carry a vector of your own across a stored, exported or fitted map", transferCommand},
 	{"sheet", "texts for a person to rate, blinded; with -score, how far person and scorers agree", sheetCommand},
+	{"explain", "how a stage or an artifact came about, or what changed so that it is not there", explainCommand},
 	{"verify", "compute what is stored again and compare, one PASS or FAIL line for each stage", verifyCommand},
 	{"runs", "what runs did, with their configurations, times and machines", runsCommand},
 	{"gc", "remove what neither the last runs nor those that are named refer to", gcCommand},
