@@ -29,7 +29,7 @@ const (
 type followed struct {
 	o       Options
 	job     string // its name, as Flink has it
-	reports transforms.Reports
+	reports *transforms.Reports
 	event   func(Event)
 	stall   *stall
 	done    chan error // gets what the runner says at the end

@@ -38,7 +38,7 @@ if [ "${1:-}" = inside ]; then
 	# drive STORE runs the experiment on Flink.
 	drive() {
 		local rest=()
-		if [ -n "${FLINK_REST:-}" ]; then rest=(-flink_rest "$FLINK_REST"); fi
+		if [ -n "${FLINK_REST:-}" ]; then rest=(-flink_rest "$FLINK_REST" -beam parallelism=2); fi
 		exec "$CHECK_PROGRAM" run -config "$CHECK_CONFIG" -cache "$1" -set output_dir="$1.results" -trace "$1.trace" -runner flink \
 			-endpoint "$BEAM_ENDPOINT" "${rest[@]}" -workers "$(cat front.address)" >"$1.out" 2>>"$1.log"
 	}
@@ -169,7 +169,7 @@ else
 	flink local
 	for name in two worker taskmanager driver interrupt; do
 		slots=1
-		if [ $name = taskmanager ]; then slots=2; fi # the one that is left takes all
+		if [ $name = taskmanager ]; then slots=2; fi # so that the one that is left has two
 		flink $name -m cluster -t 2 -s $slots
 	done
 fi

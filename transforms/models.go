@@ -131,7 +131,7 @@ func openTokenizer(c *checkpoint.Checkpoint, date string) (*tokenizer.Tokenizer,
 // computed for nothing.
 func infrastructure(err error) bool {
 	var path *fs.PathError
-	return errors.As(err, &path) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
+	return errors.As(err, &path) || errors.As(err, new(storeTrouble)) || errors.Is(err, cache.ErrCorrupt) || errors.Is(err, checkpoint.ErrNotFound) ||
 		errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, gpu.ErrMemory) || errors.Is(err, ErrRoom) || errors.Is(err, gpu.ErrNoDevice) || stopped(err)
 }
 

@@ -141,7 +141,10 @@ func elsewhere(ctx context.Context, env Env) *run {
 
 // store opens the run's store, as every unit does.
 func (e Env) store(ctx context.Context) (cache.Store, error) {
-	return stores.get(e.Cache, func() (cache.Store, error) { return cache.Open(context.WithoutCancel(ctx), e.Cache) })
+	return stores.get(e.Cache, func() (cache.Store, error) {
+		s, err := cache.Open(context.WithoutCancel(ctx), e.Cache)
+		return troubled{s}, trouble(err)
+	})
 }
 
 // tell writes an event down. Of how far units are, a few are enough.
@@ -277,14 +280,16 @@ func (w wireEvent) event() (Event, error) {
 type Reports struct {
 	store cache.Store
 	run   string
+	taken map[string]bool // notes that were read and could not be removed
 }
 
 // ReportsOf reads what the workers of a run write down.
-func ReportsOf(store cache.Store, run string) Reports { return Reports{store, run} }
+func ReportsOf(store cache.Store, run string) *Reports {
+	return &Reports{store: store, run: run, taken: map[string]bool{}}
+}
 
-// Events gives and removes what came since it was last called, in order of time. A note that cannot be read, which
-// may be one that is still being written, is left for the next time.
-func (p Reports) Events(ctx context.Context) (events []Event, err error) {
+// Events gives and removes what came since it was last called, in order of time.
+func (p *Reports) Events(ctx context.Context) (events []Event, err error) {
 	err = p.take(ctx, unitsPrefix(p.run), func(text []byte) error {
 		var w wireEvent
 		if err := json.Unmarshal(text, &w); err != nil {
@@ -298,7 +303,7 @@ func (p Reports) Events(ctx context.Context) (events []Event, err error) {
 }
 
 // Failures is the same for what failed.
-func (p Reports) Failures(ctx context.Context) (failures []Failed, err error) {
+func (p *Reports) Failures(ctx context.Context) (failures []Failed, err error) {
 	err = p.take(ctx, failedPrefix(p.run), func(text []byte) error {
 		var f Failed
 		err := json.Unmarshal(text, &f)
@@ -308,39 +313,50 @@ func (p Reports) Failures(ctx context.Context) (failures []Failed, err error) {
 	return failures, err
 }
 
-// take reads and removes notes. Those that are damaged or of no known form are removed and passed over.
-func (p Reports) take(ctx context.Context, prefix string, read func(text []byte) error) error {
+// take reads and removes notes, each once. Those that are damaged or of no known form are removed and passed over; one
+// that a failing store keeps from being read or removed is left for the next time, and keeps the others from nothing.
+func (p *Reports) take(ctx context.Context, prefix string, read func(text []byte) error) error {
 	var names []string
-	if err := p.store.Notes(ctx, prefix, func(name string) error { names = append(names, name); return nil }); err != nil {
-		return err
-	}
+	problem := p.store.Notes(ctx, prefix, func(name string) error { names = append(names, name); return nil })
 	for _, name := range names {
-		text, ok, err := p.store.Note(ctx, name)
-		if err != nil && !errors.Is(err, cache.ErrCorrupt) {
-			return err
-		}
-		if err == nil && ok {
-			_ = read(text)
+		if !p.taken[name] {
+			text, ok, err := p.store.Note(ctx, name)
+			if err != nil && !errors.Is(err, cache.ErrCorrupt) {
+				problem = cmp.Or(problem, err)
+				continue
+			}
+			if err == nil && ok {
+				_ = read(text)
+			}
+			p.taken[name] = true
 		}
 		if err := p.store.RemoveNote(ctx, name); err != nil {
-			return err
+			problem = cmp.Or(problem, err)
+			continue
 		}
+		delete(p.taken, name)
 	}
-	return nil
+	return problem
 }
 
 // Stop tells the run's workers that no more units are to begin, and why.
-func (p Reports) Stop(ctx context.Context, why string) error {
+func (p *Reports) Stop(ctx context.Context, why string) error {
 	return p.store.SetNote(ctx, stopNote(p.run), []byte(why+"\n"))
 }
 
 // Clear removes what is left. stopped says that no worker computes for the run any more: only then is the mark that
-// stops them removed as well.
-func (p Reports) Clear(ctx context.Context, stopped bool) error {
+// stops them removed as well. A store that fails is asked again, since nobody else will.
+func (p *Reports) Clear(ctx context.Context, stopped bool) (err error) {
+	const tries = 4
 	nothing := func([]byte) error { return nil }
-	err := cmp.Or(p.take(ctx, unitsPrefix(p.run), nothing), p.take(ctx, failedPrefix(p.run), nothing))
-	if stopped {
-		err = cmp.Or(err, p.store.RemoveNote(ctx, stopNote(p.run)))
+	for range tries {
+		err = cmp.Or(p.take(ctx, unitsPrefix(p.run), nothing), p.take(ctx, failedPrefix(p.run), nothing))
+		if stopped {
+			err = cmp.Or(err, p.store.RemoveNote(ctx, stopNote(p.run)))
+		}
+		if err == nil {
+			return nil
+		}
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func onWorker(t *testing.T, env Env, s Stage) (w worked) {
 	return w
 }
 
-func remoteEnv(t *testing.T) (Env, cache.Store, Reports) {
+func remoteEnv(t *testing.T) (Env, cache.Store, *Reports) {
 	t.Helper()
 	env := Env{Run: strings.ReplaceAll(t.Name(), "/", "-"), Cache: t.TempDir(), Retries: true}
 	store := openTest(t, env.Cache)
