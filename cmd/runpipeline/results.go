@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
@@ -112,7 +113,8 @@ func replaceFile(path string, write func(io.Writer) error) error {
 
 // replaceFiles replaces files of a folder that belong together. All of them are on the disk before the
 // first takes its name, so a full disk, or a name that is taken by something else, leaves every old
-// one as it was.
+// one as it was. A file that has its content already is left alone: a sweep that is run again has thousands of them, and
+// bringing each to the disk takes longer than anything else.
 func replaceFiles(dir string, files []replacement) (err error) {
 	temporary := make([]string, len(files))
 	defer func() {
@@ -123,7 +125,7 @@ func replaceFiles(dir string, files []replacement) (err error) {
 		}
 	}()
 	for i, f := range files {
-		if f.write == nil {
+		if f.write == nil || has(filepath.Join(dir, f.name), f.write) {
 			continue
 		}
 		if temporary[i], err = writeBeside(dir, f); err != nil {
@@ -138,6 +140,9 @@ func replaceFiles(dir string, files []replacement) (err error) {
 			}
 			continue
 		}
+		if temporary[i] == "" { // it has its content
+			continue
+		}
 		folders[filepath.Dir(filepath.Join(dir, f.name))] = true
 		if err := os.Rename(temporary[i], filepath.Join(dir, f.name)); err != nil {
 			return fmt.Errorf("write %s: %w", f.name, err)
@@ -148,6 +153,35 @@ func replaceFiles(dir string, files []replacement) (err error) {
 		err = cmp.Or(err, syncFolder(folder))
 	}
 	return err
+}
+
+// has reports a file whose content is what would be written.
+func has(path string, write func(io.Writer) error) bool {
+	if replaceable(path) != nil {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	there := bufio.NewReader(f)
+	if write(comparison{there}) != nil {
+		return false
+	}
+	_, err = there.ReadByte()
+	return err == io.EOF
+}
+
+// A comparison is a writer that fails at the first byte that is not the next of a reader.
+type comparison struct{ with io.Reader }
+
+func (c comparison) Write(b []byte) (int, error) {
+	there := make([]byte, len(b))
+	if _, err := io.ReadFull(c.with, there); err != nil || !bytes.Equal(b, there) {
+		return 0, errors.New("another content")
+	}
+	return len(b), nil
 }
 
 // writeBeside writes a file's content under a name of its own, as far as the disk.

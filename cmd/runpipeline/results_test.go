@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
@@ -192,5 +194,39 @@ func TestFullDevices(t *testing.T) {
 	code, stdout, stderr := call(t, "-config", "small.json", "-cache", "cache", "-trace", "/dev/full", "-quiet")
 	if code != exitStage || !strings.Contains(stderr, "write trace /dev/full: no space left on device") || !strings.Contains(stdout, "verdict: ") {
 		t.Errorf("-trace /dev/full exits with %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// TestAFileThatHasItsContentIsLeftAlone, and one that differs in length or in a byte, or is no file of ours, is not.
+func TestAFileThatHasItsContentIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	content := bytes.Repeat([]byte("0123456789"), 2000)
+	old := time.Now().Add(-time.Hour).Truncate(time.Second)
+	last := slices.Clone(content)
+	last[len(last)-1] = 'x'
+	before := map[string][]byte{"same": content, "shorter": content[:len(content)-1], "longer": append(slices.Clone(content), 'x'), "other": last, "empty": nil}
+	for name, b := range before {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, b, 0o644), os.Chtimes(path, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var files []replacement
+	for name := range before {
+		files = append(files, bytesOf(name, content))
+	}
+	if err := replaceFiles(dir, append(files, bytesOf("new", content))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"same", "shorter", "longer", "other", "empty", "new"} {
+		path := filepath.Join(dir, name)
+		b, err := os.ReadFile(path)
+		info, err2 := os.Stat(path)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(b, content) || info.ModTime().Equal(old) != (name == "same") {
+			t.Errorf("%s: %d bytes, changed at %v", name, len(b), info.ModTime())
+		}
 	}
 }

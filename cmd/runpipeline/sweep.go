@@ -30,7 +30,33 @@ func (a *app) finishSweep(ctx context.Context, x *runFlags, s *pipelines.Sweep, 
 		}
 		table.Cells = append(table.Cells, row)
 	}
-	files, err := table.Files()
+	if err := writeSweep(&table, dir); err != nil {
+		return err
+	}
+	bar.summary(done.Stages, took)
+	err := a.printSweep(&table, x.json)
+	bar.place(fmt.Sprintf("sweep.json, sweep.csv, sweep.md and a folder for each of %d experiments", len(s.Cells)-len(failed)), dir, report.SweepPage, false)
+	if err == nil && failed != nil {
+		err = &unfinished{failed, len(s.Cells)}
+	}
+	return err
+}
+
+// printSweep prints the table, or as JSON what sweep.json has.
+func (a *app) printSweep(s *report.Sweep, asJSON bool) error {
+	if !asJSON {
+		return s.Print(a.stdout, a.stdout.width())
+	}
+	text, err := s.JSON()
+	if err == nil {
+		_, err = a.stdout.Write(text)
+	}
+	return err
+}
+
+// writeSweep writes the files of a sweep that are about all of its cells.
+func writeSweep(s *report.Sweep, dir string) error {
+	files, err := s.Files()
 	if err != nil {
 		return err
 	}
@@ -38,20 +64,7 @@ func (a *app) finishSweep(ctx context.Context, x *runFlags, s *pipelines.Sweep, 
 	for _, f := range files {
 		out = append(out, bytesOf(f.Name, f.Content))
 	}
-	if err := replaceFiles(dir, out); err != nil {
-		return err
-	}
-	bar.summary(done.Stages, took)
-	if x.json {
-		_, err = a.stdout.Write(files[0].Content)
-	} else {
-		err = table.Print(a.stdout, a.stdout.width())
-	}
-	bar.place(fmt.Sprintf("sweep.json, sweep.csv, sweep.md and a folder for each of %d experiments", len(s.Cells)-len(failed)), dir, report.SweepPage, false)
-	if err == nil && failed != nil {
-		err = &unfinished{failed, len(s.Cells)}
-	}
-	return err
+	return replaceFiles(dir, out)
 }
 
 // cellFiles writes the results of a cell, if it has any, and gives its row.

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/persona-transfer/runpipeline/pipelines"
@@ -176,6 +179,31 @@ func (s *Sweep) JSON() ([]byte, error) {
 		return nil, fmt.Errorf("write sweep.json: %w", err)
 	}
 	return append(text, '\n'), nil
+}
+
+// ReadSweep reads the folder of a finished sweep. A folder of no sweep wraps [fs.ErrNotExist], a file that is none of ours
+// [cache.ErrCorrupt].
+func ReadSweep(dir string) (*Sweep, error) {
+	text, err := readFile(dir, "sweep.json", maxReportFile)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Sweep)
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, damaged(fmt.Errorf("read sweep.json: %w", err))
+	}
+	if len(s.Cells) == 0 {
+		return nil, damaged(errors.New("read sweep.json: it has no cells"))
+	}
+	for _, c := range s.Cells {
+		if c.Folder == "" || filepath.Base(c.Folder) != c.Folder || !filepath.IsLocal(c.Folder) || len(c.Settings) != len(s.Cells[0].Settings) {
+			return nil, damaged(fmt.Errorf("read sweep.json: %q is no folder of a cell", c.Folder))
+		}
+		if c.Failed == "" && !slices.Contains(slices.Collect(maps.Keys(tones)), c.Outcome) {
+			return nil, damaged(fmt.Errorf("read sweep.json: cell %s has no verdict", c.Folder))
+		}
+	}
+	return s, nil
 }
 
 // SweepPage is the name of the page of a sweep.

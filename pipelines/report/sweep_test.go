@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
 
@@ -141,6 +143,45 @@ func TestHostileCellsDoNothing(t *testing.T) {
 		p.fits(width)
 		if got := eval[string](p, `[...document.querySelectorAll('a')].map(a => a.getAttribute('href')).slice(0, 2).join(' ')`); got != "x%22%3E%3Cscript%3Ewindow.owned%20=%201%3C%2Fscript%3E/report.html cell=2/report.html" {
 			t.Errorf("links are %s", got)
+		}
+	}
+}
+
+// TestReadSweep reads what was written, and refuses what would lead out of the folder or is no sweep.
+func TestReadSweep(t *testing.T) {
+	s := sweepOf(t, "fit.method", "ridge", "ols", "procrustes")
+	files, err := s.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(text []byte) {
+		if err := os.WriteFile(filepath.Join(dir, "sweep.json"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ReadSweep(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	write(files[0].Content)
+	back, err := ReadSweep(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := back.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range again {
+		if !bytes.Equal(f.Content, files[i].Content) {
+			t.Errorf("%s is another after it was read", f.Name)
+		}
+	}
+	for _, bad := range []string{``, `{}`, `{"cells": [{}]}`, `{"cells": [{"folder": "..", "failed": "x"}]}`, `{"cells": [{"folder": "a/b", "failed": "x"}]}`, `{"cells": [{"folder": "/", "failed": "x"}]}`,
+		`{"cells": [{"folder": "a", "outcome": "splendid"}]}`, `{"cells": [{"folder": "a", "failed": "x"}, {"folder": "b", "failed": "x", "settings": [{"key": "seed", "value": 1}]}]}`} {
+		write([]byte(bad))
+		if _, err := ReadSweep(dir); !errors.Is(err, cache.ErrCorrupt) {
+			t.Errorf("%s: %v, want ErrCorrupt", bad, err)
 		}
 	}
 }
