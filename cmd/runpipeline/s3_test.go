@@ -163,7 +163,7 @@ func TestBucketsThatCannotBeUsed(t *testing.T) {
 	}()
 	code, stdout, stderr := outcome(t, c)
 	last := lastLine(stderr)
-	if code != exitStage || stdout != "" || !strings.Contains(last, "stage not finished: ") || !strings.Contains(last, "s3://artifacts/folder/") || !strings.Contains(last, "connection refused") || strings.Contains(stderr, server.Secret) {
+	if code != exitStage || stdout != "" || !strings.HasPrefix(last, "runpipeline: ") || !strings.Contains(last, "s3://artifacts/folder/") || !strings.Contains(last, "connection refused") || strings.Contains(stderr, server.Secret) {
 		t.Errorf("without its server the run exits with %d and says\n%s", code, stderr)
 	}
 }
