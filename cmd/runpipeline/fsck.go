@@ -103,7 +103,7 @@ func printJSON(a *app, v any) error {
 
 // storeFlag is the flag of commands that need a store and no experiment.
 func storeFlag(f *flag.FlagSet) *string {
-	return f.String("cache", "", "`folder` of the artifact store (default: runpipeline in the user's cache folder)")
+	return f.String("cache", "", cacheUsage)
 }
 
 // existingStore is the location of a store that must be there.

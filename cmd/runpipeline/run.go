@@ -25,10 +25,13 @@ type experimentFlags struct {
 	device        deviceFlags
 }
 
+// cacheUsage explains -cache, in every command.
+const cacheUsage = "`place` of the artifact store: a folder, s3://BUCKET/FOLDER, gs://… or azblob://… (default: runpipeline in the user's cache folder)"
+
 func (x *experimentFlags) register(f *flag.FlagSet) {
 	f.StringVar(&x.config, "config", "", "configuration `file` (default: the embedded experiment)")
 	f.Var(&x.set, "set", "override one `key=value` of the configuration, for instance -set n_seeds=1; may be repeated")
-	f.StringVar(&x.cache, "cache", "", "`place` of the artifact store: a folder, s3://BUCKET/FOLDER, gs://… or azblob://… (default: runpipeline in the user's cache folder)")
+	f.StringVar(&x.cache, "cache", "", cacheUsage)
 	x.device.register(f, "")
 }
 

@@ -85,6 +85,52 @@ func TestS3RunIsThatOfAFolder(t *testing.T) {
 	}
 }
 
+// TestBucketsAreRepaired flips a bit of what the server holds: fsck finds it and names the object, repairs it, and the
+// next run computes what is missing and ends as the first.
+func TestBucketsAreRepaired(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two runs")
+	}
+	server := s3test.Start(t)
+	dir, at := t.TempDir(), server.Location("damaged")
+	code, want, stderr := outcome(t, onS3(t, server, dir, at, "run"))
+	if code != exitDone {
+		t.Fatalf("run exits with %d\n%s", code, stderr)
+	}
+	root := filepath.Join(server.Folder, s3test.Bucket, "damaged")
+	blobs, err := filepath.Glob(filepath.Join(root, "blobs", "*", "*.zst"))
+	if err != nil || len(blobs) == 0 {
+		t.Fatal(blobs, err)
+	}
+	content, err := os.ReadFile(blobs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 16
+	if err := errors.Join(os.Remove(blobs[0]), os.WriteFile(blobs[0], content, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	name, _ := filepath.Rel(root, blobs[0])
+	fsck := func(args ...string) (int, string) {
+		c := onS3(t, server, dir, at)
+		c.Args = append(append(c.Args[:1], "fsck"), append(args, "-cache", at)...)
+		code, stdout, stderr := outcome(t, c)
+		return code, stdout + stderr
+	}
+	if code, said := fsck(); code != exitCorrupt || !strings.Contains(said, filepath.ToSlash(name)) {
+		t.Errorf("fsck exits with %d and says\n%s\nwant the name %s", code, said, name)
+	}
+	if code, said := fsck("-repair"); code != exitDone {
+		t.Errorf("fsck -repair exits with %d\n%s", code, said)
+	}
+	if code, got, stderr := outcome(t, onS3(t, server, t.TempDir(), at, "run")); code != exitDone || got != want {
+		t.Errorf("the run after the repair exits with %d and prints\n%s, want\n%s\n%s", code, got, want, stderr)
+	}
+	if code, said := fsck(); code != exitDone {
+		t.Errorf("fsck after the repair exits with %d\n%s", code, said)
+	}
+}
+
 // secretFree looks into every file of a folder.
 func secretFree(t *testing.T, dir, secret string) {
 	t.Helper()
