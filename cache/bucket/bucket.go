@@ -94,6 +94,9 @@ func (s *store) look(ctx context.Context) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if err != nil && absent(err) { // the list of what is there
+			return errors.New("there is no such bucket")
+		}
 		if err != nil {
 			return short(ctx, err)
 		}

@@ -347,12 +347,12 @@ func TestGoogleWithoutCredentials(t *testing.T) {
 // TestWhatCannotBeReachedIsNotAbsent has Google's storage say first that there is nothing, then that nothing may be
 // seen, then nothing at all. gocloud.dev calls the second "not found".
 func TestWhatCannotBeReachedIsNotAbsent(t *testing.T) {
-	var forbidden atomic.Bool
+	var forbidden, gone atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case forbidden.Load():
 			http.Error(w, `{"error": {"code": 403, "message": "you may not see it"}}`, http.StatusForbidden)
-		case strings.HasSuffix(r.URL.Path, "/o"):
+		case strings.HasSuffix(r.URL.Path, "/o") && !gone.Load():
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, `{"kind": "storage#objects"}`)
 		default:
@@ -367,6 +367,10 @@ func TestWhatCannotBeReachedIsNotAbsent(t *testing.T) {
 	}
 	if _, ok, err := s.Lookup(t.Context(), recipe.Key()); ok || err != nil {
 		t.Errorf("Lookup = %t, %v", ok, err)
+	}
+	gone.Store(true)
+	if _, err := cache.Open(t.Context(), "gs://bucket/folder"); err == nil || err.Error() != "open cache gs://bucket/folder: there is no such bucket" {
+		t.Errorf("Open where there is no bucket = %v", err)
 	}
 	forbidden.Store(true)
 	if _, err := s.Has(t.Context(), cache.Digest{}); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "gs://bucket/folder/blobs/00/") {
