@@ -71,6 +71,11 @@ func TestGCKeepsWhatRunsReferTo(t *testing.T) {
 		t.Errorf("a kept experiment computes %v", again.computed())
 	}
 	again.same(t, first, "after gc")
+	for stage, v := range verified(t, dir, VerifyOptions{}) { // from inputs that are there
+		if len(v.Differs) > 0 || v.Checked == 0 {
+			t.Errorf("%s is not what it was: %+v", stage, v)
+		}
+	}
 	if s := otherLambda().experiment(t).step(t, dir, "fit"); s.State != Run {
 		t.Errorf("the fit of an experiment that was not kept is a %s", s.State)
 	}

@@ -129,7 +129,7 @@ func reduced(args []string) []string {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command = args[0]
 	}
-	if slices.Contains([]string{"run", "plan", "check", "show", "export"}, command) && !slices.Contains(args, "-config") {
+	if slices.Contains([]string{"run", "plan", "check", "show", "export", "explain", "verify"}, command) && !slices.Contains(args, "-config") {
 		return append(slices.Clone(args), "-config", "small.json")
 	}
 	return args
