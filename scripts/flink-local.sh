@@ -67,10 +67,11 @@ work=$(cd "$work" && pwd)
 	CONF
 } | sed 's/^[[:space:]]*//' | awk -F: 'NF > 1 && !seen[$1]++' >"$work/conf/flink-conf.yaml"
 
-pids=()
+command=''
 stop() {
 	local code=$? p
 	trap - EXIT INT TERM
+	if [ -n "$command" ]; then kill "$command" 2>/dev/null || :; fi
 	for p in "$work"/*.pid; do if [ -e "$p" ]; then kill "$(cat "$p")" 2>/dev/null || :; fi; done
 	for _ in $(seq 50); do
 		jobs -rp | grep -q . || break
@@ -90,7 +91,6 @@ jvm() {
 	shift 2
 	java -Xmx"$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.io.tmpdir="$work/tmp" \
 		-cp "$classpath" "$@" >"$work/$name.log" 2>&1 &
-	pids+=($!)
 	echo $! >"$work/$name.pid"
 }
 # await NAME PATTERN waits for a line of its log and prints what the pattern's group has.
@@ -136,6 +136,8 @@ jvm js 512m "$server" --flink-master "$master" --job-host localhost --job-port 0
 BEAM_ENDPOINT=$(await js 'JobService started on ([^ ]+)')
 export BEAM_ENDPOINT FLINK_WORK=$work
 say "job service at $BEAM_ENDPOINT${FLINK_REST:+, Flink at $FLINK_REST}"
+"$@" & # so that a signal is heard while it runs
+command=$!
 code=0
-"$@" || code=$?
+wait $command || code=$?
 exit $code
