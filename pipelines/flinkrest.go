@@ -85,17 +85,17 @@ func (f flink) job(ctx context.Context, name string) (id, state string, err erro
 	return "", "", fmt.Errorf("no job named %s is there", name)
 }
 
-// cancel ends a job. One that has ended already is no error.
-func (f flink) cancel(ctx context.Context, name string) (id string, err error) {
+// cancel ends a job and says what it did. One that has ended already is no error.
+func (f flink) cancel(ctx context.Context, name string) (done string, err error) {
 	id, state, err := f.job(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	switch state {
 	case "FINISHED", "CANCELED", "FAILED":
-		return id, nil
+		return fmt.Sprintf("job %s has ended at %s", id, f.base), nil
 	}
-	return id, f.call(ctx, http.MethodPatch, "/jobs/"+url.PathEscape(id)+"?mode=cancel", nil)
+	return fmt.Sprintf("job %s was cancelled at %s", id, f.base), f.call(ctx, http.MethodPatch, "/jobs/"+url.PathEscape(id)+"?mode=cancel", nil)
 }
 
 // CheckCluster reports a Flink that would give up a job at the first worker that is lost. Without its REST address

@@ -132,10 +132,10 @@ func (f *followed) stop(ctx context.Context, why string, leave context.CancelFun
 		ended = f.ends(ctx, cancelAfter)
 		patience -= cancelAfter
 		if !ended {
-			if id, err := (flink{f.o.FlinkREST}).cancel(ctx, f.job); err != nil {
+			if done, err := (flink{f.o.FlinkREST}).cancel(ctx, f.job); err != nil {
 				f.tell("cancel job %s at %s: %v", f.job, f.o.FlinkREST, err)
 			} else {
-				f.tell("job %s was cancelled at %s", id, f.o.FlinkREST)
+				f.tell("%s", done)
 			}
 		}
 	}

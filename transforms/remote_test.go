@@ -214,3 +214,37 @@ func TestABundleThatARunnerGivesUpIsNoFailure(t *testing.T) {
 		t.Errorf("a bundle that was given up ends with %v and writes %v", err, failures)
 	}
 }
+
+// unremovable is a store that does not remove notes the first time.
+type unremovable struct {
+	cache.Store
+	asked map[string]bool
+}
+
+func (s unremovable) RemoveNote(ctx context.Context, name string) error {
+	if !s.asked[name] {
+		s.asked[name] = true
+		return errToy
+	}
+	return s.Store.RemoveNote(ctx, name)
+}
+
+// TestReportsAreReadOnce though the store does not remove them when it is asked, and each that can be read is.
+func TestReportsAreReadOnce(t *testing.T) {
+	store := unremovable{cache.NewMemory(), map[string]bool{}}
+	for _, name := range []string{"1", "2"} {
+		if err := store.SetNote(t.Context(), unitsPrefix("r")+name, []byte(`{"stage":"a"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reports := ReportsOf(store, "r")
+	if events, err := reports.Events(t.Context()); len(events) != 2 || !errors.Is(err, errToy) {
+		t.Errorf("the first time: %v (%v), want both and the store's error", events, err)
+	}
+	if events, err := reports.Events(t.Context()); len(events) != 0 || err != nil {
+		t.Errorf("the second time: %v (%v), want none", events, err)
+	}
+	if err := store.Notes(t.Context(), "runs/", func(name string) error { return errors.New(name) }); err != nil {
+		t.Errorf("left in the store: %v", err)
+	}
+}
