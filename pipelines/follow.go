@@ -35,7 +35,6 @@ type followed struct {
 	done    chan error // gets what the runner says at the end
 
 	failures []transforms.Failed
-	stopped  bool // the mark is set
 }
 
 // jobName is a run's name in the letters that Beam leaves as they are.

@@ -24,7 +24,9 @@ func Recompute(ctx context.Context, run string, store cache.Store, stage Stage, 
 }
 
 // Recomputed tells the models of a run that a stage needs them no more.
-func Recomputed(ctx context.Context, run string, stage Stage) { lookupRun(ctx, Env{Run: run}).finished(stage.ID) }
+func Recomputed(ctx context.Context, run string, stage Stage) {
+	lookupRun(ctx, Env{Run: run}).finished(stage.ID)
+}
 
 // UnitManifest is what a stage's manifest has of a unit, under the names that the unit gave.
 func (s Stage) UnitManifest(m Manifest, index int) (own Manifest) {
