@@ -31,8 +31,10 @@
 //	I1  A blob's name is the digest of its content before compression. The compressed
 //	    form may differ between versions of the library and enters no key.
 //	I2  A file under blobs/ or actions/ is complete: it was written in tmp/, synced,
-//	    made read-only, then linked or renamed, and its folder synced.
-//	I3  An action is written after every blob it names.
+//	    made read-only, then linked or renamed.
+//	I3  An action is written after every blob it names, and after their folders are synced.
+//	    Its own is synced before the next action or note is written: whoever pulls the plug
+//	    may lose the last one, which is a miss. Whoever kills a process loses none.
 //	I4  Nothing under blobs/ or actions/ changes; only an explicit delete removes it. The
 //	    one exception is an action whose blobs were deleted: it may be committed anew. Notes are
 //	    replaced as a whole.

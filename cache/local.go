@@ -23,6 +23,7 @@ type local struct {
 	dir  string
 	link func(old, name string) error // os.Link; a test takes it away
 	now  func() time.Time             // time.Now; a test makes it jump
+	debt debt
 
 	// reached is called after each step of a write with its name; a test makes it fail
 	// or kill the process there. Outside of tests it is nil.
@@ -141,7 +142,16 @@ func (l *local) create(ctx context.Context, write func(io.Writer) error) (Digest
 	if err := l.step("write"); err != nil {
 		return Digest{}, 0, err
 	}
-	return d, n, l.install(tmp, l.blobPath(d))
+	path := l.blobPath(d)
+	if there, err := exists(path); err != nil || there {
+		dir := filepath.Dir(path)
+		l.owe(dir, filepath.Dir(dir)) // whoever placed it may have been killed since
+		return d, n, err
+	}
+	if err := l.seal(tmp); err != nil {
+		return Digest{}, 0, err
+	}
+	return d, n, l.place(tmp, path)
 }
 
 // Open implements [Store].
@@ -195,13 +205,7 @@ func (l *local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
 		case err != nil:
 			return err
 		case !ok:
-			tmp, err := l.writeTemp(record)
-			if err != nil {
-				return err
-			}
-			err = l.install(tmp, path)
-			discard(tmp)
-			if err != nil {
+			if err := l.record(path, record); err != nil {
 				return err
 			}
 			continue // read what is there now: another process may have been first
@@ -218,6 +222,22 @@ func (l *local) commit(ctx context.Context, r *Recipe, outputs []Output) error {
 		return l.replace(path, record)
 	}
 	return nil
+}
+
+// record places a new record, once the names of its blobs are on the disk.
+func (l *local) record(path string, text []byte) error {
+	tmp, err := l.writeTemp(text)
+	if err != nil {
+		return err
+	}
+	defer discard(tmp)
+	if err := l.seal(tmp); err != nil {
+		return err
+	}
+	if err := l.settle(); err != nil { // I3
+		return err
+	}
+	return l.place(tmp, path)
 }
 
 // Lookup implements [Store].

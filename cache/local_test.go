@@ -345,31 +345,75 @@ type failingWriter struct{ err error }
 
 func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
 
-var steps = []string{"create", "write", "sync", "close", "rename", "sync dir"}
+// steps are those of writing a blob and of committing an action that names it, in their order: the names of the blob's
+// folders are on the disk before the action has its own (I3).
+var steps = []struct{ in, step string }{
+	{"blob", "create"}, {"blob", "write"}, {"blob", "sync"}, {"blob", "close"}, {"blob", "rename"},
+	{"commit", "write"}, {"commit", "sync"}, {"commit", "close"}, {"commit", "sync dir"}, {"commit", "rename"},
+}
 
-// A write that fails at any step leaves nothing half done: the blob is whole or absent, and
+func TestStepsAreInTheirOrder(t *testing.T) {
+	l := openTemp(t)
+	var reached []string
+	l.reached = func(name string) error {
+		reached = append(reached, name)
+		if name == "sync dir" && len(l.debt.folders) > 0 {
+			t.Errorf("%v are not synced", l.debt.folders)
+		}
+		return nil
+	}
+	if _, _, err := compute(t.Context(), l, NewRecipe("k", 1), content()); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, s := range steps {
+		want = append(want, s.step)
+	}
+	if !slices.Equal(reached, want) {
+		t.Errorf("steps %q, want %q", reached, want)
+	}
+	if last := filepath.Dir(l.actionPath(NewRecipe("k", 1).Key())); !l.debt.folders[last] {
+		t.Errorf("the record's folder is not owed: %v", l.debt.folders)
+	}
+	reached = nil
+	if _, _, err := l.Create(t.Context(), func(w io.Writer) error { _, err := w.Write(content()); return err }); err != nil || !slices.Equal(reached, []string{"create", "write"}) {
+		t.Errorf("a blob that is there takes the steps %q, %v", reached, err)
+	}
+	if err := l.SetNote(t.Context(), "runs/r/record", nil); err != nil || len(l.debt.folders) > 0 {
+		t.Errorf("after a note %v are not synced, %v", l.debt.folders, err)
+	}
+}
+
+// A write that fails at any step leaves nothing half done: blob and action are whole or absent, and
 // tmp/ is empty.
 func TestFailureAtEachStepLeavesNoHalf(t *testing.T) {
-	for _, step := range steps {
+	for _, s := range steps {
 		l := openTemp(t)
 		cause := errors.New("disk full")
-		l.reached = func(name string) error {
-			if name == step {
+		at := func(in, name string) error {
+			if in == s.in && name == s.step {
 				return cause
 			}
 			return nil
 		}
-		_, _, err := l.Create(t.Context(), func(w io.Writer) error { _, err := io.WriteString(w, "content"); return err })
-		if !errors.Is(err, cause) {
-			t.Errorf("%s: Create = %v", step, err)
+		in := "blob"
+		l.reached = func(name string) error {
+			err := at(in, name)
+			if name == "rename" {
+				in = "commit"
+			}
+			return err
+		}
+		if _, _, err := compute(t.Context(), l, NewRecipe("k", 1), content()); !errors.Is(err, cause) {
+			t.Errorf("%v: %v", s, err)
 		}
 		l.reached = nil
-		wholeOrAbsent(t, l, step)
+		wholeOrAbsent(t, l, s.step)
 		if left, _ := os.ReadDir(filepath.Join(l.dir, "tmp")); len(left) != 0 {
-			t.Errorf("%s: tmp/ holds %v", step, left)
+			t.Errorf("%v: tmp/ holds %v", s, left)
 		}
-		if d := put(t, l, "content"); d != Sum([]byte("content")) {
-			t.Errorf("%s: the next write failed", step)
+		if _, _, err := compute(t.Context(), l, NewRecipe("k", 1), content()); err != nil {
+			t.Errorf("%v: the next write: %v", s, err)
 		}
 	}
 }
@@ -390,29 +434,24 @@ func TestKillAtEachStepLeavesNoHalf(t *testing.T) {
 		writeAndDie(t, dir, os.Getenv("CACHE_TEST_KILL_STEP"), os.Getenv("CACHE_TEST_KILL_IN") == "commit")
 		return
 	}
-	for _, in := range []string{"blob", "commit"} {
-		for _, step := range steps {
-			if in == "commit" && step == "create" {
-				continue // text files have no such step
-			}
-			dir := t.TempDir()
-			child := exec.Command(os.Args[0], "-test.run=^TestKillAtEachStepLeavesNoHalf$")
-			child.Env = append(os.Environ(), "CACHE_TEST_KILL_DIR="+dir, "CACHE_TEST_KILL_STEP="+step, "CACHE_TEST_KILL_IN="+in)
-			out, err := child.CombinedOutput()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.Exited() {
-				t.Fatalf("%s, %s: the child was not killed: %v\n%s", in, step, err, out)
-			}
-			l, err := openLocal(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			wholeOrAbsent(t, l, in+", "+step)
-			if _, _, err := compute(t.Context(), l, NewRecipe("k", 1), content()); err != nil {
-				t.Errorf("%s, %s: the next process: %v", in, step, err)
-			}
-			wholeOrAbsent(t, l, in+", "+step)
+	for _, s := range steps {
+		dir := t.TempDir()
+		child := exec.Command(os.Args[0], "-test.run=^TestKillAtEachStepLeavesNoHalf$")
+		child.Env = append(os.Environ(), "CACHE_TEST_KILL_DIR="+dir, "CACHE_TEST_KILL_STEP="+s.step, "CACHE_TEST_KILL_IN="+s.in)
+		out, err := child.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Exited() {
+			t.Fatalf("%v: the child was not killed: %v\n%s", s, err, out)
 		}
+		l, err := openLocal(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wholeOrAbsent(t, l, s.in+", "+s.step)
+		if _, _, err := compute(t.Context(), l, NewRecipe("k", 1), content()); err != nil {
+			t.Errorf("%v: the next process: %v", s, err)
+		}
+		wholeOrAbsent(t, l, s.in+", "+s.step)
 	}
 }
 
@@ -450,7 +489,7 @@ func writeAndDie(t *testing.T, dir, step string, inCommit bool) {
 			time.Sleep(time.Minute) // until the signal arrives
 			return err
 		}
-		installed = installed || name == "sync dir"
+		installed = installed || name == "rename"
 		return nil
 	}
 	compute(t.Context(), l, NewRecipe("k", 1), content())

@@ -8,8 +8,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -75,17 +77,18 @@ func (c *contentWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// install makes the temporary file durable and gives it its final name, unless a file of
-// that name exists. Linking rather than renaming never replaces what another process
-// installed in the meantime; file systems without links fall back to a rename.
-func (l *local) install(tmp *os.File, path string) error {
-	if err := l.seal(tmp); err != nil {
-		return err
+// place gives a sealed file its final name, unless a file of that name exists. Linking rather than
+// renaming never replaces what another process placed in the meantime; file systems without links
+// fall back to a rename.
+func (l *local) place(tmp *os.File, path string) error {
+	err := l.link(tmp.Name(), path)
+	if err != nil && !errors.Is(err, fs.ErrExist) { // mostly the first file of its folder
+		if err := l.makeDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = l.link(tmp.Name(), path)
 	}
-	if err := l.makeDir(filepath.Dir(path)); err != nil {
-		return err
-	}
-	if err := l.link(tmp.Name(), path); err != nil {
+	if err != nil {
 		there, err := exists(path)
 		if err == nil && !there {
 			err = os.Rename(tmp.Name(), path)
@@ -94,10 +97,11 @@ func (l *local) install(tmp *os.File, path string) error {
 			return err
 		}
 	}
-	return l.settle(filepath.Dir(path))
+	l.owe(filepath.Dir(path))
+	return l.step("rename")
 }
 
-// replace gives path new content, atomically.
+// replace gives path new content, atomically, and brings it and everything before it to the disk.
 func (l *local) replace(path string, content []byte) error {
 	tmp, err := l.writeTemp(content)
 	if err != nil {
@@ -107,13 +111,20 @@ func (l *local) replace(path string, content []byte) error {
 	if err := l.seal(tmp); err != nil {
 		return err
 	}
+	if err := l.settle(); err != nil {
+		return err
+	}
 	if err := l.makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	return l.settle(filepath.Dir(path))
+	l.owe(filepath.Dir(path))
+	if err := l.step("rename"); err != nil {
+		return err
+	}
+	return l.settle()
 }
 
 // temp makes an unfinished file and holds its lock, by which [local.sweep] knows that it is not garbage.
@@ -158,13 +169,40 @@ func (l *local) seal(tmp *os.File) error {
 	return l.step("close")
 }
 
-// settle brings a new name in dir to the disk.
-func (l *local) settle(dir string) error {
-	if err := l.step("rename"); err != nil {
-		return err
+// A debt is folders that have new names in them which are not on the disk yet. What syncs a folder costs as much as
+// what syncs a file, and most of a small blob's way; folders are synced together, before a name that must not reach
+// the disk without them.
+type debt struct {
+	mu      sync.Mutex
+	folders map[string]bool
+	paying  sync.Mutex // held until what was owed is on the disk, so that nobody goes on before it is
+}
+
+// owe notes that folders have a new name in them.
+func (l *local) owe(dirs ...string) {
+	l.debt.mu.Lock()
+	defer l.debt.mu.Unlock()
+	if l.debt.folders == nil {
+		l.debt.folders = map[string]bool{}
 	}
-	if err := syncDir(dir); err != nil {
-		return err
+	for _, dir := range dirs {
+		l.debt.folders[dir] = true
+	}
+}
+
+// settle brings all new names to the disk.
+func (l *local) settle() error {
+	l.debt.paying.Lock()
+	defer l.debt.paying.Unlock()
+	l.debt.mu.Lock()
+	folders := l.debt.folders
+	l.debt.folders = nil
+	l.debt.mu.Unlock()
+	for dir := range folders {
+		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // one that was removed has no names
+			l.owe(slices.Collect(maps.Keys(folders))...)
+			return err
+		}
 	}
 	return l.step("sync dir")
 }
@@ -179,7 +217,8 @@ func (l *local) makeDir(dir string) error {
 		err = os.Mkdir(dir, 0o777)
 	}
 	if err == nil {
-		return syncDir(filepath.Dir(dir))
+		l.owe(filepath.Dir(dir))
+		return nil
 	}
 	if there, _ := exists(dir); there {
 		return nil
