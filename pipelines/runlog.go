@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -218,14 +219,23 @@ func runCell(ctx context.Context, store cache.Store, plan *Plan, settings string
 	}
 	c.Result = last.Key.String()
 	if report, ok := last.Manifest.Find("report"); ok {
-		var e struct {
-			Evaluation struct {
-				Pooled struct{ Verdict struct{ Outcome string } }
-			}
-		}
-		if text, err := store.Read(ctx, report.Digest); err == nil && json.Unmarshal(text, &e) == nil {
-			c.Verdict = e.Evaluation.Pooled.Verdict.Outcome
+		if text, err := store.Read(ctx, report.Digest); err == nil {
+			c.Verdict = verdictOf(text)
 		}
 	}
 	return c
+}
+
+// verdictOf is the word for what a report came to, as people read it: "success". It is empty where the report says none.
+func verdictOf(report []byte) string {
+	var e struct {
+		Evaluation struct {
+			Pooled struct{ Verdict struct{ Meaning string } }
+		}
+	}
+	if json.Unmarshal(report, &e) != nil {
+		return ""
+	}
+	word, _, _ := strings.Cut(e.Evaluation.Pooled.Verdict.Meaning, ":")
+	return word
 }

@@ -142,3 +142,14 @@ func TestRunsGoOnWithoutTheirRecord(t *testing.T) {
 type noNotes struct{ *cache.Memory }
 
 func (noNotes) SetNote(context.Context, string, []byte) error { return errors.New("disk is full") }
+
+// TestTheVerdictIsAWord: an outcome is a number in the order of the document's list, which nobody reads.
+func TestTheVerdictIsAWord(t *testing.T) {
+	report := []byte(`{"evaluation": {"pooled": {"verdict": {"outcome": "1", "meaning": "success: the mapped vector meets every threshold"}}}}`)
+	if got := verdictOf(report); got != "success" {
+		t.Errorf("verdict %q", got)
+	}
+	if got := verdictOf([]byte("{}")); got != "" {
+		t.Errorf("no verdict is %q", got)
+	}
+}

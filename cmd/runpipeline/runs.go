@@ -91,7 +91,7 @@ func what(r *pipelines.RunRecord) string {
 	if n := len(r.Cells); n > 1 {
 		text += fmt.Sprintf("; %d experiments", n)
 	} else if n == 1 && r.Cells[0].Result != "" {
-		text += "; " + r.Cells[0].Result[:8] + parts(" ", r.Cells[0].Verdict)
+		text += "; result " + r.Cells[0].Result[:8] + parts(", ", r.Cells[0].Verdict)
 	}
 	if r.Error != "" {
 		first, _, _ := strings.Cut(r.Error, "\n")
