@@ -45,6 +45,23 @@ func TestNoRowsTravel(t *testing.T) {
 	}
 }
 
+// TestTheJobHoldsNoSettings: runners bound a job's size, and show it to whoever may look at them.
+func TestTheJobHoldsNoSettings(t *testing.T) {
+	config := everything()
+	p, stages := portable(t, config)
+	prompt := config["test_prompts"].([]string)[0]
+	var text []byte
+	for _, tr := range p.GetComponents().GetTransforms() {
+		text = append(text, tr.GetSpec().GetPayload()...)
+		if s := string(tr.GetSpec().GetPayload()); strings.Contains(s, prompt) {
+			t.Errorf("%s holds a prompt", tr.GetUniqueName())
+		}
+	}
+	if n := len(text) / stages; n > 10<<10 {
+		t.Errorf("the job has %d bytes a stage", n)
+	}
+}
+
 // TestOnlyLightStepsHaveSideInputs keeps the units' function free of them; see transforms.Apply.
 func TestOnlyLightStepsHaveSideInputs(t *testing.T) {
 	p, stages := portable(t, everything())

@@ -208,7 +208,7 @@ func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Op
 			runnerErr = fmt.Errorf("%s runner: %w", o.Runner, runnerErr)
 		}
 	} else {
-		runnerErr = typed(follow(ctx, o, store, env.Run, p, tell))
+		runnerErr = typed(s.elsewhere(ctx, o, store, env.Run, p, plan, tell))
 	}
 	stopped, _ := end() // what failed alone is in rec
 	switch {
@@ -220,6 +220,15 @@ func (s *Sweep) execute(ctx context.Context, store cache.Store, plan *Plan, o Op
 		return fmt.Errorf("%w: %w", ErrStage, runnerErr)
 	}
 	return nil
+}
+
+// elsewhere runs a pipeline on a remote runner, whose workers read from the store what the stages are.
+func (s *Sweep) elsewhere(ctx context.Context, o Options, store cache.Store, run string, p *beam.Pipeline, plan *Plan, event func(Event)) error {
+	if err := transforms.Publish(ctx, store, run, plan.missing()); err != nil {
+		_ = transforms.ReportsOf(store, run).Clear(context.WithoutCancel(ctx), true)
+		return err
+	}
+	return follow(ctx, o, store, run, p, event)
 }
 
 // storeInputs stores the texts of the configurations.

@@ -57,10 +57,11 @@ func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []b
 	}
 	// The wait is a step of its own: Prism burns a core for as long as a bundle that has a side
 	// input is at work, so the bundles that take long must have none.
-	units := beam.ParDo(s, &readyFn{Stage: stage, Known: known}, beam.Impulse(s), beam.SideInput{Input: upstream})
-	done, dead := beam.ParDo2(s, &unitFn{Env: env, Stage: stage}, beam.Reshuffle(s, units))
+	at := stageAt{Env: env, Name: stage.Name, ID: stage.ID}
+	units := beam.ParDo(s, &readyFn{At: at, Known: known}, beam.Impulse(s), beam.SideInput{Input: upstream})
+	done, dead := beam.ParDo2(s, &unitFn{At: at}, beam.Reshuffle(s, units))
 	beam.ParDo0(s, drop, beam.Reshuffle(s, dead))
-	committed := beam.ParDo(s, &manifestFn{Env: env, Stage: stage}, beam.GroupByKey(s, beam.ParDo(s, keyed, done)))
+	committed := beam.ParDo(s, &manifestFn{At: at}, beam.GroupByKey(s, beam.ParDo(s, keyed, done)))
 	// Java runners fuse a Flatten into each of the steps before it and then find two producers of one
 	// collection, which they refuse ("unzipped_flatten"); they do not fuse across a Reshuffle.
 	return beam.Reshuffle(s, committed)
@@ -69,12 +70,21 @@ func Apply(s beam.Scope, env Env, stage Stage, known map[string]string, open []b
 // readyFn waits for the stages that a stage reads or comes after, then asks for its units. Where one that it reads is
 // incomplete, or all that it comes after, it asks for nothing, so this stage commits nothing either.
 type readyFn struct {
-	Stage Stage
+	At    stageAt
 	Known map[string]string
 }
 
 // ProcessElement gathers the keys of the inputs' manifests.
-func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit func(UnitRef)) {
+func (fn *readyFn) ProcessElement(ctx context.Context, _ []byte, upstream func(*StageDone) bool, emit func(UnitRef)) error {
+	run := lookupRun(ctx, fn.At.Env)
+	defer run.watch()()
+	if run.over() {
+		return nil
+	}
+	stage, err := run.stage(ctx, fn.At)
+	if err != nil {
+		return fn.At.Env.fail(run, fn.At.Name, -1, err)
+	}
 	keys := maps.Clone(fn.Known)
 	if keys == nil {
 		keys = map[string]string{}
@@ -83,23 +93,24 @@ func (fn *readyFn) ProcessElement(_ []byte, upstream func(*StageDone) bool, emit
 		keys[d.Stage] = d.Key
 	}
 	var inputs []string
-	for _, id := range fn.Stage.Reads {
+	for _, id := range stage.Reads {
 		key, ok := keys[id]
 		if !ok {
-			return
+			return nil
 		}
 		inputs = append(inputs, key)
 	}
 	there := func(id string) bool { return keys[id] != "" }
-	if len(fn.Stage.Gates) > 0 && !slices.ContainsFunc(fn.Stage.Gates, there) {
-		return
+	if len(stage.Gates) > 0 && !slices.ContainsFunc(stage.Gates, there) {
+		return nil
 	}
-	work := fn.Stage.Works()
-	for i := 0; i < fn.Stage.Units; {
+	work := stage.Works()
+	for i := 0; i < stage.Units; {
 		n := together(work[i:])
-		emit(UnitRef{Stage: fn.Stage.ID, Index: i, Count: n, Inputs: inputs})
+		emit(UnitRef{Stage: stage.ID, Index: i, Count: n, Inputs: inputs})
 		i += n
 	}
+	return nil
 }
 
 // A worker that is asked for a few units has two of them at work: while one has the device, the other is
@@ -119,15 +130,12 @@ func together(work []Work) (n int) {
 }
 
 // unitFn computes units. Beam ships it as JSON: the exported fields are all it knows.
-type unitFn struct {
-	Env   Env
-	Stage Stage
-}
+type unitFn struct{ At stageAt }
 
 // ProcessElement looks units up or computes them. A failure of a unit itself goes to the dead
 // letters, so that the others go on; an interruption or a store that fails ends the run.
 func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(UnitDone), dead func(Failure)) error {
-	run := lookupRun(ctx, fn.Env)
+	run := lookupRun(ctx, fn.At.Env)
 	defer run.watch()()
 	if run.over() {
 		return nil // the pipeline runs empty
@@ -135,12 +143,16 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 	if err := run.ctx.Err(); err != nil { // of another run's bundle, which its runner gave up
 		return err
 	}
-	if run.idle(fn.Stage.ID) {
+	if run.idle(fn.At.ID) {
 		return nil
 	}
-	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, ref.Inputs)
+	stage, err := run.stage(run.ctx, fn.At)
 	if err != nil {
-		return fn.Env.fail(run, fn.Stage.Name, -1, err)
+		return fn.At.Env.fail(run, fn.At.Name, -1, err)
+	}
+	store, inputs, err := resolve(run.ctx, fn.At.Env, stage, ref.Inputs)
+	if err != nil {
+		return fn.At.Env.fail(run, stage.Name, -1, err)
 	}
 	keys, errs := make([]cache.ActionKey, ref.Count), make([]error, ref.Count)
 	group, going := errgroup.WithContext(run.ctx)
@@ -150,7 +162,7 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 			if going.Err() != nil { // the run ends: no further ones
 				return nil
 			}
-			keys[i], errs[i] = fn.unit(&Unit{Stage: fn.Stage, Index: ref.Index + i, Store: store, inputs: inputs, run: run})
+			keys[i], errs[i] = compute(&Unit{Stage: stage, Index: ref.Index + i, Store: store, inputs: inputs, run: run})
 			if infrastructure(errs[i]) {
 				return errs[i]
 			}
@@ -162,11 +174,11 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 		index := ref.Index + i
 		switch {
 		case run.ctx.Err() != nil:
-			return fn.Env.fail(run, fn.Stage.Name, index, cmp.Or(err, run.ctx.Err()))
+			return fn.At.Env.fail(run, stage.Name, index, cmp.Or(err, run.ctx.Err()))
 		case infrastructure(err):
-			return fn.Env.fail(run, fn.Stage.Name, index, err)
+			return fn.At.Env.fail(run, stage.Name, index, err)
 		case err != nil:
-			run.failed(fn.Stage, index, err)
+			run.failed(stage, index, err)
 			dead(Failure{Stage: ref.Stage, Index: index, Error: err.Error()})
 		default:
 			done(UnitDone{Stage: ref.Stage, Index: index, Inputs: ref.Inputs, Key: keys[i].String()})
@@ -175,69 +187,71 @@ func (fn *unitFn) ProcessElement(ctx context.Context, ref UnitRef, done func(Uni
 	return nil
 }
 
-func (fn *unitFn) unit(u *Unit) (cache.ActionKey, error) {
-	k := kinds[fn.Stage.Kind]
-	settings := k.decode(fn.Stage.Settings)
+// compute is what a unit is there for.
+func compute(u *Unit) (cache.ActionKey, error) {
+	k := kinds[u.Stage.Kind]
+	settings := k.decode(u.Stage.Settings)
 	defer u.release()
 	if u.work = k.work(settings, u.Index); u.work.Pace == Algebra {
 		defer gpu.Hold(int(u.work.Bytes))()
 	}
 	key, err := guard(func() (cache.ActionKey, error) { return k.run(u.run.ctx, u, settings) })
 	if err != nil {
-		err = fmt.Errorf("%s, unit %d of %d: %w", fn.Stage.Name, u.Index+1, fn.Stage.Units, err)
+		err = fmt.Errorf("%s, unit %d of %d: %w", u.Stage.Name, u.Index+1, u.Stage.Units, err)
 	}
 	return key, err
 }
 
 // manifestFn commits a stage once all of its units are there.
-type manifestFn struct {
-	Env   Env
-	Stage Stage
-}
+type manifestFn struct{ At stageAt }
 
 // ProcessElement gathers a stage's units. Duplicate bundles may report a unit twice, in any order.
 func (fn *manifestFn) ProcessElement(ctx context.Context, _ string, units func(*UnitDone) bool, emit func(StageDone)) error {
-	run := lookupRun(ctx, fn.Env)
+	run := lookupRun(ctx, fn.At.Env)
 	defer run.watch()()
+	stage, err := run.stage(run.ctx, fn.At)
+	if err != nil {
+		return fn.At.Env.fail(run, fn.At.Name, -1, err)
+	}
 	keys := map[int]string{}
 	var read []string
 	for u := (UnitDone{}); units(&u); {
 		keys[u.Index], read = u.Key, u.Inputs
 	}
-	if len(keys) != fn.Stage.Units {
+	if len(keys) != stage.Units {
 		return nil
 	}
-	store, inputs, err := resolve(run.ctx, fn.Env, fn.Stage, read)
+	store, inputs, err := resolve(run.ctx, fn.At.Env, stage, read)
 	if err != nil {
-		return fn.Env.fail(run, fn.Stage.Name, -1, err)
+		return fn.At.Env.fail(run, stage.Name, -1, err)
 	}
 	var manifest Manifest
-	for i := range fn.Stage.Units {
+	for i := range stage.Units {
 		outputs, err := outputsOf(run.ctx, store, keys[i])
 		if err != nil {
-			return fn.Env.fail(run, fn.Stage.Name, -1, err)
+			return fn.At.Env.fail(run, stage.Name, -1, err)
 		}
 		for _, o := range outputs {
-			if kinds[fn.Stage.Kind].many {
+			if kinds[stage.Kind].many {
 				o.Name = unitName(i, o.Name)
 			}
 			manifest = append(manifest, o)
 		}
 	}
-	r := fn.Stage.Recipe(inputs)
+	r := stage.Recipe(inputs)
 	_, hit, err := store.Lookup(run.ctx, r.Key())
 	if err == nil {
 		err = store.Commit(run.ctx, r, manifest)
 	}
 	if err == nil {
-		err = cache.Remember(run.ctx, store, fn.Stage.Memory(), r.Key())
+		err = cache.Remember(run.ctx, store, stage.Memory(), r.Key())
 	}
 	if err != nil {
-		return fn.Env.fail(run, fn.Stage.Name, -1, err)
+		return fn.At.Env.fail(run, stage.Name, -1, err)
 	}
-	run.events(Event{Stage: fn.Stage.Name, ID: fn.Stage.ID, Unit: -1, Key: r.Key(), Hit: hit})
-	run.finished(fn.Stage.ID)
-	emit(StageDone{Stage: fn.Stage.ID, Key: r.Key().String()})
+	run.events(Event{Stage: stage.Name, ID: stage.ID, Unit: -1, Key: r.Key(), Hit: hit})
+	run.finished(stage.ID)
+	emit(StageDone{Stage: stage.ID, Key: r.Key().String()})
 	return nil
 }
 
@@ -292,7 +306,7 @@ func init() {
 	beam.RegisterCoder(reflect.TypeFor[UnitDone](), encUnitDone, decUnitDone)
 	beam.RegisterCoder(reflect.TypeFor[StageDone](), encStageDone, decStageDone)
 	beam.RegisterCoder(reflect.TypeFor[Failure](), encFailure, decFailure)
-	beamregister.DoFn3x0[[]byte, func(*StageDone) bool, func(UnitRef)](&readyFn{})
+	beamregister.DoFn4x1[context.Context, []byte, func(*StageDone) bool, func(UnitRef), error](&readyFn{})
 	beamregister.DoFn4x1[context.Context, UnitRef, func(UnitDone), func(Failure), error](&unitFn{})
 	beamregister.DoFn4x1[context.Context, string, func(*UnitDone) bool, func(StageDone), error](&manifestFn{})
 	beamregister.Function1x2(keyed)

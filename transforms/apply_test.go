@@ -298,15 +298,20 @@ func TestApplyStopsWhenTheRunIsCancelled(t *testing.T) {
 
 // TestReadyWaitsForEveryInput asks for the units of a stage with one, and with both of its inputs.
 func TestReadyWaitsForEveryInput(t *testing.T) {
-	fn := &readyFn{Stage: byName(toyStage("c", 6, toy{}, "a", "b")), Known: map[string]string{"a": "1"}}
+	stage := byName(toyStage("c", 6, toy{}, "a", "b"))
+	defer Begin(t.Context(), t.Name(), func(Event) {}, stage)()
+	fn := &readyFn{At: stageAt{Env: Env{Run: t.Name()}, Name: "c", ID: stage.ID}, Known: map[string]string{"a": "1"}}
 	ask := func(done ...StageDone) (refs []UnitRef) {
-		fn.ProcessElement(nil, func(d *StageDone) bool {
+		err := fn.ProcessElement(t.Context(), nil, func(d *StageDone) bool {
 			if len(done) == 0 {
 				return false
 			}
 			*d, done = done[0], done[1:]
 			return true
 		}, func(u UnitRef) { refs = append(refs, u) })
+		if err != nil {
+			t.Error(err)
+		}
 		return refs
 	}
 	if refs := ask(StageDone{}); refs != nil {

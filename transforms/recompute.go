@@ -11,8 +11,7 @@ import (
 // Recompute computes a unit anew for a run that has begun, in a store that knows nothing of it but what it reads, and
 // gives the key and the outputs that it has there.
 func Recompute(ctx context.Context, run string, store cache.Store, stage Stage, inputs []Manifest, index int) (cache.ActionKey, Manifest, error) {
-	fn := &unitFn{Stage: stage}
-	key, err := fn.unit(&Unit{Stage: stage, Index: index, Store: store, inputs: inputs, run: lookupRun(ctx, Env{Run: run})})
+	key, err := compute(&Unit{Stage: stage, Index: index, Store: store, inputs: inputs, run: lookupRun(ctx, Env{Run: run})})
 	if err != nil {
 		return key, nil, err
 	}

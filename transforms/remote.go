@@ -22,10 +22,11 @@ import (
 //
 //	runs/RUN/units/TIME-RANDOM    an event
 //	runs/RUN/failed/TIME-RANDOM   a failure, with what kind it is
+//	runs/RUN/stages/ID            a stage, written before the job is submitted
 //	runs/RUN/stop                 that no more units are to begin, and why
 //
-// The process that began the run reads and removes the first two, writes the third and removes it when the job has
-// ended. Notes are advisory: one that is lost costs a line of progress, never a result.
+// The process that began the run reads and removes the first two, writes the others and removes them when the job has
+// ended. No result depends on a note: an event that is lost costs a line of progress, a stage that is lost an error.
 
 // A Failed is a failure as a worker writes it down.
 type Failed struct {
@@ -125,13 +126,14 @@ type remote struct {
 	looked  time.Time // for the mark
 	stopped bool
 	said    map[string]time.Time // when a unit last said how far it is
+	stages  map[string]Stage     // that were read, by ID
 }
 
 var remotes sync.Map // run name → *remote; a run leaves some hundred bytes behind
 
 // elsewhere is a run that another process began, for the length of one bundle's element.
 func elsewhere(ctx context.Context, env Env) *run {
-	known, _ := remotes.LoadOrStore(env.Run, &remote{name: env.Run, said: map[string]time.Time{}})
+	known, _ := remotes.LoadOrStore(env.Run, &remote{name: env.Run, said: map[string]time.Time{}, stages: map[string]Stage{}})
 	m := known.(*remote)
 	r := &run{name: env.Run, elsewhere: true, remote: m, env: env, ended: &m.ended, graph: newGraph(nil)}
 	r.ctx, r.stop = context.WithCancel(ctx)
@@ -347,12 +349,11 @@ func (p *Reports) Stop(ctx context.Context, why string) error {
 // Clear removes what is left. stopped says that no worker computes for the run any more: only then is the mark that
 // stops them removed as well. A store that fails is asked again, since nobody else will.
 func (p *Reports) Clear(ctx context.Context, stopped bool) (err error) {
-	const tries = 4
 	nothing := func([]byte) error { return nil }
 	for range tries {
 		err = cmp.Or(p.take(ctx, unitsPrefix(p.run), nothing), p.take(ctx, failedPrefix(p.run), nothing))
 		if stopped {
-			err = cmp.Or(err, p.store.RemoveNote(ctx, stopNote(p.run)))
+			err = cmp.Or(err, p.take(ctx, stagesPrefix(p.run), nothing), p.store.RemoveNote(ctx, stopNote(p.run)))
 		}
 		if err == nil {
 			return nil

@@ -26,14 +26,15 @@ type worked struct {
 func onWorker(t *testing.T, env Env, s Stage) (w worked) {
 	t.Helper()
 	s.ID = s.Name
-	fn := &unitFn{Env: env, Stage: s}
+	at := publish(t, env, s)
+	fn := &unitFn{At: at}
 	w.err = fn.ProcessElement(t.Context(), UnitRef{Stage: s.Name, Count: s.Units},
 		func(d UnitDone) { w.done = append(w.done, d) }, func(f Failure) { w.dead = append(w.dead, f) })
 	if w.err != nil {
 		return w
 	}
 	left := w.done
-	err := (&manifestFn{Env: env, Stage: s}).ProcessElement(t.Context(), s.Name, func(d *UnitDone) bool {
+	err := (&manifestFn{At: at}).ProcessElement(t.Context(), s.Name, func(d *UnitDone) bool {
 		if len(left) == 0 {
 			return false
 		}
@@ -44,6 +45,41 @@ func onWorker(t *testing.T, env Env, s Stage) (w worked) {
 		t.Errorf("commit: %v", err)
 	}
 	return w
+}
+
+// publish writes a stage down as the process does that begins the run; what a worker has read of another one of its name
+// is forgotten.
+func publish(t *testing.T, env Env, s Stage) stageAt {
+	t.Helper()
+	if m, ok := remotes.Load(env.Run); ok {
+		delete(m.(*remote).stages, s.ID)
+	}
+	if err := Publish(t.Context(), openTest(t, env.Cache), env.Run, []Stage{s}); err != nil {
+		t.Fatal(err)
+	}
+	return stageAt{Env: env, Name: s.Name, ID: s.ID}
+}
+
+// TestWorkersReadStagesFromTheStore, as long as their run is there: what is left of one that is over asks for nothing.
+func TestWorkersReadStagesFromTheStore(t *testing.T) {
+	env, _, reports := remoteEnv(t)
+	at := publish(t, env, byName(toyStage("a", 2, toy{Text: "settings"})))
+	ask := func(at stageAt) (refs []UnitRef, err error) {
+		err = (&readyFn{At: at}).ProcessElement(t.Context(), nil, func(*StageDone) bool { return false }, func(u UnitRef) { refs = append(refs, u) })
+		return refs, err
+	}
+	if refs, err := ask(at); err != nil || len(refs) != 1 || refs[0].Count != 2 {
+		t.Errorf("a worker is asked for %v, %v", refs, err)
+	}
+	for _, over := range []bool{false, true} {
+		if err := reports.Clear(t.Context(), over); err != nil {
+			t.Fatal(err)
+		}
+		remotes.Delete(env.Run)
+		if refs, err := ask(at); (err != nil) != over || over && !strings.Contains(err.Error(), "is over: its stage a is not in the store any more") {
+			t.Errorf("the run is over (%t): a worker is asked for %v, %v", over, refs, err)
+		}
+	}
 }
 
 func remoteEnv(t *testing.T) (Env, cache.Store, *Reports) {
@@ -208,8 +244,7 @@ func TestABundleThatARunnerGivesUpIsNoFailure(t *testing.T) {
 	env, _, reports := remoteEnv(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := toyStage("a", 1, toy{})
-	err := (&unitFn{Env: env, Stage: s}).ProcessElement(ctx, UnitRef{Stage: "a", Count: 1}, func(UnitDone) { t.Error("it is done") }, func(Failure) { t.Error("it is dead") })
+	err := (&unitFn{At: publish(t, env, byName(toyStage("a", 1, toy{})))}).ProcessElement(ctx, UnitRef{Stage: "a", Count: 1}, func(UnitDone) { t.Error("it is done") }, func(Failure) { t.Error("it is dead") })
 	if failures, _ := reports.Failures(t.Context()); !errors.Is(err, context.Canceled) || len(failures) > 0 {
 		t.Errorf("a bundle that was given up ends with %v and writes %v", err, failures)
 	}

@@ -10,7 +10,7 @@ import (
 var ErrRoom = errors.New("too little room in the store")
 
 // slack is what a unit may write beside what its work counts: records, small outputs, a file system's blocks.
-const slack = 1 << 20
+const slack = 64 << 10
 
 // room refuses to begin a unit if the store, as far as it knows, has no room for the unit and those of its stage
 // that this process has not finished: units that are found are finished at once, so a run that goes on asks for what is

@@ -288,6 +288,9 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 	residentMost()
 	env := Env{Run: t.Name(), Cache: dir}
 	var written int64
+	for i, stage := range stages {
+		stages[i] = byName(stage)
+	}
 	end := Begin(t.Context(), env.Run, func(ev Event) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -311,11 +314,10 @@ func runMeasured(t *testing.T, dir string, known map[string]string, stages []Sta
 		}
 		m.stages = append(m.stages, s)
 		clock, cpu, disk, written = time.Now(), cputime.Now(), now, 0
-	})
+	}, stages...)
 	p, s := beam.NewPipelineWithRoot()
 	built := map[string]beam.PCollection{}
 	for _, stage := range stages {
-		stage = byName(stage)
 		var open []beam.PCollection
 		for _, in := range stage.Before() {
 			if of, ok := built[in]; ok {
