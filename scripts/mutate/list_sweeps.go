@@ -12,7 +12,7 @@ var sweepMutants = []Mutant{
 		Old: `.Text("settings", string(s.Settings)).Int("units", int64(s.Units))`, New: `.Text("settings", string(s.Settings))`,
 		Wrong: "a stage of fewer units is taken for one of more", Tests: "TestLinkTellsStagesApart"},
 	{Name: "sweep/every gate has to open", File: "transforms/apply.go",
-		Old: `!slices.ContainsFunc(fn.Stage.Gates, there)`, New: `slices.ContainsFunc(fn.Stage.Gates, func(id string) bool { return !there(id) })`,
+		Old: `!slices.ContainsFunc(stage.Gates, there)`, New: `slices.ContainsFunc(stage.Gates, func(id string) bool { return !there(id) })`,
 		Wrong: "one experiment that can show nothing stops another", Tests: "TestAnExperimentThatCannotSucceed"},
 	{Name: "sweep/what cannot succeed ends the run", File: "transforms/models.go",
 		Old: `|| stopped(err)`, New: `|| stopped(err) || hopeless(err)`,
