@@ -135,7 +135,7 @@ func BenchmarkStoreOverhead(b *testing.B) {
 func BenchmarkPlanStored(b *testing.B) {
 	c := DefaultConfig()
 	c.AlphaValues = nil
-	for i := range 107 { // generate, score and probe have a unit for each, each condition and each persona
+	for i := range 140 { // generate, score and probe have a unit for each, each condition and each persona
 		c.AlphaValues = append(c.AlphaValues, float64(i+1)/100)
 	}
 	dir := filepath.Join(b.TempDir(), "store")
