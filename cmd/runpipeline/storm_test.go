@@ -42,8 +42,7 @@ func TestKilledRunsGoOn(t *testing.T) {
 		if runs > 20*(*kills+1) {
 			t.Fatalf("%d kills are left after %d runs", left, runs)
 		}
-		slices.SortStableFunc(stages, func(a, b string) int { return inside[a] - inside[b] })
-		stage, killed := s.kill(t, stages[0], whole)
+		stage, killed := s.kill(t, s.target(stages, inside, whole), whole)
 		if killed {
 			left--
 			inside[stage]++
@@ -91,6 +90,15 @@ func (s *storm) stages() (names []string) {
 		}
 	}
 	return names
+}
+
+// target is the stage that was killed least so far, of those that have units left here.
+func (s *storm) target(stages []string, inside map[string]int, whole *storm) string {
+	left := slices.DeleteFunc(slices.Clone(stages), func(name string) bool { return s.units[name] >= whole.units[name] })
+	if len(left) == 0 {
+		return stages[len(stages)-1]
+	}
+	return slices.MinFunc(left, func(a, b string) int { return inside[a] - inside[b] })
 }
 
 // run starts the experiment and calls line with each line of its trace as it is written. It gives how the process ended.
