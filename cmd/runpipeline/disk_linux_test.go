@@ -50,9 +50,9 @@ func TestADiskThatFillsUpLeavesAWholeStore(t *testing.T) {
 			t.Skipf("no file system can be mounted here (%v); package cache makes each step of a write fail", err)
 		}
 		defer syscall.Unmount(disk, 0)
-		out, err := process(t, dir).CombinedOutput()
-		if code := exitOf(err); code != exitStage || !strings.Contains(string(out), "no space left on device") && !strings.Contains(string(out), "too little room in the store") {
-			t.Fatalf("with %d bytes for the store the run exits with %d: %s", size, code, out)
+		code, _, stderr := outcome(t, process(t, dir))
+		if code != exitStage || !strings.Contains(stderr, "no space left on device") && !strings.Contains(stderr, "too little room in the store") {
+			t.Fatalf("with %d bytes for the store the run exits with %d: %s", size, code, stderr)
 		}
 		isWhole(t, disk)
 		if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=1g"); err != nil {

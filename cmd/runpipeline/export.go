@@ -103,12 +103,9 @@ func (x *experimentFlags) stored(ctx context.Context, a *app) (*pipelines.Experi
 
 // store opens a store that must be there.
 func (x *experimentFlags) store(ctx context.Context) (cache.Store, error) {
-	location, err := x.folder()
+	location, err := existingStore(x.cache)
 	if err != nil {
 		return nil, err
-	}
-	if noFolder(location) != nil {
-		return nil, fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, location)
 	}
 	store, err := cache.Open(ctx, location)
 	if err != nil {

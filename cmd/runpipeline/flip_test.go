@@ -37,17 +37,15 @@ func TestFlippedBitsAreFoundAndNeverUsed(t *testing.T) {
 			t.Fatalf("a flipped bit of %s: fsck exits with %d: %s%s", file, code, out, stderr)
 		}
 		forgetLast(t, store, file)
-		c := process(t, dir)
-		got, err := c.Output()
-		switch exitOf(err) {
+		switch code, got, stderr := outcome(t, process(t, dir)); code {
 		case exitDone:
-			if !bytes.Equal(got, want) {
+			if got != string(want) {
 				t.Errorf("a run used the flipped bit of %s and prints\n%s, want\n%s", file, got, want)
 			}
 		case exitCorrupt:
 			refused++
 		default:
-			t.Errorf("a flipped bit of %s: the run ends with %v", file, err)
+			t.Errorf("a flipped bit of %s: the run exits with %d: %s", file, code, stderr)
 		}
 		if code, out, stderr := call(t, "fsck", "-repair", "-cache", store); code != exitDone {
 			t.Fatalf("fsck -repair after a flipped bit of %s exits with %d: %s%s", file, code, out, stderr)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
@@ -110,10 +109,10 @@ func storeFlag(f *flag.FlagSet) *string {
 func existingStore(location string) (string, error) {
 	x := experimentFlags{cache: location}
 	at, err := x.folder()
-	if err != nil || cache.Scheme(at) != "" {
-		return at, err
+	if err != nil {
+		return "", err
 	}
-	if _, err := os.Stat(at); err != nil {
+	if noFolder(at) != nil {
 		return "", fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, at)
 	}
 	return at, nil

@@ -255,10 +255,3 @@ func isWhole(t *testing.T, dir string) {
 		}
 	}
 }
-
-func exitOf(err error) int {
-	if e, ok := err.(*exec.ExitError); ok {
-		return e.ExitCode()
-	}
-	return exitDone
-}
