@@ -103,8 +103,13 @@ func (a Action) Named() []Digest {
 	for _, o := range a.Outputs {
 		all = append(all, o.Digest)
 	}
-	for _, text := range digestIn.FindAllString(a.Recipe, -1) {
-		if d, err := ParseDigest(text); err == nil {
+	return append(all, DigestsIn(a.Recipe)...)
+}
+
+// DigestsIn gives whatever in a text may be a digest, in its order.
+func DigestsIn(text string) (all []Digest) {
+	for _, hex := range digestIn.FindAllString(text, -1) {
+		if d, err := ParseDigest(hex); err == nil {
 			all = append(all, d)
 		}
 	}

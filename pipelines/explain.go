@@ -112,15 +112,9 @@ func (x *explainer) step(s Step, plan *Plan) Explanation {
 	if s.State == Unneeded {
 		e.Why = []string{"everything that would read it is stored"}
 	}
-	var inputs []transforms.Manifest
-	for _, id := range s.Stage.Reads {
-		in := plan.Steps[plan.at[id]]
-		if in.State != Hit {
-			return e // its recipe is not known before its inputs are
-		}
-		inputs = append(inputs, in.Manifest)
+	if inputs, missing := plan.inputs(s.Stage); missing == nil { // else its recipe is not known yet
+		x.recipe(&e, s.Stage.Recipe(inputs))
 	}
-	x.recipe(&e, s.Stage.Recipe(inputs))
 	return e
 }
 
@@ -158,17 +152,11 @@ func (x *explainer) action(a cache.Action) Explanation {
 	return e
 }
 
-var wholeDigest = regexp.MustCompile(`[0-9a-f]{64}`)
-
 // recipe takes a recipe's fields and finds out what its digests are of.
 func (x *explainer) recipe(e *Explanation, r *cache.Recipe) {
 	e.Recipe, e.Inputs = r.Fields(), []ExplainInput{}
 	for _, f := range e.Recipe {
-		for _, text := range wholeDigest.FindAllString(f.Value, -1) {
-			d, err := cache.ParseDigest(text)
-			if err != nil {
-				continue
-			}
+		for _, d := range cache.DigestsIn(f.Value) {
 			e.Inputs = append(e.Inputs, ExplainInput{Name: f.Name, Digest: d, Of: append([]string{}, x.made[d]...)})
 		}
 	}

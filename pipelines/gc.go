@@ -190,11 +190,7 @@ func sortOut(ctx context.Context, store cache.Store, kept []*RunRecord) (*GCRepo
 			rooted[k] = true
 		}
 	}
-	var all []cache.Action
-	err := store.Actions(ctx, func(a cache.Action, err error) error {
-		all = append(all, a)
-		return err
-	})
+	all, err := listActions(ctx, store)
 	if err != nil {
 		return nil, err
 	}

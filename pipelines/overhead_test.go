@@ -12,7 +12,6 @@ import (
 
 	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/gpu/gputest/cputime"
-	"github.com/persona-transfer/runpipeline/transforms"
 )
 
 // A timedStore is a store that counts the time inside its calls, whoever makes them and however many at once. What a
@@ -192,7 +191,7 @@ func fill(tb testing.TB, e *Experiment, store cache.Store) (artifacts int) {
 				manifest = append(manifest, cache.Output{Name: fmt.Sprintf("%04d.out", unit), Kind: "invented", Digest: d, Bytes: n})
 				artifacts++
 			}
-			if err := store.Commit(tb.Context(), s.recipe(plan), manifest); err != nil {
+			if err := store.Commit(tb.Context(), plan.recipe(s), manifest); err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -200,10 +199,7 @@ func fill(tb testing.TB, e *Experiment, store cache.Store) (artifacts int) {
 }
 
 // recipe is that of a step whose inputs are all there.
-func (s Step) recipe(p *Plan) *cache.Recipe {
-	var inputs []transforms.Manifest
-	for _, name := range s.Stage.Inputs {
-		inputs = append(inputs, p.step(name).Manifest)
-	}
+func (p *Plan) recipe(s Step) *cache.Recipe {
+	inputs, _ := p.inputs(s.Stage)
 	return s.Stage.Recipe(inputs)
 }

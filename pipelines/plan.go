@@ -77,13 +77,9 @@ func (s *Sweep) Plan(ctx context.Context, store cache.Store) (*Plan, error) {
 			return nil, err
 		}
 		step := Step{Stage: stage}
-		var inputs []transforms.Manifest
-		for i, id := range stage.Reads {
-			if in := p.Steps[p.at[id]]; in.State == Hit {
-				inputs = append(inputs, in.Manifest)
-			} else {
-				step.State, step.Why = Open, append(step.Why, stage.Inputs[i]+" comes first")
-			}
+		inputs, missing := p.inputs(stage)
+		for _, name := range missing {
+			step.State, step.Why = Open, append(step.Why, name+" comes first")
 		}
 		if step.State != Open {
 			if err := looked.look(ctx, &step, inputs); err != nil {
@@ -99,6 +95,18 @@ func (s *Sweep) Plan(ctx context.Context, store cache.Store) (*Plan, error) {
 	}
 	p.drop(last)
 	return p, nil
+}
+
+// inputs gives the manifests of what a stage reads, in its order, and the names of those that are not there.
+func (p *Plan) inputs(stage transforms.Stage) (there []transforms.Manifest, missing []string) {
+	for i, id := range stage.Reads {
+		if in := p.Steps[p.at[id]]; in.State == Hit {
+			there = append(there, in.Manifest)
+		} else {
+			missing = append(missing, stage.Inputs[i])
+		}
+	}
+	return there, missing
 }
 
 // last is the ID of the stage that makes the results.

@@ -131,10 +131,7 @@ func verifyStage(ctx context.Context, store cache.Store, run string, plan *Plan,
 		v.Skipped, v.How = true, "a judge is not asked again"
 		return v, nil
 	}
-	var inputs []transforms.Manifest
-	for _, id := range s.Reads {
-		inputs = append(inputs, plan.Steps[plan.at[id]].Manifest)
-	}
+	inputs, _ := plan.inputs(s) // they were there, or the stage would not be
 	for _, i := range units {
 		if err := ctx.Err(); err != nil {
 			return v, err
