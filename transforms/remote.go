@@ -107,6 +107,7 @@ func noteStamp() string {
 	return time.Now().UTC().Format("20060102T150405.000000000") + "-" + hex.EncodeToString(b[:])
 }
 
+func stagesPrefix(run string) string { return "runs/" + run + "/stages/" }
 func unitsPrefix(run string) string  { return "runs/" + run + "/units/" }
 func failedPrefix(run string) string { return "runs/" + run + "/failed/" }
 func stopNote(run string) string     { return "runs/" + run + "/stop" }
@@ -129,16 +130,29 @@ type remote struct {
 	stages  map[string]Stage     // that were read, by ID
 }
 
-var remotes sync.Map // run name → *remote; a run leaves some hundred bytes behind
+var remotes sync.Map // run name → *remote; a run that is followed by another leaves some hundred bytes behind
 
 // elsewhere is a run that another process began, for the length of one bundle's element.
 func elsewhere(ctx context.Context, env Env) *run {
-	known, _ := remotes.LoadOrStore(env.Run, &remote{name: env.Run, said: map[string]time.Time{}, stages: map[string]Stage{}})
+	known, old := remotes.LoadOrStore(env.Run, &remote{name: env.Run, said: map[string]time.Time{}, stages: map[string]Stage{}})
 	m := known.(*remote)
+	if !old {
+		remotes.Range(func(_, other any) bool {
+			other.(*remote).forget() // one that goes on reads them again
+			return true
+		})
+	}
 	r := &run{name: env.Run, elsewhere: true, remote: m, env: env, ended: &m.ended, graph: newGraph(nil)}
 	r.ctx, r.stop = context.WithCancel(ctx)
 	r.events = func(e Event) { m.tell(ctx, env, e) }
 	return r
+}
+
+// forget lets go of the stages that were read: a worker outlives many runs.
+func (m *remote) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.stages)
 }
 
 // store opens the run's store, as every unit does.

@@ -52,7 +52,7 @@ func onWorker(t *testing.T, env Env, s Stage) (w worked) {
 func publish(t *testing.T, env Env, s Stage) stageAt {
 	t.Helper()
 	if m, ok := remotes.Load(env.Run); ok {
-		delete(m.(*remote).stages, s.ID)
+		m.(*remote).forget()
 	}
 	if err := Publish(t.Context(), openTest(t, env.Cache), env.Run, []Stage{s}); err != nil {
 		t.Fatal(err)
@@ -70,6 +70,14 @@ func TestWorkersReadStagesFromTheStore(t *testing.T) {
 	}
 	if refs, err := ask(at); err != nil || len(refs) != 1 || refs[0].Count != 2 {
 		t.Errorf("a worker is asked for %v, %v", refs, err)
+	}
+	known, _ := remotes.Load(env.Run)
+	if n := len(known.(*remote).stages); n != 1 {
+		t.Errorf("the worker keeps %d stages, want the one that it read", n)
+	}
+	elsewhere(t.Context(), Env{Run: env.Run + "-next", Cache: env.Cache}).stop()
+	if n := len(known.(*remote).stages); n != 0 {
+		t.Errorf("when another run has come the worker keeps %d stages of the one before", n)
 	}
 	for _, over := range []bool{false, true} {
 		if err := reports.Clear(t.Context(), over); err != nil {

@@ -17,8 +17,6 @@ type stageAt struct {
 	Name, ID string
 }
 
-func stagesPrefix(run string) string { return "runs/" + run + "/stages/" }
-
 // publishing is how many stages are written down side by side, tries how often a note is tried in a store that fails.
 const (
 	publishing = 16
@@ -32,13 +30,12 @@ func Publish(ctx context.Context, store cache.Store, run string, stages []Stage)
 	for _, s := range stages {
 		group.Go(func() error {
 			text, err := json.Marshal(s)
-			for try := 0; err == nil && try < tries; try++ {
-				problem := store.SetNote(ctx, stagesPrefix(run)+s.ID, text)
-				if problem == nil {
+			if err != nil {
+				return fmt.Errorf("write stage %s down for workers: %w", s.Name, err)
+			}
+			for range tries {
+				if err = store.SetNote(ctx, stagesPrefix(run)+s.ID, text); err == nil {
 					return nil
-				}
-				if try == tries-1 {
-					err = problem
 				}
 			}
 			return fmt.Errorf("write stage %s down for workers: %w", s.Name, err)
