@@ -97,21 +97,8 @@ func (x *experimentFlags) stored(ctx context.Context, a *app) (*pipelines.Experi
 		return nil, nil, err
 	}
 	a.deviceLine(e.DeviceLine())
-	store, err := x.store(ctx)
+	store, err := openExisting(ctx, x.cache)
 	return e, store, err
-}
-
-// store opens a store that must be there.
-func (x *experimentFlags) store(ctx context.Context) (cache.Store, error) {
-	location, err := existingStore(x.cache)
-	if err != nil {
-		return nil, err
-	}
-	store, err := cache.Open(ctx, location)
-	if err != nil {
-		return nil, storeProblem(err)
-	}
-	return store, nil
 }
 
 // list prints the names of artifacts with their kinds, sizes and digests.

@@ -41,7 +41,7 @@ func fsckCommand(ctx context.Context, a *app, args []string) error {
 		a.findings(found)
 	}
 	if err == nil && !*repair && found.Totals.Damaged > 0 {
-		err = hinted{fmt.Errorf("%s damaged: %w", count(found.Totals.Damaged, "file is", "files are"), cache.ErrCorrupt), damageHint}
+		err = hinted{fmt.Errorf("%s %s damaged: %w", count(found.Totals.Damaged, "file"), are(found.Totals.Damaged), cache.ErrCorrupt), damageHint}
 	}
 	return err
 }
@@ -65,8 +65,8 @@ func (a *app) findings(found pipelines.FsckReport) {
 		a.stdout.line("removed  %s: %s", r.File, r.Why)
 	}
 	t := found.Totals
-	a.stdout.line("%s, %s of %d bytes (content: %d), %s: %s", count(t.Actions, "action", "actions"), count(t.Blobs, "blob", "blobs"), t.Stored, t.Content,
-		count(t.Notes, "note", "notes"), damagedWords(t.Damaged, len(found.Removed)))
+	a.stdout.line("%s, %s of %d bytes (content: %d), %s: %s", count(t.Actions, "action"), count(t.Blobs, "blob"), t.Stored, t.Content,
+		count(t.Notes, "note"), damagedWords(t.Damaged, len(found.Removed)))
 }
 
 func damagedWords(damaged, removed int) string {
@@ -87,11 +87,15 @@ func parts(before, text string) string {
 	return before + text
 }
 
-func count(n int, one, many string) string {
+// count says how many there are of something whose plural has an "s".
+func count(n int, one string) string { return fmt.Sprintf("%d %s%s", n, one, plural(n)) }
+
+// are is the verb that goes with a count.
+func are(n int) string {
 	if n == 1 {
-		return "1 " + one
+		return "is"
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return "are"
 }
 
 func printJSON(a *app, v any) error {
@@ -116,4 +120,17 @@ func existingStore(location string) (string, error) {
 		return "", fmt.Errorf("%w: nothing is stored in %s: run the experiment first", pipelines.ErrMissing, at)
 	}
 	return at, nil
+}
+
+// openExisting opens a store that must be there.
+func openExisting(ctx context.Context, location string) (cache.Store, error) {
+	at, err := existingStore(location)
+	if err != nil {
+		return nil, err
+	}
+	store, err := cache.Open(ctx, at)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return store, nil
 }

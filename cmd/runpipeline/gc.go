@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
 
@@ -32,13 +31,9 @@ func gcCommand(ctx context.Context, a *app, args []string) error {
 			o.Last = 0
 		}
 	}
-	at, err := existingStore(*location)
+	store, err := openExisting(ctx, *location)
 	if err != nil {
 		return err
-	}
-	store, err := cache.Open(ctx, at)
-	if err != nil {
-		return storeProblem(err)
 	}
 	r, err := pipelines.GC(ctx, store, o)
 	if r == nil {
@@ -54,7 +49,7 @@ func gcCommand(ctx context.Context, a *app, args []string) error {
 }
 
 func (a *app) freed(r *pipelines.GCReport) {
-	a.stdout.line("kept for %s: %s", count(len(r.Runs), "run", "runs"), heldText(r.Kept))
+	a.stdout.line("kept for %s: %s", count(len(r.Runs), "run"), heldText(r.Kept))
 	for _, run := range r.Runs {
 		a.stdout.line("  %s", run)
 	}
@@ -72,5 +67,5 @@ func (a *app) freed(r *pipelines.GCReport) {
 }
 
 func heldText(h pipelines.Held) string {
-	return fmt.Sprintf("%s and %s, %d bytes", count(h.Actions, "action", "actions"), count(h.Blobs, "blob", "blobs"), h.Bytes)
+	return fmt.Sprintf("%s and %s, %d bytes", count(h.Actions, "action"), count(h.Blobs, "blob"), h.Bytes)
 }

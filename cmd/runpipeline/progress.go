@@ -77,7 +77,7 @@ func (p *progress) plan() {
 		case s.State == pipelines.Hit:
 			p.w.line("%-16s hit   %s", s.Stage.Name, s.Key.Short())
 		case len(left) > 0:
-			p.w.line("%-16s %-5s %d unit%s; %s", s.Stage.Name, s.State, s.Stage.Units, plural(s.Stage.Units), strings.Join(s.Why, "; "))
+			p.w.line("%-16s %-5s %s; %s", s.Stage.Name, s.State, count(s.Stage.Units, "unit"), strings.Join(s.Why, "; "))
 		}
 	}
 	if todo == 0 {
@@ -120,7 +120,7 @@ func (p *progress) event(ev pipelines.Event) {
 	case ev.Note != "":
 		p.line("%-16s %s%s", ev.Stage, ev.Note, p.where(ev.ID))
 	case ev.Unit < 0:
-		p.line("%-16s done  %s  %d unit%s, %s%s", ev.Stage, ev.Key.Short(), step.Stage.Units, plural(step.Stage.Units), time.Since(p.began[ev.ID]).Round(100*time.Millisecond), p.where(ev.ID))
+		p.line("%-16s done  %s  %s, %s%s", ev.Stage, ev.Key.Short(), count(step.Stage.Units, "unit"), time.Since(p.began[ev.ID]).Round(100*time.Millisecond), p.where(ev.ID))
 	default:
 		p.note = ev.ID
 		if ev.Ends() {

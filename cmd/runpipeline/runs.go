@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/persona-transfer/runpipeline/cache"
 	"github.com/persona-transfer/runpipeline/pipelines"
 )
 
@@ -22,7 +21,7 @@ func runsCommand(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	name = cmp.Or(name, f.Arg(0))
-	_, runs, err := a.recordedRuns(ctx, *location)
+	runs, err := a.recordedRuns(ctx, *location)
 	if err != nil {
 		return err
 	}
@@ -52,17 +51,12 @@ func leading(args []string) (first string, rest []string, more int) {
 }
 
 // recordedRuns opens a store that must be there and reads the records of its runs. Those that are damaged are told of.
-func (a *app) recordedRuns(ctx context.Context, location string) (cache.Store, []*pipelines.RunRecord, error) {
-	at, err := existingStore(location)
+func (a *app) recordedRuns(ctx context.Context, location string) ([]*pipelines.RunRecord, error) {
+	store, err := openExisting(ctx, location)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	store, err := cache.Open(ctx, at)
-	if err != nil {
-		return nil, nil, storeProblem(err)
-	}
-	runs, err := pipelines.Runs(ctx, store, func(run string, err error) { a.warn(fmt.Sprintf("run %s: %v", run, err)) })
-	return store, runs, err
+	return pipelines.Runs(ctx, store, func(run string, err error) { a.warn(fmt.Sprintf("run %s: %v", run, err)) })
 }
 
 func (a *app) runTable(runs []*pipelines.RunRecord) {

@@ -33,7 +33,7 @@ func verifyCommand(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	store, err := x.store(ctx)
+	store, err := openExisting(ctx, x.cache)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func verifyCommand(ctx context.Context, a *app, args []string) error {
 		a.verified(v)
 	})
 	if err == nil && failed > 0 {
-		err = fmt.Errorf("%w: %s not what is stored", errDiffers, count(failed, "output is", "outputs are"))
+		err = fmt.Errorf("%w: %s %s not what is stored", errDiffers, count(failed, "output"), are(failed))
 	}
 	return err
 }
@@ -61,9 +61,9 @@ func (a *app) verified(v pipelines.Verified) {
 	case v.Skipped:
 		a.stdout.line("SKIP  %s: %s", v.Stage, v.How)
 	case v.Checked == 0:
-		a.stdout.line("SKIP  %s: none of its %s was chosen", v.Stage, count(v.Units, "unit", "units"))
+		a.stdout.line("SKIP  %s: none of its %s was chosen", v.Stage, count(v.Units, "unit"))
 	case len(v.Differs) == 0:
-		a.stdout.line("PASS  %s: %d of %s, %s", v.Stage, v.Checked, count(v.Units, "unit", "units"), v.How)
+		a.stdout.line("PASS  %s: %d of %s, %s", v.Stage, v.Checked, count(v.Units, "unit"), v.How)
 	}
 	for _, d := range v.Differs {
 		a.stdout.line("FAIL  %s: %s", v.Stage, d)
