@@ -68,7 +68,7 @@ func ParseDevice(name string) (Device, error) {
 	m := deviceName.FindStringSubmatch(name)
 	card := 0
 	if recorded, ok := RecordedDevice(name); ok {
-		return Device{}, fmt.Errorf("%s: %w to run a model on: it is written as recipes have it, with which stored results are found; what runs models is called %s", name, ErrNoDevice, recorded.name())
+		return Device{}, fmt.Errorf("%s: %w to run a model on: it is written as recipes have it, with which stored results are found; what runs models is called %s", name, ErrNoDevice, recorded.Name())
 	}
 	if m != nil {
 		card, _ = strconv.Atoi(m[3]) // none: 0

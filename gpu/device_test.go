@@ -3,9 +3,11 @@ package gpu_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,24 @@ func TestDeviceText(t *testing.T) {
 		if got := gpu.ChipOf(kind); got != want {
 			t.Errorf("%q is %q, want %q", kind, got, want)
 		}
+	}
+}
+
+// The other cards of a machine have their own numbers and chips, and what is known of the first alone is not said of
+// them.
+func TestOtherCards(t *testing.T) {
+	second, err := gpu.ParseDevice("cuda:1:bf16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Chip, second.Compiler, second.Memory, second.Notes = "h100", "jax-1", 1<<30, "of the second"
+	var got []string
+	for _, d := range second.Others([]string{"NVIDIA A100-SXM4-40GB", "NVIDIA H100 80GB HBM3", "NVIDIA H200"}) {
+		got = append(got, fmt.Sprint(d.Name(), " ", d, " ", d.Memory, " ", d.Notes))
+	}
+	want := []string{"cuda:bf16 cuda/bfloat16/a100-sxm4+jax-1 0 NVIDIA A100-SXM4-40GB", "cuda:2:bf16 cuda/bfloat16/h200+jax-1 0 NVIDIA H200"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -24,7 +24,7 @@ func (d Device) pjrtPlatform() pjrt.Platform {
 
 // open finds the device's plugin and opens it, once in a process, and completes what is known of the device.
 func (d *Device) open() (*xla.Device, error) {
-	wrap := func(err error) error { return fmt.Errorf("device %s: %w: %w", d.name(), ErrNoDevice, err) }
+	wrap := func(err error) error { return fmt.Errorf("device %s: %w: %w", d.Name(), ErrNoDevice, err) }
 	file, err := pjrt.Find(d.pjrtPlatform(), d.plugin)
 	if err != nil {
 		return nil, wrap(err)
@@ -52,6 +52,27 @@ func (d *Device) open() (*xla.Device, error) {
 	return opened, nil
 }
 
+// OtherCards are the cards that NVIDIA's driver shows this program beside d, which is one of them and open. They are
+// not opened, so that their memory is not known.
+func (d Device) OtherCards() []Device {
+	if d.Platform != cudaPlatform {
+		return nil
+	}
+	return d.others(xla.Cards())
+}
+
+// others are the cards of these names beside d.
+func (d Device) others(names []string) (others []Device) {
+	for card, name := range names {
+		if card != d.card {
+			o := d
+			o.card, o.Chip, o.Notes, o.Memory = card, chipOf(name), name, 0
+			others = append(others, o)
+		}
+	}
+	return others
+}
+
 // PeakMemory is the most of the device's memory that this process has used, in bytes; 0 if its plugin does not say,
 // as that of the processor does not.
 func (d Device) PeakMemory() int64 {
@@ -72,8 +93,8 @@ func (d Device) PeakMemory() int64 {
 // BuiltForPlugins tells why this program can open no plugin, if it cannot.
 func BuiltForPlugins() error { return xla.Built() }
 
-// name is how the user writes the device.
-func (d Device) name() string {
+// Name is how the user writes the device: "cuda:1:bf16".
+func (d Device) Name() string {
 	name := d.Platform
 	if d.card > 0 {
 		name += fmt.Sprintf(":%d", d.card)
@@ -104,7 +125,7 @@ func openXLA(d Device, c *arch.Config, src arch.Source) (engine.Engine, error) {
 	}
 	m, err := xla.Load(opened, c, src, xla.Options{BFloat16: d.DType == "bfloat16"})
 	if errors.Is(err, xla.ErrMemory) {
-		err = fmt.Errorf("device %s: %w: %w", d.name(), ErrMemory, err)
+		err = fmt.Errorf("device %s: %w: %w", d.Name(), ErrMemory, err)
 	}
 	if err != nil {
 		return nil, err // not a nil model in an engine

@@ -52,3 +52,6 @@ func HeldBytes() int {
 	defer held.Unlock()
 	return held.bytes
 }
+
+// Others are the cards of these names beside d.
+func (d Device) Others(names []string) []Device { return d.others(names) }

@@ -19,38 +19,33 @@ type DeviceState struct {
 	Places []string // where a plugin was looked for, if none was found
 }
 
-// maxCards bounds how many cards are looked for.
-const maxCards = 16
-
 // platforms are the devices that need a plugin.
 var platforms = map[string]pjrt.Platform{"xla-cpu": pjrt.CPU, "cuda": pjrt.CUDA}
 
-// ListDevices looks at every device, with the plugin that the user names if one is named.
+// ListDevices looks at every device, with the plugin that the user names if one is named. Of several cards the first
+// is opened: a process can have no other after it.
 func ListDevices(plugin string) (list []DeviceState) {
-	list = append(list, stateOf("cpu", ""))
-	for _, name := range []string{"xla-cpu", "cuda"} {
-		s := stateOf(name, plugin)
-		if errors.Is(s.Why, pjrt.ErrNone) {
-			for _, at := range pjrt.Places(platforms[name], plugin) {
-				s.Places = append(s.Places, at.String())
-			}
+	for _, name := range []string{"cpu", "xla-cpu", "cuda"} {
+		named := name
+		if name != "cpu" {
+			named = gpu.WithPlugin(name, plugin)
 		}
-		list = append(list, s)
-		for card := 1; name == "cuda" && s.Why == nil && card < maxCards; card++ {
-			if s = stateOf(fmt.Sprintf("cuda:%d", card), plugin); s.Why == nil {
-				list = append(list, s)
+		d, err := gpu.DeviceFor(named)
+		if err != nil {
+			s := DeviceState{Name: name, Why: err}
+			if errors.Is(err, pjrt.ErrNone) {
+				for _, at := range pjrt.Places(platforms[name], plugin) {
+					s.Places = append(s.Places, at.String())
+				}
 			}
+			list = append(list, s)
+			continue
+		}
+		for _, d := range append([]gpu.Device{d}, d.OtherCards()...) {
+			list = append(list, DeviceState{Name: d.Name(), Recipe: d.String(), Memory: int(d.Memory), Detail: d.Notes})
 		}
 	}
 	return list
-}
-
-func stateOf(name, plugin string) DeviceState {
-	d, err := gpu.DeviceFor(gpu.WithPlugin(name, plugin))
-	if err != nil {
-		return DeviceState{Name: name, Why: err}
-	}
-	return DeviceState{Name: name, Recipe: d.String(), Memory: int(d.Memory), Detail: d.Notes}
 }
 
 // An Installed is a plugin that was put into this program's own folder.

@@ -15,4 +15,7 @@ func Built() error { return errBuiltWithout }
 
 func openPlugin(Plugin) (compute.Backend, error) { return nil, errBuiltWithout }
 
+// Cards are the cards that NVIDIA's driver shows this program; it does not ask.
+func Cards() []string { return nil }
+
 func facts(compute.Backend) (Facts, error) { return Facts{}, errBuiltWithout }

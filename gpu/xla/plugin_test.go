@@ -3,8 +3,11 @@
 package xla
 
 import (
+	"cmp"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,5 +85,55 @@ func TestWhatIsNoPluginIsRefused(t *testing.T) {
 	}
 	if _, err := Open(Plugin{Path: cpuPlugin(t), CUDA: true}); err == nil || !strings.Contains(err.Error(), "no plugin for cuda") {
 		t.Errorf("the processor's plugin as a card's: %v", err)
+	}
+}
+
+// The driver's cards are counted and named in its order. The driver is a library of that name with three cards, the
+// last of which has no name; it is found as the real one is, by the loader, and so before a program begins.
+func TestCardsAreTheDrivers(t *testing.T) {
+	if os.Getenv("XLA_TEST_CARDS") != "" {
+		fmt.Printf("cards %q\n", Cards())
+		return
+	}
+	dir := t.TempDir()
+	source := filepath.Join(dir, "driver.c")
+	if err := os.WriteFile(source, []byte(`
+static const char *names[] = {"NVIDIA One", "NVIDIA Two"};
+static int begun;
+int cuInit(unsigned flags) { begun = 1; return flags; }
+int cuDeviceGetCount(int *n) { *n = 3; return begun ? 0 : 3; }
+int cuDeviceGet(int *device, int card) { *device = card + 40; return 0; }
+int cuDeviceGetName(char *text, int most, int device) {
+	if (device == 42 || most < 11) return 1;
+	for (int i = 0; i < 11; i++) text[i] = names[device - 40][i];
+	return 0;
+}
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(cmp.Or(os.Getenv("CC"), "cc"), "-shared", "-fPIC", "-o", filepath.Join(dir, "libcuda.so.1"), source).CombinedOutput(); err != nil {
+		t.Skipf("no C compiler makes a library: %v %s", err, out)
+	}
+	c := exec.Command(os.Args[0], "-test.run=^TestCardsAreTheDrivers$")
+	c.Env = append(os.Environ(), "XLA_TEST_CARDS=1", "LD_LIBRARY_PATH="+dir)
+	out, err := c.CombinedOutput()
+	if want := `cards ["NVIDIA One" "NVIDIA Two" ""]`; err != nil || !strings.Contains(string(out), want) {
+		t.Errorf("%s %v; want %s", out, err, want)
+	}
+}
+
+// A process that has a card gets no other: what the plugin would give it under another number is the same card. It
+// needs a card.
+func TestAProcessHasOneCard(t *testing.T) {
+	if os.Getenv("XLA_TEST_CUDA") == "" {
+		t.Skip("XLA_TEST_CUDA is not set")
+	}
+	plugin := Plugin{Path: cpuPlugin(t), CUDA: true} // the variable names the card's plugin then
+	if _, err := Open(plugin); err != nil {
+		t.Fatal(err)
+	}
+	plugin.Ordinal = 1
+	if _, err := Open(plugin); err == nil || !strings.Contains(err.Error(), "on card 0 already") {
+		t.Errorf("a second card: %v", err)
 	}
 }

@@ -43,6 +43,12 @@ func openPlugin(p Plugin) (compute.Backend, error) {
 		backend.Finalize()
 		return nil, fmt.Errorf("it is a plugin for %s, not for %s", got, p.platform())
 	}
+	// A plugin keeps the cards of the first client that a process asks for and gives them to all later ones,
+	// whatever those ask for.
+	if got := clientOf(backend).AddressableDevices()[0].LocalHardwareID(); p.CUDA && got != p.Ordinal {
+		backend.Finalize()
+		return nil, fmt.Errorf("this program computes on card %d already, and a process has one card: run another one for card %d", got, p.Ordinal)
+	}
 	return backend, nil
 }
 

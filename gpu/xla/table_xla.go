@@ -68,6 +68,23 @@ package xla
 // 	if (error) take_error(t, error, text, most);
 // 	return !error;
 // }
+//
+// // What is used here of NVIDIA's driver (cuda.h), whose calls return 0 when they went well. It is never unloaded.
+// static void *driver(void) { return dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL); }
+//
+// static int cards(void *driver) {
+// 	int (*init)(unsigned) = (int (*)(unsigned))dlsym(driver, "cuInit");
+// 	int (*count)(int *) = (int (*)(int *))dlsym(driver, "cuDeviceGetCount");
+// 	int n = 0;
+// 	return init && count && !init(0) && !count(&n) ? n : 0;
+// }
+//
+// static bool card_name(void *driver, int card, char *text, int most) {
+// 	int (*get)(int *, int) = (int (*)(int *, int))dlsym(driver, "cuDeviceGet");
+// 	int (*name)(char *, int, int) = (int (*)(char *, int, int))dlsym(driver, "cuDeviceGetName");
+// 	int device;
+// 	return get && name && !get(&device, card) && !name(text, most, device);
+// }
 import "C"
 
 import (
@@ -126,6 +143,23 @@ func memoryOf(table, device unsafe.Pointer) Memory {
 		return int64(n.value)
 	}
 	return Memory{Limit: known(m.limit), Used: int64(m.used), Peak: known(m.peak)}
+}
+
+// Cards are the cards that NVIDIA's driver shows this program, in its order and as it calls them: a card's number is
+// the one that the plugin knows it by. Without a driver there are none.
+func Cards() (names []string) {
+	driver := C.driver()
+	if driver == nil {
+		return nil
+	}
+	for card := range int(C.cards(driver)) {
+		var text [256]C.char
+		if !C.card_name(driver, C.int(card), &text[0], C.int(len(text))) {
+			text[0] = 0
+		}
+		names = append(names, C.GoString(&text[0]))
+	}
+	return names
 }
 
 // clientOf is the client behind a backend, which the library does not show.
