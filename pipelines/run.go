@@ -60,7 +60,7 @@ type StageRecord struct {
 	Ran     int     `json:"units_run"`
 	Bytes   int64   `json:"bytes_written"`
 	Seconds float64 `json:"unit_seconds"` // summed over units
-	Elapsed float64 `json:"seconds"`      // from the first unit's beginning to the last event, units side by side counted once
+	Elapsed float64 `json:"seconds"`      // from the first unit's beginning to the end of the last, units side by side counted once
 }
 
 // Computed says whether the run did anything at all for its result.
@@ -379,7 +379,9 @@ func newRecord(p *Plan) *record {
 func (r *record) add(ev Event, progress func(Event)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.clock(ev)
+	if ev.Unit >= 0 { // what gathers a stage's units may wait for other stages
+		r.clock(ev)
+	}
 	r.log.event(ev)
 	if s := r.stages[ev.ID]; s != nil && ev.Unit >= 0 && ev.Ends() {
 		if ev.Hit {
@@ -398,7 +400,7 @@ func (r *record) add(ev Event, progress func(Event)) {
 	}
 }
 
-// clock brings the elapsed time of the event's stage up to now.
+// clock brings the elapsed time of the stage of a unit's event up to now.
 func (r *record) clock(ev Event) {
 	s := r.stages[ev.ID]
 	if s == nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/persona-transfer/runpipeline/artifacts"
 	"github.com/persona-transfer/runpipeline/cache"
@@ -366,5 +367,18 @@ func plant(t *testing.T, from, to cache.Store, read []transforms.Manifest, e *Ex
 	i := slices.IndexFunc(e.stages, func(s transforms.Stage) bool { return s.Name == "fit" })
 	if err := to.Commit(t.Context(), e.stages[i].Recipe(read), outputs); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A stage's time ends with its last unit: what gathers the units waits for other stages as well, and its event may
+// come a long time later.
+func TestStageTimeIsThatOfItsUnits(t *testing.T) {
+	plan := &Plan{Steps: []Step{{Stage: transforms.Stage{ID: "1", Name: "cosines", Units: 1}}}}
+	r := newRecord(plan)
+	r.add(Event{ID: "1", Took: 10 * time.Millisecond}, nil)
+	time.Sleep(5 * time.Millisecond)
+	r.add(Event{ID: "1", Unit: -1}, nil)
+	if got := r.stages["1"].Elapsed; got != 0.01 {
+		t.Errorf("the stage took %g s, want 0.01", got)
 	}
 }

@@ -34,7 +34,7 @@ func TestTheScriptNamesWhatThereIs(t *testing.T) {
 		tests.Write(text)
 	}
 	names := regexp.MustCompile(`\^(Test\w+)`).FindAllStringSubmatch(script, -1)
-	if len(names) != 3 {
+	if len(names) != 4 {
 		t.Errorf("%d tests are run: %q", len(names), names)
 	}
 	for _, name := range names {
