@@ -379,11 +379,16 @@ func newRecord(p *Plan) *record {
 func (r *record) add(ev Event, progress func(Event)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ev.Unit >= 0 { // what gathers a stage's units may wait for other stages
-		r.clock(ev)
+	s := r.stages[ev.ID]
+	switch {
+	case s == nil:
+	case ev.Unit >= 0:
+		r.clock(s, ev)
+	default: // what gathers a stage's units may wait for other stages
+		ev.Took = time.Duration(s.Elapsed * float64(time.Second))
 	}
 	r.log.event(ev)
-	if s := r.stages[ev.ID]; s != nil && ev.Unit >= 0 && ev.Ends() {
+	if s != nil && ev.Unit >= 0 && ev.Ends() {
 		if ev.Hit {
 			s.Hits++
 		} else {
@@ -400,12 +405,8 @@ func (r *record) add(ev Event, progress func(Event)) {
 	}
 }
 
-// clock brings the elapsed time of the stage of a unit's event up to now.
-func (r *record) clock(ev Event) {
-	s := r.stages[ev.ID]
-	if s == nil {
-		return
-	}
+// clock brings a stage's elapsed time up to now, when an event of one of its units has come.
+func (r *record) clock(s *StageRecord, ev Event) {
 	begun := time.Now().Add(-ev.Took)
 	if at, ok := r.begun[ev.ID]; ok && at.Before(begun) {
 		begun = at

@@ -377,8 +377,12 @@ func TestStageTimeIsThatOfItsUnits(t *testing.T) {
 	r := newRecord(plan)
 	r.add(Event{ID: "1", Took: 10 * time.Millisecond}, nil)
 	time.Sleep(5 * time.Millisecond)
-	r.add(Event{ID: "1", Unit: -1}, nil)
+	var told Event
+	r.add(Event{ID: "1", Unit: -1}, func(ev Event) { told = ev })
 	if got := r.stages["1"].Elapsed; got != 0.01 {
 		t.Errorf("the stage took %g s, want 0.01", got)
+	}
+	if told.Took != 10*time.Millisecond {
+		t.Errorf("whoever follows the run is told of %s, want 10ms", told.Took)
 	}
 }

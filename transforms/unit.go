@@ -160,7 +160,7 @@ type Event struct {
 	Hit    bool
 	Begins bool
 	Bytes  int64
-	Took   time.Duration // without the time for which another unit had the device
+	Took   time.Duration // without the time for which another unit had the device; of a stage, where a run tells of it, that of its units
 	Part   float64       // how much of a unit is done that is still at work, between 0 and 1; 0 at its end
 	Note   string        // a message without a unit's end: "loading gemma-3-270m"
 

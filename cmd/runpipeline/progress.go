@@ -32,7 +32,6 @@ type progress struct {
 	all   *pipelines.Plan
 	steps map[string]pipelines.Step // by the stage's ID, as all that follows
 	done  map[string]int            // units finished
-	began map[string]time.Time
 	rest  *remaining
 	note  string    // the stage that is at work
 	drawn bool      // the live line is there
@@ -57,7 +56,7 @@ func newProgress(w *screen, quiet bool, plan *pipelines.Plan, rest *remaining) *
 	for _, s := range plan.Steps {
 		steps[s.Stage.ID] = s
 	}
-	return &progress{w: w, quiet: quiet, all: plan, steps: steps, done: map[string]int{}, began: map[string]time.Time{}, rest: rest, said: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
+	return &progress{w: w, quiet: quiet, all: plan, steps: steps, done: map[string]int{}, rest: rest, said: time.Now(), stop: make(chan struct{}), live: w.terminal && !quiet}
 }
 
 // plan says what will be done and why, one line a stage.
@@ -108,9 +107,6 @@ func (p *progress) event(ev pipelines.Event) {
 		return
 	}
 	now := time.Now()
-	if _, ok := p.began[ev.ID]; !ok {
-		p.began[ev.ID] = now.Add(-ev.Took)
-	}
 	p.rest.event(ev, now)
 	switch {
 	case ev.Err != nil:
@@ -120,7 +116,7 @@ func (p *progress) event(ev pipelines.Event) {
 	case ev.Note != "":
 		p.line("%-16s %s%s", ev.Stage, ev.Note, p.where(ev.ID))
 	case ev.Unit < 0:
-		p.line("%-16s done  %s  %s, %s%s", ev.Stage, ev.Key.Short(), count(step.Stage.Units, "unit"), time.Since(p.began[ev.ID]).Round(100*time.Millisecond), p.where(ev.ID))
+		p.line("%-16s done  %s  %s, %s%s", ev.Stage, ev.Key.Short(), count(step.Stage.Units, "unit"), ev.Took.Round(100*time.Millisecond), p.where(ev.ID))
 	default:
 		p.note = ev.ID
 		if ev.Ends() {

@@ -111,8 +111,12 @@ int cuDeviceGetName(char *text, int most, int device) {
 `), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(cmp.Or(os.Getenv("CC"), "cc"), "-shared", "-fPIC", "-o", filepath.Join(dir, "libcuda.so.1"), source).CombinedOutput(); err != nil {
-		t.Skipf("no C compiler makes a library: %v %s", err, out)
+	compiler, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
+	if err != nil {
+		t.Skipf("a C compiler made this program elsewhere: %v", err)
+	}
+	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", filepath.Join(dir, "libcuda.so.1"), source).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	c := exec.Command(os.Args[0], "-test.run=^TestCardsAreTheDrivers$")
 	c.Env = append(os.Environ(), "XLA_TEST_CARDS=1", "LD_LIBRARY_PATH="+dir)
