@@ -36,7 +36,9 @@ type runLog struct {
 
 // newRunLog prepares the record of a run with a plan. Nothing is written before it begins.
 func newRunLog(store cache.Store, o Options, plan *Plan, rec *record, s *Sweep) (*runLog, error) {
-	text, err := json.Marshal(s.Cells[0].Config)
+	config := s.Cells[0].Config
+	config.DevicePlugin = "" // a place of this machine that decides nothing; a store may be shared
+	text, err := json.Marshal(config)
 	if err != nil {
 		return nil, fmt.Errorf("record the configuration: %w", err)
 	}

@@ -39,7 +39,7 @@ type RunRecord struct {
 	Runner  string          `json:"runner"`
 	Device  string          `json:"device"` // that runs models, as recipes have it
 	Machine Machine         `json:"machine"`
-	Config  json.RawMessage `json:"config"` // complete: what was not given has its default; of the first cell
+	Config  json.RawMessage `json:"config"` // what was not given has its default; of the first cell, without device_plugin
 	Stages  []RunStage      `json:"stages"`
 	Cells   []RunCell       `json:"cells"`
 }
